@@ -1,0 +1,1 @@
+//! Wiretaps, malicious servers and insiders; the mutant catalogue.

@@ -1,0 +1,1 @@
+//! Seeds, shards, double runs, replay.

@@ -1,0 +1,2 @@
+//! The binary that xtask starts.
+fn main() {}

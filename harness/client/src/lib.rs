@@ -1,0 +1,1 @@
+//! The virtual client: call machine, transport, media engine.

@@ -1,0 +1,267 @@
+//! Events of users, screens and call machines.
+
+use crate::{
+    names::{ActorName, CallId, ThreadId, Track, UserName},
+    time::Micros,
+};
+use serde::{Deserialize, Serialize};
+
+use super::people::CallOutcome;
+
+/// What a user does with the device in hand. Also what a scenario's timeline holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub enum Act {
+    /// Asks somebody to be friends.
+    RequestFriend {
+        /// The other user.
+        user: UserName,
+    },
+    /// Accepts a friend request.
+    AcceptFriend {
+        /// Who asked.
+        user: UserName,
+    },
+    /// Declines a friend request.
+    DeclineFriend {
+        /// Who asked.
+        user: UserName,
+    },
+    /// Ends a friendship.
+    Unfriend {
+        /// The other user.
+        user: UserName,
+    },
+    /// Blocks a user.
+    Block {
+        /// The other user.
+        user: UserName,
+    },
+    /// Starts a call from the thread with a user.
+    Call {
+        /// The other user.
+        user: UserName,
+        /// With the camera, or by voice only.
+        video: bool,
+    },
+    /// Accepts the ringing call.
+    Accept {
+        /// With the camera, or by voice only.
+        video: bool,
+    },
+    /// Declines the ringing call.
+    Decline,
+    /// Cancels the own call before it was answered.
+    Cancel,
+    /// Ends the live call.
+    HangUp,
+}
+
+/// A user did something.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UserAct {
+    /// The user.
+    pub user: UserName,
+    /// The device in hand.
+    pub device: ActorName,
+    /// What was done.
+    pub what: Act,
+}
+
+/// What a device shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "screen", rename_all = "snake_case")]
+pub enum Screen {
+    /// No call.
+    Idle,
+    /// Calling somebody.
+    Outgoing {
+        /// The call.
+        call: CallId,
+        /// Who is called.
+        peer: UserName,
+    },
+    /// Somebody calls.
+    Incoming {
+        /// The call.
+        call: CallId,
+        /// Who calls, from the verified roster.
+        peer: UserName,
+        /// Whether the caller offers video.
+        video: bool,
+    },
+    /// Accepted; media is being set up.
+    Connecting {
+        /// The call.
+        call: CallId,
+        /// The other side.
+        peer: UserName,
+    },
+    /// In the call.
+    Live {
+        /// The call.
+        call: CallId,
+        /// The other side.
+        peer: UserName,
+        /// The code that both sides compare: 30 digits.
+        safety_number: String,
+    },
+    /// The call ended with a message.
+    Over {
+        /// The call.
+        call: CallId,
+        /// Why.
+        reason: EndReason,
+    },
+}
+
+/// A device shows another screen.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ui {
+    /// The user.
+    pub user: UserName,
+    /// The device.
+    pub device: ActorName,
+    /// What it shows now.
+    #[serde(flatten)]
+    pub screen: Screen,
+}
+
+/// A ring was delivered to a device and is shown: what the friend gate must have allowed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ring {
+    /// The device that rings.
+    pub device: ActorName,
+    /// Its user.
+    pub user: UserName,
+    /// Who calls.
+    pub caller: UserName,
+    /// The call.
+    pub call: CallId,
+}
+
+/// The states of a device's call machine (call-machine table).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallStateName {
+    /// No call.
+    Idle,
+    /// Ringing at the other side.
+    Outgoing,
+    /// Ringing here.
+    Incoming,
+    /// Accepted here, not yet by the server.
+    Accepting,
+    /// ICE, DTLS and keys are being agreed.
+    Connecting,
+    /// Media flows.
+    Live,
+    /// Over; keys are erased.
+    Ended,
+}
+
+/// A device's call machine moved.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CallState {
+    /// The device.
+    pub device: ActorName,
+    /// The call; none only for a machine that never had one.
+    pub call: Option<CallId>,
+    /// Before.
+    pub from: CallStateName,
+    /// After.
+    pub to: CallStateName,
+    /// The event that moved it, as in the table: `user.accept`, `srv.accepted`, `timer.ring`.
+    pub because: String,
+}
+
+/// Why a call ended at a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// This user hung up.
+    HungUp,
+    /// The other user hung up.
+    PeerHungUp,
+    /// The callee declined.
+    Declined,
+    /// The caller cancelled.
+    Cancelled,
+    /// Nobody answered for 60 s.
+    Unanswered,
+    /// Refused without a reason: not a friend, blocked, unknown. All alike.
+    Unavailable,
+    /// The callee is in another call.
+    Busy,
+    /// Another device of the user answered.
+    Elsewhere,
+    /// The friendship ended, or one side blocked the other.
+    Unfriended,
+    /// A signature, fingerprint or key did not fit: somebody is in the middle.
+    Security,
+    /// No media path could be set up, or it broke for good.
+    Failed,
+}
+
+/// A device's call ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ended {
+    /// The device.
+    pub device: ActorName,
+    /// The call.
+    pub call: CallId,
+    /// Why.
+    pub reason: EndReason,
+}
+
+/// What a call that is neither live nor idle waits for. Emitted when the wait begins.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pending {
+    /// The device.
+    pub device: ActorName,
+    /// The call.
+    pub call: CallId,
+    /// What is awaited: `answer`, `user`, `server-accept`, `ice`, `dtls`.
+    pub awaits: String,
+    /// The longest that this may take before the machine gives up.
+    pub limit: Micros,
+}
+
+/// A device knows a call row of a thread.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CallRow {
+    /// The device that shows the row.
+    pub device: ActorName,
+    /// The thread.
+    pub thread: ThreadId,
+    /// The call.
+    pub call: CallId,
+    /// Who called.
+    pub caller: UserName,
+    /// How it ended.
+    pub outcome: CallOutcome,
+    /// How long it was live; zero when it was never answered.
+    pub duration: Micros,
+}
+
+/// A parser of untrusted call content was entered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ParserEntered {
+    /// The device.
+    pub device: ActorName,
+    /// The call.
+    pub call: CallId,
+    /// Which parser: `sdp`, `ice`, `dtls`, `srtp`.
+    pub parser: String,
+}
+
+impl Act {
+    /// The tracks that an act switches on by consent.
+    pub fn consents_to(&self) -> &'static [Track] {
+        match self {
+            Act::Call { video: true, .. } | Act::Accept { video: true } => &[Track::Audio, Track::Video],
+            Act::Call { video: false, .. } | Act::Accept { video: false } => &[Track::Audio],
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Typed events: the one truth from which oracle, reports and digest read.
+//!
+//! A foreign stack can be observed only through `Wire*`, `Signal`, `Ui` and `Rendered`; the reference stack emits all.
+
+mod call;
+mod media;
+mod network;
+mod people;
+mod secrecy;
+
+pub use call::{Act, CallRow, CallState, CallStateName, EndReason, Ended, ParserEntered, Pending, Ring, Screen, Ui, UserAct};
+pub use media::{
+    AudioPlayed, Captured, CaptureSwitched, Decoded, EncoderTarget, Encoded, FrameDropped, KeyFrameRequested, Mark, Opened,
+    OpenVerdict, PictureQuality, Rendered, Reassembled, RtpSent, Sealed,
+};
+pub use network::{
+    BitrateEstimate, CandidateGathered, CandidateKind, DropReason, DtlsConnected, IceState, LinkChanged, PacketArrived,
+    PacketAtCore, PacketDropped, PacketSent, PairSelected, WireProtocol,
+};
+pub use people::{CallOutcome, Fact, Notice, Signal, Store};
+pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
+
+use crate::{log::BlobRef, plan::Plan, time::SimTime};
+use serde::{Deserialize, Serialize};
+
+/// One event with its place in the log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// Simulated time.
+    pub at: SimTime,
+    /// Position in the log, from 0.
+    pub index: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $kind:ident $(($($blob:ident),*))?),* $(,)?) => {
+        /// Everything that can happen in a run.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(tag = "event", rename_all = "snake_case")]
+        pub enum Event {
+            $($(#[$doc])* $kind($kind)),*
+        }
+
+        impl Event {
+            /// The bytes that the event refers to.
+            pub fn blobs(&self) -> Vec<BlobRef> {
+                match self {
+                    $(Event::$kind(_event) => vec![$($(_event.$blob),*)?]),*
+                }
+            }
+
+            /// The name of the kind of event, as in the saved log.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Event::$kind(_) => stringify!($kind)),* }
+            }
+        }
+    };
+}
+
+events! {
+    /// The resolved plan: always the first record.
+    Plan,
+    /// A user did something.
+    UserAct,
+    /// A device shows another screen.
+    Ui,
+    /// A ring was delivered to a device.
+    Ring,
+    /// A device's call machine moved.
+    CallState,
+    /// A device's call ended.
+    Ended,
+    /// What a call that is neither live nor idle waits for.
+    Pending,
+    /// A device knows a call row of a thread.
+    CallRow,
+    /// A parser of untrusted call content was entered.
+    ParserEntered,
+    /// A signaling message as the server sees it.
+    Signal(body),
+    /// A fact became durable in the server's store.
+    Store,
+    /// The server told a device something that ends or forbids a call.
+    Notice,
+    /// A track was switched on or off.
+    CaptureSwitched,
+    /// A frame was captured.
+    Captured,
+    /// A frame was encoded.
+    Encoded(bytes),
+    /// A frame was dropped before it was sent.
+    FrameDropped,
+    /// A frame was encrypted end to end.
+    Sealed(bytes),
+    /// An RTP packet left a device.
+    RtpSent,
+    /// All packets of a frame are there.
+    Reassembled(bytes),
+    /// A frame was opened, or refused.
+    Opened,
+    /// A frame was decoded.
+    Decoded,
+    /// A picture reached the screen.
+    Rendered,
+    /// A block of sound reached the speaker.
+    AudioPlayed,
+    /// A rendered picture was compared with the captured one.
+    PictureQuality,
+    /// The encoder was given another bit rate.
+    EncoderTarget,
+    /// A receiver asked for a key frame.
+    KeyFrameRequested,
+    /// The sender's estimate of the path's rate changed.
+    BitrateEstimate,
+    /// A packet was handed to the network.
+    PacketSent(bytes),
+    /// A packet passed the core, after its sender's NAT.
+    PacketAtCore,
+    /// A packet reached a socket.
+    PacketArrived,
+    /// A packet was lost.
+    PacketDropped,
+    /// A link's parameters changed.
+    LinkChanged,
+    /// A device learnt a candidate of its own.
+    CandidateGathered,
+    /// ICE moved.
+    IceState,
+    /// ICE uses another pair.
+    PairSelected,
+    /// DTLS finished and the fingerprint was right.
+    DtlsConnected,
+    /// An end-to-end key sealed or opened a frame.
+    KeyUsed,
+    /// Keys were erased.
+    KeyErased,
+    /// A secret came into being: what the oracle searches for in foreign views.
+    Secret,
+    /// What a server or relay holds at an instant.
+    Snapshot(bytes),
+    /// A line of somebody's log.
+    LogLine,
+    /// The adversary acted.
+    Attack,
+}

@@ -1,0 +1,193 @@
+//! Events of packets, links and paths.
+
+use crate::{
+    log::BlobRef,
+    names::{ActorName, LinkName},
+    packet::PacketId,
+    plan::LinkPlan,
+    time::{BitRate, Micros},
+};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// What a datagram carries, by its first byte (RFC 7983) and port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WireProtocol {
+    /// STUN and TURN methods (RFC 8489, RFC 8656).
+    Stun,
+    /// TURN channel data (RFC 8656).
+    TurnChannel,
+    /// DTLS records.
+    Dtls,
+    /// SRTP.
+    Rtp,
+    /// SRTCP.
+    Rtcp,
+    /// QUIC, which carries signaling.
+    Quic,
+    /// Anything else.
+    Other,
+}
+
+/// A packet was handed to the network by a socket (view `wire`).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PacketSent {
+    /// The packet.
+    pub packet: PacketId,
+    /// For a relayed packet: the packet that it carries on.
+    pub cause: Option<PacketId>,
+    /// Leg of a relayed packet: how long the relay held it.
+    pub relay: Micros,
+    /// Who sent it.
+    pub from: ActorName,
+    /// The socket's own address.
+    pub source: SocketAddr,
+    /// Where to.
+    pub destination: SocketAddr,
+    /// What it carries.
+    pub protocol: WireProtocol,
+    /// The datagram.
+    pub bytes: BlobRef,
+}
+
+/// A packet passed the core of the network, after its sender's NAT.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PacketAtCore {
+    /// The packet.
+    pub packet: PacketId,
+    /// Source as the world sees it.
+    pub source: SocketAddr,
+    /// Destination as the world sees it.
+    pub destination: SocketAddr,
+}
+
+/// A packet reached a socket. The legs are what the links measured and add up to the time since it was sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PacketArrived {
+    /// The packet.
+    pub packet: PacketId,
+    /// Who received it.
+    pub to: ActorName,
+    /// Source address as the receiver sees it.
+    pub source: SocketAddr,
+    /// The socket's own address.
+    pub destination: SocketAddr,
+    /// Leg: in the queue of the first link.
+    pub uplink_queue: Micros,
+    /// Leg: being clocked out, on all links.
+    pub serialization: Micros,
+    /// Leg: propagation and jitter, on all links.
+    pub propagation: Micros,
+    /// Leg: in the queues of all later links.
+    pub downlink_queue: Micros,
+    /// Whether this is a second copy made by the network.
+    pub duplicate: bool,
+}
+
+/// Why a packet was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DropReason {
+    /// The link's queue was full.
+    QueueFull,
+    /// The link lost it.
+    Loss,
+    /// The NAT has no mapping for it.
+    NatNoMapping,
+    /// The NAT's filter refuses the source.
+    NatFiltered,
+    /// No node has this address.
+    NoRoute,
+    /// Nobody listens on the port.
+    PortClosed,
+    /// The node is down.
+    HostDown,
+}
+
+/// A packet was lost.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PacketDropped {
+    /// The packet.
+    pub packet: PacketId,
+    /// Where: a link, or the name of the node whose NAT or socket refused it.
+    pub place: String,
+    /// Why.
+    pub reason: DropReason,
+}
+
+/// A link's parameters changed, or became known at the beginning.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LinkChanged {
+    /// The link.
+    pub link: LinkName,
+    /// What it does from now on.
+    pub to: LinkPlan,
+}
+
+/// The kinds of ICE candidate (RFC 8445).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CandidateKind {
+    /// An address of the device.
+    Host,
+    /// Its address outside a NAT, learnt from a STUN server.
+    ServerReflexive,
+    /// Its address outside a NAT, learnt from the peer.
+    PeerReflexive,
+    /// An address at a relay.
+    Relayed,
+}
+
+/// A device learnt a candidate of its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CandidateGathered {
+    /// The device.
+    pub device: ActorName,
+    /// Its kind.
+    pub kind: CandidateKind,
+    /// The address.
+    pub address: SocketAddr,
+    /// Whether it was sent to the peer.
+    pub offered: bool,
+}
+
+/// ICE moved.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IceState {
+    /// The device.
+    pub device: ActorName,
+    /// The W3C name of the state: `new`, `checking`, `connected`, `completed`, `disconnected`.
+    pub state: String,
+}
+
+/// ICE uses another pair.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PairSelected {
+    /// The device.
+    pub device: ActorName,
+    /// Own candidate.
+    pub local: SocketAddr,
+    /// The peer's candidate.
+    pub remote: SocketAddr,
+    /// Kind of the own candidate.
+    pub local_kind: CandidateKind,
+    /// Whether the media of this device goes through a relay, its own or the peer's.
+    pub relayed: bool,
+}
+
+/// DTLS finished and the peer's certificate has the fingerprint that its signed body names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DtlsConnected {
+    /// The device.
+    pub device: ActorName,
+}
+
+/// The sender's estimate of the path's rate changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BitrateEstimate {
+    /// The device.
+    pub device: ActorName,
+    /// The estimate.
+    pub rate: BitRate,
+}

@@ -1,0 +1,137 @@
+//! The one log of a run: typed records in order, bytes beside it, and the rolling digest over both.
+
+use crate::{
+    event::{Event, Record},
+    time,
+};
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+
+/// Where bytes lie in the log's blob store. The digest covers them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobRef {
+    /// Offset of the first byte.
+    pub at: u64,
+    /// Number of bytes.
+    pub len: u32,
+}
+
+/// The events of a run and the bytes that they refer to.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    /// The records in the order in which they happened.
+    pub records: Vec<Record>,
+    /// Bytes that events refer to.
+    pub blobs: Vec<u8>,
+    /// blake3 over every record's JSON line and every blob, in order.
+    pub digest: [u8; 32],
+}
+
+impl Log {
+    /// The bytes behind a reference.
+    ///
+    /// # Panics
+    /// When the reference is of another log.
+    pub fn bytes(&self, blob: BlobRef) -> &[u8] {
+        &self.blobs[blob.at as usize..blob.at as usize + blob.len as usize]
+    }
+
+    /// The log of records that were saved earlier; the digest is computed again.
+    ///
+    /// # Errors
+    /// When a record refers to bytes that are not there.
+    pub fn restore(records: Vec<Record>, blobs: Vec<u8>) -> Result<Log, BrokenLog> {
+        let mut writer = Writer::default();
+        let mut stored = 0;
+        for record in &records {
+            for blob in record.event.blobs() {
+                let end = blob.at + u64::from(blob.len);
+                if end > blobs.len() as u64 {
+                    return Err(BrokenLog { index: record.index, end, len: blobs.len() as u64 });
+                }
+                // Blobs were hashed when they were stored, which is before the first record that names them.
+                if blob.at >= stored {
+                    writer.digest.update(&blobs[blob.at as usize..end as usize]);
+                    stored = end;
+                }
+            }
+            writer.hash(record);
+        }
+        Ok(Log { records, blobs, digest: *writer.digest.finalize().as_bytes() })
+    }
+}
+
+/// A saved log refers to bytes that it does not hold.
+#[derive(Debug, thiserror::Error)]
+#[error("record {index} refers to bytes up to {end}, but only {len} are stored")]
+pub struct BrokenLog {
+    index: u64,
+    end: u64,
+    len: u64,
+}
+
+#[derive(Default)]
+struct Writer {
+    records: Vec<Record>,
+    blobs: Vec<u8>,
+    digest: blake3::Hasher,
+    line: Vec<u8>,
+}
+
+impl Writer {
+    fn hash(&mut self, record: &Record) {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, record).expect("events serialize");
+        self.line.push(b'\n');
+        self.digest.update(&self.line);
+    }
+}
+
+thread_local! { static WRITER: RefCell<Option<Writer>> = const { RefCell::new(None) } }
+
+pub(crate) fn start() {
+    WRITER.set(Some(Writer::default()));
+}
+
+pub(crate) fn take() -> Log {
+    WRITER.take().map_or_else(Log::default, |writer| Log {
+        digest: *writer.digest.finalize().as_bytes(),
+        records: writer.records,
+        blobs: writer.blobs,
+    })
+}
+
+/// Appends an event at the current simulated time. Without a simulation on this thread it does nothing.
+pub fn emit(event: Event) {
+    WRITER.with_borrow_mut(|writer| {
+        let Some(writer) = writer else { return };
+        let record = Record { at: time::now(), index: writer.records.len() as u64, event };
+        writer.hash(&record);
+        writer.records.push(record);
+    });
+}
+
+/// Keeps bytes beside the log; an event then carries the reference. Without a simulation the reference is empty.
+/// Emit the event that names a blob before storing the next one: the digest of a restored log relies on that order.
+pub fn store(bytes: &[u8]) -> BlobRef {
+    WRITER.with_borrow_mut(|writer| {
+        let Some(writer) = writer else { return BlobRef::default() };
+        let at = writer.blobs.len() as u64;
+        writer.blobs.extend_from_slice(bytes);
+        writer.digest.update(bytes);
+        BlobRef { at, len: bytes.len() as u32 }
+    })
+}
+
+/// A digest of everything logged so far, for comparing two runs on the way.
+pub fn digest_so_far() -> [u8; 32] {
+    WRITER.with_borrow(|writer| writer.as_ref().map_or([0; 32], |writer| *writer.digest.finalize().as_bytes()))
+}
+
+/// Appends an event of the named kind: `event!(Ui { device, screen })` logs `Event::Ui(event::Ui { device, screen })`.
+#[macro_export]
+macro_rules! event {
+    ($kind:ident { $($fields:tt)* }) => {
+        $crate::log::emit($crate::event::Event::$kind($crate::event::$kind { $($fields)* }))
+    };
+}

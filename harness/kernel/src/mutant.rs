@@ -1,0 +1,65 @@
+//! Planted bugs. `mutant!(V20)` marks the very line that prevents a known attack; a run that plants V20 takes the
+//! other branch. Sentences, invariants and scenarios of each mutant are in the adversary's catalogue.
+
+use serde::{Deserialize, Serialize};
+use std::{cell::Cell, fmt, str::FromStr};
+
+macro_rules! mutants {
+    ($($id:ident)*) => {
+        /// The id of a planted bug, as in the catalogue of known attacks.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[expect(missing_docs, reason = "the catalogue in the adversary room documents each")]
+        pub enum Mutant { $($id),* }
+
+        impl Mutant {
+            /// Every mutant, in order of its id.
+            pub const ALL: &[Mutant] = &[$(Mutant::$id),*];
+
+            /// The id as text.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Mutant::$id => stringify!($id)),* }
+            }
+        }
+    };
+}
+
+mutants! { V02 V03 V04 V20 V22 V41 V42 V48 V52 V59 V73 V125 V129 V130 V132 V133 V135 V136 }
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Mutant {
+    type Err = UnknownMutant;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Mutant::ALL.iter().copied().find(|mutant| mutant.as_str() == text).ok_or_else(|| UnknownMutant(text.into()))
+    }
+}
+
+/// The text names no mutant.
+#[derive(Debug, thiserror::Error)]
+#[error("no mutant is called {0}")]
+pub struct UnknownMutant(String);
+
+thread_local! { static PLANTED: Cell<u128> = const { Cell::new(0) } }
+
+/// Plants exactly these bugs on this thread; an empty slice removes all.
+pub fn plant(mutants: &[Mutant]) {
+    PLANTED.set(mutants.iter().fold(0, |bits, mutant| bits | 1 << *mutant as u32));
+}
+
+/// Whether the bug is planted on this thread. Always false in a build without the feature `mutants`.
+#[inline]
+pub fn is_planted(mutant: Mutant) -> bool {
+    cfg!(feature = "mutants") && PLANTED.get() & (1 << mutant as u32) != 0
+}
+
+/// True when the named bug is planted: `if !mutant!(V20) { check()? }`.
+#[macro_export]
+macro_rules! mutant {
+    ($id:ident) => {
+        $crate::mutant::is_planted($crate::mutant::Mutant::$id)
+    };
+}

@@ -1,0 +1,1 @@
+//! Camera, microphone, codecs through GStreamer, frame marks, playout, probes.

@@ -1,0 +1,1 @@
+//! The packet fabric: links, queues, loss, NAT, presets.

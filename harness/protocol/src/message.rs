@@ -1,0 +1,315 @@
+//! Messages of the signaling protocol. On the wire: postcard, in frames of the channel (a 4-byte big-endian length).
+
+use e2ee::SealedEnvelope;
+use kernel::{
+    event::CallOutcome,
+    names::{ActorName, CallId, ThreadId, UserName},
+    time::Micros,
+};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// Version of the protocol. The server refuses a client below its minimum.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// Joins a request and its answer on one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RequestId(pub u32);
+
+/// The public keys of a device, as the server's directory holds them. What makes them trustworthy is the safety
+/// number, and from the second call on that they did not change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceKeys {
+    /// The user.
+    pub user: UserName,
+    /// The device.
+    pub device: ActorName,
+    /// Ed25519 verifying key (RFC 8032).
+    pub signing: [u8; 32],
+    /// X25519 public key for sealed envelopes (HPKE, RFC 9180).
+    pub sealing: [u8; 32],
+}
+
+/// What a device says to the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientMessage {
+    /// Creates an account and signs this device in. Answered by `SignedIn` or `Refused`.
+    SignUp {
+        /// Joins the answer.
+        request: RequestId,
+        /// Protocol version of the client.
+        version: u16,
+        /// The password, inside TLS; stored only as an Argon2id hash.
+        password: String,
+        /// Public keys of the device; its `user` is the name that is asked for.
+        keys: DeviceKeys,
+    },
+    /// Presents a session token on a new connection. Answered by `SignedIn` or `Refused`.
+    Attach {
+        /// Joins the answer.
+        request: RequestId,
+        /// Protocol version of the client.
+        version: u16,
+        /// The token.
+        token: String,
+    },
+    /// Asks somebody to be friends.
+    RequestFriend {
+        /// Joins the answer.
+        request: RequestId,
+        /// Who is asked.
+        user: UserName,
+    },
+    /// Answers a friend request.
+    AnswerFriend {
+        /// Joins the answer.
+        request: RequestId,
+        /// Who asked.
+        user: UserName,
+        /// Yes or no.
+        accept: bool,
+    },
+    /// Ends a friendship.
+    Unfriend {
+        /// Joins the answer.
+        request: RequestId,
+        /// The other user.
+        user: UserName,
+    },
+    /// Blocks a user, which ends a friendship too.
+    Block {
+        /// Joins the answer.
+        request: RequestId,
+        /// Who is blocked.
+        user: UserName,
+    },
+    /// Asks for a friend's device keys: needed to seal an offer. Answered by `Keys` or `Refused`, alike for all reasons.
+    FetchKeys {
+        /// Joins the answer.
+        request: RequestId,
+        /// Whose.
+        user: UserName,
+    },
+    /// Starts a call. The offer is sealed to each device of the callee. Answered by nothing, `Rejected` or `Accepted`.
+    Invite {
+        /// 128 random bits.
+        call: CallId,
+        /// Who is called.
+        to: UserName,
+        /// Whether video is offered.
+        video: bool,
+        /// One envelope a device of the callee.
+        offers: Vec<SealedEnvelope>,
+    },
+    /// The device rings.
+    Ringing {
+        /// The call.
+        call: CallId,
+    },
+    /// The user accepts; the answer is sealed to the caller's device.
+    Accept {
+        /// The call.
+        call: CallId,
+        /// The sealed answer.
+        answer: SealedEnvelope,
+    },
+    /// The user declines.
+    Decline {
+        /// The call.
+        call: CallId,
+    },
+    /// The caller cancels.
+    Cancel {
+        /// The call.
+        call: CallId,
+    },
+    /// The device is in another call.
+    Busy {
+        /// The call.
+        call: CallId,
+    },
+    /// Ends the call.
+    HangUp {
+        /// The call.
+        call: CallId,
+    },
+    /// A sealed message to the peer of a call: candidates. The server only passes it on, and only for a live call.
+    ToPeer {
+        /// The call.
+        call: CallId,
+        /// The sealed body.
+        body: SealedEnvelope,
+    },
+}
+
+/// What the server says to a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServerMessage {
+    /// Signed in. A fresh token after sign-up, empty after an attach.
+    SignedIn {
+        /// Joins the request.
+        request: RequestId,
+        /// The session token: 256 random bits in hexadecimal. The server keeps only its hash.
+        token: String,
+    },
+    /// A request was done.
+    Done {
+        /// Joins the request.
+        request: RequestId,
+    },
+    /// A request was refused. Alike for unknown, blocked and not a friend.
+    Refused {
+        /// Joins the request.
+        request: RequestId,
+    },
+    /// Device keys of a friend.
+    Keys {
+        /// Joins the request.
+        request: RequestId,
+        /// One entry a device.
+        devices: Vec<DeviceKeys>,
+    },
+    /// Somebody asks to be friends.
+    FriendRequest {
+        /// Who.
+        from: UserName,
+    },
+    /// A friendship began.
+    FriendAdded {
+        /// The friend.
+        user: UserName,
+    },
+    /// A friendship is over.
+    FriendRemoved {
+        /// The former friend.
+        user: UserName,
+    },
+    /// A friend calls.
+    Ring {
+        /// The call.
+        call: CallId,
+        /// Who calls, from the server's roster.
+        from: UserName,
+        /// Keys of the calling device, to verify the offer.
+        caller: DeviceKeys,
+        /// Whether video is offered.
+        video: bool,
+        /// How old the invite is by the server's clock.
+        age: Micros,
+        /// The offer sealed to this device.
+        offer: SealedEnvelope,
+    },
+    /// The callee's device rings.
+    Ringing {
+        /// The call.
+        call: CallId,
+    },
+    /// The call was accepted. Goes to both ends, with their relay credentials.
+    Accepted {
+        /// The call.
+        call: CallId,
+        /// Which device accepted.
+        device: ActorName,
+        /// To the caller: the sealed answer. To the callee: none.
+        answer: Option<SealedEnvelope>,
+        /// Relays that this device may use, for this call.
+        relays: Vec<RelayGrant>,
+    },
+    /// Another device of the user answered.
+    Elsewhere {
+        /// The call.
+        call: CallId,
+    },
+    /// The call cannot be. Alike for unknown, blocked and not a friend.
+    Rejected {
+        /// The call.
+        call: CallId,
+    },
+    /// The call is over.
+    Ended {
+        /// The call.
+        call: CallId,
+        /// Why.
+        reason: CallEnd,
+    },
+    /// A sealed message of the peer.
+    FromPeer {
+        /// The call.
+        call: CallId,
+        /// The sealed body.
+        body: SealedEnvelope,
+    },
+    /// A call row of a thread is new or changed.
+    CallRow(CallRowEntry),
+}
+
+/// Why the server ended a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallEnd {
+    /// The callee declined.
+    Declined,
+    /// The caller cancelled.
+    Cancelled,
+    /// Nobody answered for 60 s.
+    Unanswered,
+    /// The callee is in another call.
+    Busy,
+    /// One side hung up.
+    HungUp,
+    /// The friendship ended or one side blocked the other.
+    Unfriended,
+    /// No such call (any more).
+    Unknown,
+}
+
+/// A row of a thread that stands for a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRowEntry {
+    /// The thread.
+    pub thread: ThreadId,
+    /// The call.
+    pub call: CallId,
+    /// Who called.
+    pub caller: UserName,
+    /// How it ended.
+    pub outcome: CallOutcome,
+    /// How long it was live.
+    pub duration: Micros,
+}
+
+/// A short-lived relay credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayGrant {
+    /// The relay's TURN address, UDP.
+    pub address: SocketAddr,
+    /// TURN user name.
+    pub username: String,
+    /// TURN password.
+    pub password: String,
+}
+
+/// What one device says to the other, sealed. The server cannot read it. No peer message changes consent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PeerMessage {
+    /// The body of an offer.
+    Offer(SessionDescription),
+    /// The body of an answer.
+    Answer(SessionDescription),
+    /// A candidate (RFC 8839 `candidate:` line), after `Accepted` only.
+    Candidate(String),
+    /// What an attacker would send to be taken for consent; the reference client ignores both.
+    ClaimAccepted,
+    /// See `ClaimAccepted`: asks to start sending.
+    Update,
+}
+
+/// The body of an offer or answer: no candidates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionDescription {
+    /// Fresh X25519 share of this call.
+    pub share: [u8; 32],
+    /// The SDP: DTLS fingerprint, ICE user fragment and password, media directions, codecs.
+    pub sdp: String,
+    /// Whether the sender's camera will be on.
+    pub video: bool,
+}

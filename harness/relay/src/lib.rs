@@ -1,0 +1,1 @@
+//! The TURN relay's core.

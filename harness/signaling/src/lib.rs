@@ -1,0 +1,1 @@
+//! The signaling server's core: accounts, friends, threads, calls.

@@ -1,0 +1,1 @@
+//! Scenario to turmoil hosts, stores and drivers.

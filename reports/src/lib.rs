@@ -1,0 +1,1 @@
+//! Renderers of a judged run: JSON, JUnit, Markdown, HTML, pcapng, hlog; baselines.

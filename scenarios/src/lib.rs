@@ -1,0 +1,1 @@
+//! Scenario files: schema, errors with spans, resolution to a plan.
