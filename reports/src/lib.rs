@@ -1,1 +1,33 @@
-//! Renderers of a judged run: JSON, JUnit, Markdown, HTML, pcapng, hlog; baselines.
+//! Renderers of a judged run, and the committed baselines.
+//!
+//! [`write`] renders a [`Run`] into its folder: `run.json` and `junit.xml` for machines, `summary.md` for a pull
+//! request, `index.html` for a person, `wire.pcapng` for Wireshark, `latency.hlog` for HdrHistogram, and the log
+//! itself, which [`read_events`] restores. [`console`] is the short verdict on a terminal, [`Suite`] the table of many
+//! runs, [`Gate`] the comparison with the [`Baseline`]s. No renderer judges: every verdict is the oracle's.
+
+mod baseline;
+mod console;
+mod contact_sheet;
+mod events;
+mod gate;
+mod hlog;
+mod junit;
+mod metric_name;
+mod page;
+mod pcapng;
+mod run;
+mod run_report;
+mod suite;
+mod summary;
+mod tolerance;
+mod trace;
+mod wire;
+
+pub use baseline::{Baseline, BaselineError, Change, Comparison, Row, Standing, bless, compare};
+pub use console::console;
+pub use events::{EventsError, read_events};
+pub use gate::{Gate, Gated};
+pub use metric_name::{human, title};
+pub use run::{Artefact, Outcome, Run, RunFacts, WriteError, write};
+pub use run_report::{Digests, RunReport, RunReportError};
+pub use suite::{Suite, write_suite};

@@ -1,1 +1,17 @@
-//! Wiretaps, malicious servers and insiders; the mutant catalogue.
+//! The adversary: a malicious server, whoever holds a hop, misbehaving peers; and the catalogue of planted bugs.
+//!
+//! [`arm`] turns what a scenario plans into what the world puts into its actors. Every attack emits an event `Attack`
+//! before its bytes go on, so that the oracle knows what to look for.
+
+mod arms;
+mod catalogue;
+mod colluding_server;
+mod description;
+mod hop;
+mod malicious_server;
+
+pub use arms::{Arms, arm};
+pub use catalogue::{KnownAttack, MUTANTS, known_attack};
+pub use colluding_server::ColludingServer;
+pub use hop::{HopChain, ReplayingHop, TamperingHop};
+pub use malicious_server::MaliciousServer;

@@ -1,1 +1,14 @@
-//! Seeds, shards, double runs, replay.
+//! Campaigns: many runs of many scenarios, double runs, the mutant matrix, and what a run costs.
+
+pub mod batch;
+pub mod determinism;
+pub mod judged;
+pub mod matrix;
+pub mod vocabulary;
+
+pub use batch::{Batch, Progress};
+pub use determinism::{Divergence, RerunReport};
+pub use judged::{CampaignError, Judged, RunDigest};
+pub use matrix::{Fate, MutantRow};
+pub use vocabulary::vocabulary;
+pub use world::{CodecCost, LogFilter, PresetEntry, RunOptions, WorldError, codecs_alone, environment, presets};

@@ -1,5 +1,14 @@
 //! Identities, sealed envelopes, frame encryption, safety numbers. Sans-IO.
 
+pub mod agreement;
 pub mod envelope;
+pub mod frame;
+pub mod identity;
+mod replay;
+mod safety;
 
-pub use envelope::{EnvelopeHeader, EnvelopeKind, SealedEnvelope};
+pub use agreement::{AgreementError, CallSecret, CallShare, Transcript};
+pub use envelope::{EnvelopeError, EnvelopeHeader, EnvelopeKind, SealedEnvelope};
+pub use frame::{FrameKeys, FrameSecret, OpenError, OpenedFrame, Role, SealError, SealedFrame, clear_bytes};
+pub use identity::DeviceIdentity;
+pub use safety::{SAFETY_NUMBER_DIGITS, safety_number};

@@ -8,6 +8,7 @@ compile_error!(
     "build with --cfg tokio_unstable (see .cargo/config.toml; a set RUSTFLAGS hides it): turmoil seeds the runtime only then"
 );
 
+pub mod artifact;
 pub mod event;
 pub mod log;
 pub mod mutant;

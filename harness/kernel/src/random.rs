@@ -136,6 +136,11 @@ pub fn act_as(actor: &str) {
     });
 }
 
+/// The actor on whose behalf code runs now; `world` between actors and outside a simulation.
+pub fn actor() -> String {
+    AMBIENT.with_borrow(|ambient| ambient.as_ref().map_or_else(|| "world".into(), |ambient| ambient.actor.clone()))
+}
+
 /// While this lives, draws of foreign code come from the stream (actor, scope).
 #[must_use = "the scope ends when this is dropped"]
 pub struct Scope(());

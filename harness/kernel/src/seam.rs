@@ -5,7 +5,7 @@
 //! crates become functions of the seed. The symbols of the executable win over libc's when it is linked.
 
 use crate::{
-    log, mutant, packet,
+    artifact, log, mutant, packet,
     random::{self, Draws, SeedTree},
     time,
 };
@@ -42,6 +42,7 @@ pub fn enter(seed: u64) -> Simulation {
     packet::reset();
     mutant::plant(&[]);
     log::start();
+    artifact::start(0);
     random::enter(SeedTree::root(seed));
     STATE.set(State::Entered);
     {

@@ -1,5 +1,25 @@
-//! Invariants, goals and metrics over the event log. The oracle never sees the actors: it reads records and bytes.
+//! Invariants, goals and metrics over the event log. The oracle never sees the actors: it reads records and bytes, so
+//! that a verdict can be computed again from a saved log.
 
+mod catalogue;
+mod checks;
+mod findings;
+mod invariants;
 pub mod judgement;
+mod metrics;
+mod run;
+mod scan;
+mod sframe;
+#[cfg(test)]
+mod story;
+mod trial;
+mod verdict;
+mod views;
 
-pub use judgement::{Direction, Finding, Histogram, InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport, Verdict, Violation};
+pub use catalogue::{INVARIANTS, Invariant};
+pub use judgement::{
+    Direction, Finding, Histogram, InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport, Verdict,
+    Violation,
+};
+pub use metrics::{Across, METRICS, MetricFamily, metric_names};
+pub use verdict::judge;

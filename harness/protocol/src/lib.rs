@@ -3,8 +3,18 @@
 //! Messages of the server and messages of a peer are different types: a peer's message can never be taken for the
 //! server's word, and so never grants consent.
 
+pub mod channel;
+mod endpoint;
+mod link;
 pub mod message;
+pub mod tls;
+pub mod wire;
 
+pub use channel::{ChannelEvent, ClientChannel, ConnectionId, SendError, ServerChannel};
 pub use message::{
-    CallEnd, CallRowEntry, ClientMessage, DeviceKeys, PeerMessage, RelayGrant, RequestId, ServerMessage, SessionDescription, PROTOCOL_VERSION,
+    CallEnd, CallRowEntry, ClientMessage, DeviceKeys, PROTOCOL_VERSION, PeerMessage, RelayGrant, RequestId,
+    ServerMessage, SessionDescription,
 };
+pub use tls::{ServerIdentity, ServerIdentityPublic};
+// The sealed part of a message: the server reads its header only.
+pub use e2ee::{EnvelopeHeader, EnvelopeKind, SealedEnvelope};

@@ -20,8 +20,11 @@ pub use network::{
 pub use people::{CallOutcome, Fact, Notice, Signal, Store};
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
 
-use crate::{log::BlobRef, plan::Plan, time::SimTime};
+use crate::{log::BlobRef, plan, time::SimTime};
 use serde::{Deserialize, Serialize};
+
+/// Boxed: it is far larger than any other event, and there is one a run.
+type Plan = Box<plan::Plan>;
 
 /// One event with its place in the log.
 #[derive(Clone, Debug, Serialize, Deserialize)]

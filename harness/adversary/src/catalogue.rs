@@ -1,0 +1,188 @@
+//! The catalogue of planted bugs: each is a known attack, killed by one named invariant in one scenario.
+
+use kernel::Mutant;
+
+/// A planted bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownAttack {
+    /// Its id in the code: `mutant!(V20)`.
+    pub mutant: Mutant,
+    /// What really happened to somebody, and what is planted here.
+    pub sentence: &'static str,
+    /// The invariant that must fail, by name.
+    pub invariant: &'static str,
+    /// The scenario in which it must, by path and stem below `scenarios/`.
+    pub scenario: &'static str,
+}
+
+/// Every planted bug, in the order of [`Mutant::ALL`].
+pub const MUTANTS: &[KnownAttack] = &[
+    KnownAttack {
+        mutant: Mutant::V02,
+        sentence: "Signal for Android took the caller's \"connected\" for the callee's own answer (CVE-2019-17191): \
+                   here a peer's claim that the call was accepted counts as the user's accept",
+        invariant: "nothing_before_accept",
+        scenario: "canary/peer-claims-accepted",
+    },
+    KnownAttack {
+        mutant: Mutant::V03,
+        sentence: "Facebook Messenger sent sound from a ringing device after an SDP update (2020): here a peer's update \
+                   starts capture while it rings",
+        invariant: "nothing_before_accept",
+        scenario: "canary/peer-update-starts-capture",
+    },
+    KnownAttack {
+        mutant: Mutant::V04,
+        sentence: "JioChat and Mocha connected as soon as candidates arrived (2020): here the callee opens the offer, \
+                   uses the candidates inside and starts ICE while it rings",
+        invariant: "nothing_parsed_or_sent_before_accept",
+        scenario: "canary/candidates-inside-the-offer",
+    },
+    KnownAttack {
+        mutant: Mutant::V20,
+        sentence: "Blocked users could still ring where only the client checked: here the server's friend gate is \
+                   missing at the invite",
+        invariant: "only_friends_ring",
+        scenario: "canary/stranger-rings",
+    },
+    KnownAttack {
+        mutant: Mutant::V22,
+        sentence: "Calls went on after their friendship ended where only the invite checked it: here unfriending and \
+                   blocking tear no call down",
+        invariant: "unfriending_ends_the_call",
+        scenario: "canary/unfriending-changes-nothing",
+    },
+    KnownAttack {
+        mutant: Mutant::V41,
+        sentence: "Zoom's servers made the meeting keys and early Jitsi put them into the URL (2020): here the client \
+                   hands a frame key to signaling",
+        invariant: "relay_and_server_hold_no_key",
+        scenario: "canary/keys-escrowed-to-signaling",
+    },
+    KnownAttack {
+        mutant: Mutant::V42,
+        sentence: "Whoever relays unsigned SDP can swap the DTLS fingerprint and sit in the middle (RFC 8827): here the \
+                   signature of an envelope is not checked",
+        invariant: "fingerprint_swap_ends_the_call",
+        scenario: "canary/offer-signature-unchecked",
+    },
+    KnownAttack {
+        mutant: Mutant::V48,
+        sentence: "Encryptors with one key and counters of their own used nonces twice (gbp-sframe 1.9.0): here the \
+                   frame counter starts again",
+        invariant: "no_nonce_twice",
+        scenario: "canary/frame-counter-restarts",
+    },
+    KnownAttack {
+        mutant: Mutant::V52,
+        sentence: "RingRTC's group frames have no replay window of their own and rely on the hop that the SFU ends: here \
+                   the receiver keeps none",
+        invariant: "replayed_frames_are_rejected",
+        scenario: "canary/no-replay-window",
+    },
+    KnownAttack {
+        mutant: Mutant::V59,
+        sentence: "aes-gcm left the plaintext in the buffer when the tag was wrong (RUSTSEC-2023-0096): here a frame \
+                   reaches the decoder although its tag does not verify",
+        invariant: "tampering_is_rejected",
+        scenario: "canary/forged-frames-reach-the-decoder",
+    },
+    KnownAttack {
+        mutant: Mutant::V73,
+        sentence: "Relay-only settings leaked addresses through raddr and SDP lines (RFC 8828): here relay-only still \
+                   lets the peer learn an own address",
+        invariant: "relay_only_hides_addresses",
+        scenario: "canary/relay-only-leaks-address",
+    },
+    KnownAttack {
+        mutant: Mutant::V125,
+        sentence: "Both sides wait for ever after a lost message: here neither the server nor a device has a ring timer",
+        invariant: "every_call_ends",
+        scenario: "canary/nobody-gives-up",
+    },
+    KnownAttack {
+        mutant: Mutant::V129,
+        sentence: "Cameras kept sending after the hang-up where a later timer stopped them: here capture goes on for \
+                   seconds",
+        invariant: "media_stops_after_hangup",
+        scenario: "canary/camera-runs-on-after-hangup",
+    },
+    KnownAttack {
+        mutant: Mutant::V130,
+        sentence: "Credentials are found in logs again and again (CWE-532): here the server logs session tokens and relay \
+                   passwords at debug level",
+        invariant: "no_credential_in_foreign_views",
+        scenario: "canary/token-in-the-log",
+    },
+    KnownAttack {
+        mutant: Mutant::V132,
+        sentence: "Services relay calls that could be direct, so that the relay learns both addresses: here a relayed \
+                   pair has the highest priority",
+        invariant: "direct_path_used_when_open",
+        scenario: "canary/relay-preferred",
+    },
+    KnownAttack {
+        mutant: Mutant::V133,
+        sentence: "Measurements hide a delay that nobody accounts for: here a link adds 7 ms without reporting it",
+        invariant: "legs_sum_to_glass_to_glass",
+        scenario: "canary/link-hides-delay",
+    },
+    KnownAttack {
+        mutant: Mutant::V135,
+        sentence: "A frame of one track or sender is shown as another's where the relay's mapping is believed: here the \
+                   receiver maps frames by their arrival",
+        invariant: "frames_come_from_their_sender",
+        scenario: "canary/frames-by-arrival-order",
+    },
+    KnownAttack {
+        mutant: Mutant::V136,
+        sentence: "Cameras and calls sent in clear under an \"encrypted\" badge (connectedhomeip 42367, GetStream flutter \
+                   1312): here the frame transform is missing on one track",
+        invariant: "media_unreadable",
+        scenario: "canary/frame-encryption-off",
+    },
+];
+
+/// What the catalogue says about a mutant.
+pub fn known_attack(mutant: Mutant) -> &'static KnownAttack {
+    &MUTANTS[mutant as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{collections::BTreeSet, path::Path};
+
+    #[test]
+    fn every_mutant_of_the_code_has_one_entry_in_the_same_order() {
+        let listed: Vec<Mutant> = MUTANTS.iter().map(|attack| attack.mutant).collect();
+        assert_eq!(listed, Mutant::ALL);
+        assert!(Mutant::ALL.iter().all(|mutant| known_attack(*mutant).mutant == *mutant));
+    }
+
+    #[test]
+    fn every_mutant_has_a_scenario_of_its_own() {
+        let scenarios: BTreeSet<&str> = MUTANTS.iter().map(|attack| attack.scenario).collect();
+        assert_eq!(scenarios.len(), MUTANTS.len());
+    }
+
+    #[test]
+    fn the_scenario_plants_the_mutant_and_expects_its_invariant_to_fail() {
+        let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
+        for attack in MUTANTS {
+            let path = scenarios.join(attack.scenario).with_extension("toml");
+            let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            assert!(text.contains(&format!("mutant = \"{}\"", attack.mutant)), "{}", attack.scenario);
+            assert!(text.contains(&format!("fails = \"{}\"", attack.invariant)), "{}", attack.scenario);
+        }
+    }
+
+    #[test]
+    fn every_sentence_says_what_happened_and_what_is_planted() {
+        for attack in MUTANTS {
+            let planted = attack.sentence.split_once(": here ").map(|(_, planted)| planted.trim());
+            assert!(planted.is_some_and(|planted| !planted.is_empty()), "{}", attack.mutant);
+            assert!(!attack.sentence.contains("  "), "{}", attack.mutant);
+        }
+    }
+}

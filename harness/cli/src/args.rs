@@ -1,0 +1,238 @@
+//! The command line.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::{num::NonZeroUsize, path::PathBuf, str::FromStr};
+
+/// Simulates and judges end-to-end encrypted calls.
+///
+/// Exit codes: 0 all held; 1 an invariant or threshold failed; 2 usage or an invalid scenario; 3 the environment lacks
+/// something; 4 worse than the baseline only; 5 nondeterminism; 6 the harness itself failed; 101 panic.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Simulate scenarios, judge them and write their reports.
+    Simulate(SimulateArgs),
+    /// List what there is: scenarios, presets, invariants, mutants, metrics.
+    List {
+        /// What to list; everything when left out.
+        what: Option<Catalogue>,
+    },
+    /// Show a scenario as it is resolved: everyone, every link, every step.
+    Show {
+        /// Stem, glob or path.
+        scenario: String,
+    },
+    /// Simulate a suite, judge it and compare with the committed baselines: what CI calls.
+    Gate(GateArgs),
+    /// Accept the measured values as the new baselines; the only way in which they change.
+    Bless(BlessArgs),
+    /// Plant each known bug and prove that the invariant named for it catches it, and only that.
+    Mutants(MutantArgs),
+    /// Judge a saved event log again, without simulating.
+    Judge {
+        /// The `events.jsonl.zst` of a run, or its folder.
+        events: PathBuf,
+    },
+    /// Write the JSON schema of scenario files.
+    Schema {
+        /// Only say whether the committed one is current.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measure what a run costs, as ratios taken in one run.
+    Bench(BenchArgs),
+    /// Print the fingerprint of this environment: package versions and codec self-tests.
+    #[command(hide = true)]
+    Fingerprint,
+    /// The second process of a double run: the plan on standard input, digests on standard output.
+    #[command(hide = true, name = campaign::determinism::RERUN_VERB)]
+    RerunForComparison {
+        /// Where to write the records.
+        records: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SimulateArgs {
+    /// Which: a file stem, a glob such as `canary/*`, `all`, or the path of a TOML file.
+    #[arg(required = true)]
+    pub(crate) scenarios: Vec<String>,
+    /// One seed instead of the file's.
+    #[arg(long, conflicts_with = "seeds")]
+    pub(crate) seed: Option<u64>,
+    /// Many seeds: `A..B` (B excluded), or a number N for 1..N+1.
+    #[arg(long)]
+    pub(crate) seeds: Option<Seeds>,
+    /// How many simulations at once.
+    #[arg(long, default_value_t = default_jobs())]
+    pub(crate) jobs: NonZeroUsize,
+    /// Change a value of the scenario: `--set duration=5s`, `--set participant.alice.up.propagation=35ms`.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Put every participant behind this network preset.
+    #[arg(long, value_name = "PRESET")]
+    pub(crate) network: Option<String>,
+    /// Run everything again in a second process and compare every byte.
+    #[arg(long)]
+    pub(crate) check_determinism: bool,
+    /// Print what actors log, with simulated time: a tracing filter such as `info` or `str0m=debug`.
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// What `bless` accepts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Expectations {
+    /// The committed metrics of each scenario.
+    #[default]
+    Baselines,
+}
+
+/// What standard output carries.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Open the report in a browser.
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Write no report files.
+    #[arg(long)]
+    pub(crate) no_report: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct GateArgs {
+    /// Which scenarios.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) suite: SuiteName,
+    /// How many simulations at once.
+    #[arg(long, default_value_t = default_jobs())]
+    pub(crate) jobs: NonZeroUsize,
+    /// Only these scenarios of the suite.
+    pub(crate) scenarios: Vec<String>,
+    /// Change a value of every scenario, to see the gate at work.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BlessArgs {
+    /// What to accept.
+    #[arg(value_enum, default_value_t)]
+    pub(crate) what: Expectations,
+    /// Why the change is right; kept in the baseline file.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Only these scenarios.
+    #[arg(long = "only", value_name = "SCENARIO")]
+    pub(crate) scenarios: Vec<String>,
+    /// How many simulations at once.
+    #[arg(long, default_value_t = default_jobs())]
+    pub(crate) jobs: NonZeroUsize,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct MutantArgs {
+    /// Only these mutants: `V20`.
+    pub(crate) mutants: Vec<String>,
+    /// How many simulations at once.
+    #[arg(long, default_value_t = default_jobs())]
+    pub(crate) jobs: NonZeroUsize,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BenchArgs {
+    /// Which scenario.
+    #[arg(default_value = "first-call")]
+    pub(crate) scenario: String,
+    /// How often; the median counts.
+    #[arg(long, default_value_t = NonZeroUsize::new(3).expect("not zero"))]
+    pub(crate) rounds: NonZeroUsize,
+}
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Catalogue {
+    /// Scenario files with their titles.
+    Scenarios,
+    /// Network presets with their numbers and sources.
+    Presets,
+    /// Invariants with their truths.
+    Invariants,
+    /// Planted bugs with the invariants that must kill them.
+    Mutants,
+    /// Metrics with their definitions.
+    Metrics,
+}
+
+/// What standard output carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// The run.json of each run, one a line.
+    Json,
+}
+
+/// Suites of scenarios.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SuiteName {
+    /// Every scenario with its own seeds.
+    #[default]
+    Pr,
+    /// Every scenario with five seeds.
+    Nightly,
+}
+
+/// A range of seeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seeds(pub(crate) Vec<u64>);
+
+/// More seeds than anybody waits for.
+const MAX_SEEDS: u64 = 1_000_000;
+
+impl FromStr for Seeds {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Seeds, String> {
+        let number = |part: &str| part.trim().parse::<u64>().map_err(|_| format!("`{part}` is no whole number"));
+        let (from, to) = match text.split_once("..") {
+            Some((from, to)) => (number(from)?, number(to)?),
+            None => (1, number(text)?.saturating_add(1)),
+        };
+        if from >= to {
+            return Err(format!("`{text}` holds no seed: write A..B with A below B"));
+        }
+        if to - from > MAX_SEEDS {
+            return Err(format!("`{text}` holds more than {MAX_SEEDS} seeds"));
+        }
+        Ok(Seeds((from..to).collect()))
+    }
+}
+
+fn default_jobs() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn seeds_are_a_range_or_a_number() {
+        assert_eq!("3..6".parse(), Ok(Seeds(vec![3, 4, 5])));
+        assert_eq!("2".parse(), Ok(Seeds(vec![1, 2])));
+        assert!("5..5".parse::<Seeds>().is_err());
+        assert!("1..x".parse::<Seeds>().is_err());
+        assert!("0..99999999".parse::<Seeds>().is_err());
+    }
+}

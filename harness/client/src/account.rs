@@ -1,0 +1,374 @@
+//! The account of a device: sign-up, the connection to signaling with reconnection, and the roster of friends.
+
+use kernel::{
+    ActorName, Datagram, Micros, SimTime, UserName, event,
+    event::SecretKind,
+    mutant,
+    random::SeedTree,
+};
+use protocol::{
+    ClientChannel, ClientMessage, DeviceKeys, PROTOCOL_VERSION, RequestId, ServerIdentityPublic, ServerMessage,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::SocketAddr,
+};
+
+/// First wait before a new connection; it doubles.
+const INITIAL_BACKOFF: Micros = Micros::from_millis(500);
+/// The longest wait before a new connection.
+const MAX_BACKOFF: Micros = Micros::from_secs(8);
+/// Messages that wait for the sign-in; further ones are dropped.
+const MAX_WAITING: usize = 64;
+/// Requests whose answer is awaited.
+const MAX_REQUESTS: usize = 256;
+/// Devices of one friend whose keys are kept.
+const MAX_DEVICES: usize = 8;
+/// The name of the server in events.
+const SIGNALING: &str = "signaling";
+
+/// What an account is made from.
+pub(crate) struct AccountConfig {
+    pub(crate) device: ActorName,
+    pub(crate) password: String,
+    /// Public keys of the device with the user's name.
+    pub(crate) keys: DeviceKeys,
+    pub(crate) local: SocketAddr,
+    pub(crate) server: SocketAddr,
+    pub(crate) server_key: ServerIdentityPublic,
+    pub(crate) seeds: SeedTree,
+}
+
+/// What an account says to its client.
+#[derive(Debug)]
+pub(crate) enum AccountEvent {
+    /// Signed in, again after each reconnection.
+    SignedIn,
+    /// Somebody asks to be friends.
+    FriendRequest(UserName),
+    /// A friendship began.
+    FriendAdded(UserName),
+    /// The keys of a friend's devices are known.
+    KeysKnown(UserName),
+    /// The server gives no keys of this user.
+    KeysRefused(UserName),
+    /// A message about a call.
+    Call(ServerMessage),
+}
+
+/// Friends and what is known of their devices.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    friends: BTreeSet<UserName>,
+    blocked: BTreeSet<UserName>,
+    keys: BTreeMap<UserName, Vec<DeviceKeys>>,
+}
+
+impl Roster {
+    /// Whether the user of this device blocked somebody.
+    pub(crate) fn is_blocked(&self, user: &UserName) -> bool {
+        self.blocked.contains(user)
+    }
+
+    /// The known devices of a user; empty when none is known.
+    pub(crate) fn devices(&self, user: &UserName) -> &[DeviceKeys] {
+        self.keys.get(user).map_or(&[], Vec::as_slice)
+    }
+
+    /// Remembers a device. The keys that were seen first stay: a device with other keys is not the same device.
+    pub(crate) fn learn(&mut self, keys: DeviceKeys) {
+        let known = self.keys.entry(keys.user.clone()).or_default();
+        if known.len() < MAX_DEVICES && known.iter().all(|other| other.device != keys.device) {
+            known.push(keys);
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Request {
+    SignIn,
+    Friends,
+    Keys(UserName),
+}
+
+/// The account of a device.
+pub(crate) struct Account {
+    config: AccountConfig,
+    channel: ClientChannel,
+    connections: u32,
+    failures: u32,
+    greeted: bool,
+    signed_in: bool,
+    logged_out: bool,
+    token: Option<String>,
+    next_request: u32,
+    requests: BTreeMap<RequestId, Request>,
+    waiting: VecDeque<ClientMessage>,
+    reconnect_at: Option<SimTime>,
+    wake: Option<SimTime>,
+    roster: Roster,
+    events: VecDeque<AccountEvent>,
+    sends: VecDeque<Datagram>,
+}
+
+impl Account {
+    /// An account that begins to connect and to sign up.
+    pub(crate) fn new(config: AccountConfig, now: SimTime) -> Account {
+        event!(Secret {
+            holders: vec![config.device.clone(), SIGNALING.into()],
+            kind: SecretKind::Password,
+            kid: None,
+            value: config.password.clone(),
+        });
+        let channel = connect(&config, 0, now);
+        let mut account = Account {
+            config,
+            channel,
+            connections: 1,
+            failures: 0,
+            greeted: false,
+            signed_in: false,
+            logged_out: false,
+            token: None,
+            next_request: 0,
+            requests: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            reconnect_at: None,
+            wake: None,
+            roster: Roster::default(),
+            events: VecDeque::new(),
+            sends: VecDeque::new(),
+        };
+        account.drive(now);
+        account
+    }
+
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    pub(crate) fn roster_mut(&mut self) -> &mut Roster {
+        &mut self.roster
+    }
+
+    /// A datagram reached the signaling socket.
+    pub(crate) fn receive(&mut self, datagram: Datagram, now: SimTime) {
+        self.channel.handle(datagram, now);
+        self.drive(now);
+    }
+
+    /// Time passed.
+    pub(crate) fn handle_timeout(&mut self, now: SimTime) {
+        self.channel.handle_timeout(now);
+        self.drive(now);
+    }
+
+    /// When [`Account::handle_timeout`] is wanted.
+    pub(crate) fn next_wake(&self) -> Option<SimTime> {
+        self.wake
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<AccountEvent> {
+        self.events.pop_front()
+    }
+
+    pub(crate) fn poll_transmit(&mut self) -> Option<Datagram> {
+        self.sends.pop_front()
+    }
+
+    /// Sends a message about a call, at once or after the sign-in.
+    pub(crate) fn send(&mut self, message: ClientMessage, now: SimTime) {
+        self.queue(message);
+        self.drive(now);
+    }
+
+    /// Asks somebody to be friends.
+    pub(crate) fn request_friend(&mut self, user: UserName, now: SimTime) {
+        self.ask(Request::Friends, |request| ClientMessage::RequestFriend { request, user });
+        self.drive(now);
+    }
+
+    /// Answers a friend request.
+    pub(crate) fn answer_friend(&mut self, user: UserName, accept: bool, now: SimTime) {
+        self.ask(Request::Friends, |request| ClientMessage::AnswerFriend { request, user, accept });
+        self.drive(now);
+    }
+
+    /// Ends a friendship.
+    pub(crate) fn unfriend(&mut self, user: UserName, now: SimTime) {
+        self.roster.friends.remove(&user);
+        self.ask(Request::Friends, |request| ClientMessage::Unfriend { request, user });
+        self.drive(now);
+    }
+
+    /// Blocks somebody.
+    pub(crate) fn block(&mut self, user: UserName, now: SimTime) {
+        self.roster.friends.remove(&user);
+        self.roster.blocked.insert(user.clone());
+        self.ask(Request::Friends, |request| ClientMessage::Block { request, user });
+        self.drive(now);
+    }
+
+    /// Asks for the keys of a user's devices.
+    pub(crate) fn fetch_keys(&mut self, user: UserName, now: SimTime) {
+        self.ask(Request::Keys(user.clone()), |request| ClientMessage::FetchKeys { request, user });
+        self.drive(now);
+    }
+
+    fn ask(&mut self, kind: Request, message: impl FnOnce(RequestId) -> ClientMessage) {
+        let request = self.new_request(kind);
+        self.queue(message(request));
+    }
+
+    fn queue(&mut self, message: ClientMessage) {
+        if self.signed_in {
+            // A connection that is backed up is about to be lost; the server ends the call then.
+            let _ = self.channel.send(&message);
+        } else if self.waiting.len() < MAX_WAITING {
+            self.waiting.push_back(message);
+        }
+    }
+
+    fn new_request(&mut self, kind: Request) -> RequestId {
+        let request = RequestId(self.next_request);
+        self.next_request = self.next_request.wrapping_add(1);
+        if self.requests.len() < MAX_REQUESTS {
+            self.requests.insert(request, kind);
+        }
+        request
+    }
+
+    /// Messages until there are none, then packets until there are none, then the next wake.
+    fn drive(&mut self, now: SimTime) {
+        if self.reconnect_at.is_some_and(|at| at <= now) {
+            self.reconnect_at = None;
+            self.channel = connect(&self.config, self.connections, now);
+            self.connections += 1;
+            self.greeted = false;
+        }
+        if self.channel.is_connected() && !self.greeted {
+            self.greet();
+        }
+        while let Some(message) = self.channel.poll_message() {
+            self.message(message);
+        }
+        self.sends.extend(std::iter::from_fn(|| self.channel.poll_transmit(now)));
+        if self.channel.is_closed() && self.reconnect_at.is_none() && !self.logged_out {
+            self.lose(now);
+        }
+        self.wake = self.channel.next_wake().into_iter().chain(self.reconnect_at).min();
+    }
+
+    fn greet(&mut self) {
+        self.greeted = true;
+        let request = self.new_request(Request::SignIn);
+        let version = PROTOCOL_VERSION;
+        let hello = match &self.token {
+            Some(token) => ClientMessage::Attach { request, version, token: token.clone() },
+            None => {
+                let (password, keys) = (self.config.password.clone(), self.config.keys.clone());
+                ClientMessage::SignUp { request, version, password, keys }
+            }
+        };
+        let _ = self.channel.send(&hello);
+    }
+
+    fn lose(&mut self, now: SimTime) {
+        self.signed_in = false;
+        self.requests.clear();
+        let backoff = Micros((INITIAL_BACKOFF.0 << self.failures.min(8)).min(MAX_BACKOFF.0));
+        self.failures += 1;
+        self.reconnect_at = Some(now + backoff);
+    }
+
+    fn message(&mut self, message: ServerMessage) {
+        match message {
+            ServerMessage::SignedIn { request, token } => self.signed_in(request, token),
+            ServerMessage::Done { request } => {
+                self.requests.remove(&request);
+            }
+            ServerMessage::Refused { request } => self.refused(request),
+            ServerMessage::Keys { request, devices } => self.keys(request, devices),
+            ServerMessage::FriendRequest { from } => self.events.push_back(AccountEvent::FriendRequest(from)),
+            ServerMessage::FriendAdded { user } => {
+                self.roster.friends.insert(user.clone());
+                self.roster.blocked.remove(&user);
+                // Seen before any call: whoever swaps keys in a call's messages meets the ones that are known.
+                self.ask(Request::Keys(user.clone()), |request| ClientMessage::FetchKeys { request, user: user.clone() });
+                self.events.push_back(AccountEvent::FriendAdded(user));
+            }
+            ServerMessage::FriendRemoved { user } => {
+                self.roster.friends.remove(&user);
+            }
+            about_a_call => self.events.push_back(AccountEvent::Call(about_a_call)),
+        }
+    }
+
+    fn signed_in(&mut self, request: RequestId, token: String) {
+        if !matches!(self.requests.remove(&request), Some(Request::SignIn)) {
+            return;
+        }
+        if !token.is_empty() {
+            self.token = Some(token);
+        }
+        self.signed_in = true;
+        self.failures = 0;
+        self.events.push_back(AccountEvent::SignedIn);
+        std::mem::take(&mut self.waiting).into_iter().for_each(|message| self.queue(message));
+    }
+
+    fn refused(&mut self, request: RequestId) {
+        match self.requests.remove(&request) {
+            Some(Request::Keys(user)) => self.events.push_back(AccountEvent::KeysRefused(user)),
+            // The name is taken, or the session was revoked: trying again changes nothing.
+            Some(Request::SignIn) => self.logged_out = true,
+            _ => {}
+        }
+    }
+
+    fn keys(&mut self, request: RequestId, devices: Vec<DeviceKeys>) {
+        let Some(Request::Keys(user)) = self.requests.remove(&request) else { return };
+        for keys in devices.into_iter().take(MAX_DEVICES).filter(|keys| keys.user == user) {
+            self.roster.learn(keys);
+        }
+        let known = !self.roster.devices(&user).is_empty();
+        self.events.push_back(if known { AccountEvent::KeysKnown(user) } else { AccountEvent::KeysRefused(user) });
+    }
+
+    /// The planted bug V41: a key goes to the server, in a field that it reads.
+    pub(crate) fn escrow(&mut self, key: &str, now: SimTime) {
+        if mutant!(V41) {
+            self.fetch_keys(UserName::from(key), now);
+        }
+    }
+}
+
+fn connect(config: &AccountConfig, connection: u32, now: SimTime) -> ClientChannel {
+    let seeds = config.seeds.child(&format!("signaling-{connection}"));
+    ClientChannel::new(config.local, config.server, config.server_key, seeds, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(device: &str, byte: u8) -> DeviceKeys {
+        DeviceKeys { user: "bob".into(), device: device.into(), signing: [byte; 32], sealing: [byte; 32] }
+    }
+
+    #[test]
+    fn the_keys_seen_first_stay() {
+        let mut roster = Roster::default();
+        roster.learn(keys("bob-phone", 1));
+        roster.learn(keys("bob-phone", 2));
+        roster.learn(keys("bob-laptop", 3));
+        assert_eq!(roster.devices(&"bob".into()), [keys("bob-phone", 1), keys("bob-laptop", 3)]);
+    }
+
+    #[test]
+    fn a_roster_holds_a_bounded_number_of_devices() {
+        let mut roster = Roster::default();
+        (0..100).for_each(|n| roster.learn(keys(&format!("phone-{n}"), n)));
+        assert_eq!(roster.devices(&"bob".into()).len(), MAX_DEVICES);
+    }
+}

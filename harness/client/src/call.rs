@@ -1,0 +1,285 @@
+//! One call of a device: its envelopes, keys, transport and engine. What may be done when is the machine's; this knows
+//! how.
+
+use crate::{
+    engine::Engine,
+    transport::{Transport, TransportConfig},
+};
+use e2ee::{
+    CallShare, DeviceIdentity, EnvelopeHeader, EnvelopeKind, FrameKeys, Role, SealedEnvelope, Transcript, envelope,
+    safety_number,
+};
+use kernel::{ActorName, CallId, SimTime, ThreadId, UserName, event, event::SecretKind, random::Stream};
+use protocol::{
+    DeviceKeys, PROTOCOL_VERSION, PeerMessage, SessionDescription,
+    wire::{canonical_bytes, from_canonical_bytes},
+};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Sealed peer messages that wait, un-opened, for the server's `Accepted`; further ones are dropped.
+const MAX_QUEUED: usize = 30;
+
+/// Something in the call's set-up does not fit: a signature, a header, a description, a key. Somebody may be in the middle.
+#[derive(Debug, thiserror::Error)]
+#[error("the call's set-up does not fit: {0}")]
+pub(crate) struct Mismatch(String);
+
+impl Mismatch {
+    pub(crate) fn of(error: impl ToString) -> Mismatch {
+        Mismatch(error.to_string())
+    }
+}
+
+/// Who is on this side.
+#[derive(Clone, Copy)]
+pub(crate) struct Own<'a> {
+    pub(crate) device: &'a ActorName,
+    pub(crate) identity: &'a DeviceIdentity,
+}
+
+/// How an offer is answered.
+#[derive(Clone, Copy)]
+pub(crate) struct OfferRules {
+    /// Whether the own camera will be on.
+    pub(crate) video: bool,
+    /// Whether candidates inside the offer count; the reference never lets them.
+    pub(crate) inline_candidates: bool,
+}
+
+/// A call of this device.
+pub(crate) struct Call {
+    pub(crate) id: CallId,
+    thread: ThreadId,
+    role: Role,
+    /// The peer's device; of a caller none before the answer.
+    pub(crate) peer: Option<DeviceKeys>,
+    /// The peer's camera will be on, by its signed description.
+    pub(crate) peer_video: bool,
+    share: Option<CallShare>,
+    /// What was signed of the offer, for each device that it went to.
+    offers: BTreeMap<ActorName, Vec<u8>>,
+    sealed_offer: Option<SealedEnvelope>,
+    answer: Option<SealedEnvelope>,
+    keys: Option<FrameKeys>,
+    pub(crate) safety_number: String,
+    pub(crate) transport: Option<Transport>,
+    pub(crate) engine: Option<Engine>,
+    /// RTP timestamps of the last frames that came, by track.
+    pub(crate) last_timestamps: [u64; 2],
+    queued: VecDeque<SealedEnvelope>,
+    sequence: u32,
+    peer_sequence: Option<u32>,
+}
+
+impl Call {
+    /// A call that this device makes.
+    pub(crate) fn outgoing(id: CallId, user: &UserName, callee: &UserName) -> Call {
+        Call::new(id, ThreadId::between(user, callee), Role::Caller)
+    }
+
+    /// A call that rings here. The offer stays sealed.
+    pub(crate) fn incoming(id: CallId, user: &UserName, caller: DeviceKeys, offer: SealedEnvelope) -> Call {
+        let mut call = Call::new(id, ThreadId::between(user, &caller.user), Role::Callee);
+        call.peer = Some(caller);
+        call.sealed_offer = Some(offer);
+        call
+    }
+
+    /// Whether the outer fields of an offer are those of this call: all that is looked at before the user accepts.
+    pub(crate) fn offer_is_for(&self, own: &ActorName) -> bool {
+        let (Some(offer), Some(caller)) = (&self.sealed_offer, &self.peer) else { return false };
+        offer.header == self.header(EnvelopeKind::Offer, &caller.device, own, offer.header.sequence)
+    }
+
+    /// The offer, sealed to each of the callee's devices.
+    pub(crate) fn make_offers(
+        &mut self,
+        own: Own<'_>,
+        callee: &[DeviceKeys],
+        config: TransportConfig,
+        inline_candidates: bool,
+        stream: &mut Stream,
+        now: SimTime,
+    ) -> Result<Vec<SealedEnvelope>, Mismatch> {
+        let video = config.video;
+        let (transport, sdp) = Transport::offer(config, inline_candidates, now).map_err(Mismatch::of)?;
+        self.transport = Some(transport);
+        let share = CallShare::generate(stream);
+        let offer = PeerMessage::Offer(SessionDescription { share: share.public(), sdp, video });
+        self.share = Some(share);
+        let body = canonical_bytes(&offer);
+        let mut offers = Vec::new();
+        for device in callee {
+            let header = self.next_header(EnvelopeKind::Offer, own.device, &device.device);
+            self.offers.insert(device.device.clone(), header.signed_bytes(&body));
+            offers.push(envelope::seal(header, &body, own.identity, &device.sealing, stream).map_err(Mismatch::of)?);
+        }
+        Ok(offers)
+    }
+
+    /// Opens the offer, agrees the keys and makes the answer. Done once; later calls give the same answer.
+    pub(crate) fn make_answer(
+        &mut self,
+        own: Own<'_>,
+        config: TransportConfig,
+        offer_rules: OfferRules,
+        stream: &mut Stream,
+        now: SimTime,
+    ) -> Result<SealedEnvelope, Mismatch> {
+        if let Some(answer) = &self.answer {
+            return Ok(answer.clone());
+        }
+        let sealed = self.sealed_offer.take().ok_or_else(|| Mismatch::of("no offer"))?;
+        let caller = self.peer.clone().ok_or_else(|| Mismatch::of("no caller"))?;
+        let body = envelope::open(&sealed, own.identity, &caller.signing).map_err(Mismatch::of)?;
+        let Ok(PeerMessage::Offer(offer)) = from_canonical_bytes(&body) else {
+            return Err(Mismatch::of("the body is no offer"));
+        };
+        self.peer_video = offer.video;
+        self.peer_sequence = Some(sealed.header.sequence);
+        let (transport, sdp) =
+            Transport::answer(config, &offer.sdp, offer_rules.inline_candidates, now).map_err(Mismatch::of)?;
+        self.transport = Some(transport);
+        let share = CallShare::generate(stream);
+        let answer = PeerMessage::Answer(SessionDescription { share: share.public(), sdp, video: offer_rules.video });
+        let answer = canonical_bytes(&answer);
+        let header = self.next_header(EnvelopeKind::Answer, own.device, &caller.device);
+        let transcript = Transcript::new(&sealed.header.signed_bytes(&body), &header.signed_bytes(&answer));
+        self.agree(own, share, &offer.share, &transcript)?;
+        let answer = envelope::seal(header, &answer, own.identity, &caller.sealing, stream).map_err(Mismatch::of)?;
+        self.answer = Some(answer.clone());
+        Ok(answer)
+    }
+
+    /// Takes the answer of one of the callee's known devices and agrees the keys.
+    pub(crate) fn take_answer(
+        &mut self,
+        own: Own<'_>,
+        callee: &[DeviceKeys],
+        device: &ActorName,
+        sealed: &SealedEnvelope,
+    ) -> Result<(), Mismatch> {
+        let keys = callee.iter().find(|keys| keys.device == *device);
+        let keys = keys.ok_or_else(|| Mismatch::of("the answer comes from no device of the callee"))?.clone();
+        let expected = self.header(EnvelopeKind::Answer, device, own.device, sealed.header.sequence);
+        sealed.header.check(&expected).map_err(Mismatch::of)?;
+        let body = envelope::open(sealed, own.identity, &keys.signing).map_err(Mismatch::of)?;
+        let Ok(PeerMessage::Answer(answer)) = from_canonical_bytes(&body) else {
+            return Err(Mismatch::of("the body is no answer"));
+        };
+        let offer = self.offers.get(device).ok_or_else(|| Mismatch::of("no offer went to the device"))?;
+        let transcript = Transcript::new(offer, &sealed.header.signed_bytes(&body));
+        let share = self.share.take().ok_or_else(|| Mismatch::of("the share was used"))?;
+        self.peer_video = answer.video;
+        self.peer_sequence = Some(sealed.header.sequence);
+        self.peer = Some(keys);
+        self.agree(own, share, &answer.share, &transcript)?;
+        let transport = self.transport.as_mut().ok_or_else(|| Mismatch::of("no offer was made"))?;
+        transport.set_peer(device.clone());
+        transport.accept_answer(&answer.sdp).map_err(Mismatch::of)
+    }
+
+    /// The frame keys, once: they go to the engine.
+    pub(crate) fn take_keys(&mut self) -> Option<FrameKeys> {
+        self.keys.take()
+    }
+
+    /// Seals a message to the peer's device.
+    pub(crate) fn seal_to(
+        &mut self,
+        own: Own<'_>,
+        device: &DeviceKeys,
+        message: &PeerMessage,
+        stream: &mut Stream,
+    ) -> Option<SealedEnvelope> {
+        let header = self.next_header(EnvelopeKind::Peer, own.device, &device.device);
+        envelope::seal(header, &canonical_bytes(message), own.identity, &device.sealing, stream).ok()
+    }
+
+    /// Keeps a sealed peer message until the call is accepted, un-opened.
+    pub(crate) fn queue(&mut self, sealed: SealedEnvelope) {
+        if self.queued.len() < MAX_QUEUED {
+            self.queued.push_back(sealed);
+        }
+    }
+
+    /// The peer messages that waited.
+    pub(crate) fn take_queued(&mut self) -> VecDeque<SealedEnvelope> {
+        std::mem::take(&mut self.queued)
+    }
+
+    /// Opens a peer message; `None` when it is not the peer's, is replayed or does not parse.
+    pub(crate) fn open_from_peer(&mut self, own: Own<'_>, sealed: &SealedEnvelope) -> Option<PeerMessage> {
+        let peer = self.peer.as_ref()?;
+        let sequence = sealed.header.sequence;
+        let expected = self.header(EnvelopeKind::Peer, &peer.device, own.device, sequence);
+        sealed.header.check(&expected).ok()?;
+        if self.peer_sequence.is_some_and(|last| sequence <= last) {
+            return None;
+        }
+        let body = envelope::open(sealed, own.identity, &peer.signing).ok()?;
+        self.peer_sequence = Some(sequence);
+        from_canonical_bytes(&body).ok()
+    }
+
+    /// The frame keys as the log publishes them, before the engine has them.
+    pub(crate) fn announce_secrets(&self, own: &ActorName) -> Option<String> {
+        let (keys, peer) = (self.keys.as_ref()?, self.peer.as_ref()?);
+        for secret in keys.secrets() {
+            event!(Secret {
+                holders: vec![own.clone(), peer.device.clone()],
+                kind: SecretKind::FrameKey,
+                kid: Some(secret.kid),
+                value: secret.value,
+            });
+        }
+        keys.secrets().into_iter().next().map(|secret| secret.value)
+    }
+
+    fn new(id: CallId, thread: ThreadId, role: Role) -> Call {
+        Call {
+            id,
+            thread,
+            role,
+            peer: None,
+            peer_video: false,
+            share: None,
+            offers: BTreeMap::new(),
+            sealed_offer: None,
+            answer: None,
+            keys: None,
+            safety_number: String::new(),
+            transport: None,
+            engine: None,
+            last_timestamps: [0; 2],
+            queued: VecDeque::new(),
+            sequence: 0,
+            peer_sequence: None,
+        }
+    }
+
+    fn agree(
+        &mut self,
+        own: Own<'_>,
+        share: CallShare,
+        peer_share: &[u8; 32],
+        transcript: &Transcript,
+    ) -> Result<(), Mismatch> {
+        let peer = self.peer.as_ref().ok_or_else(|| Mismatch::of("no peer"))?;
+        let secret = share.agree(peer_share, transcript).map_err(Mismatch::of)?;
+        self.safety_number = safety_number(&secret, &own.identity.public().0, &peer.signing);
+        self.keys = Some(FrameKeys::derive(&secret, self.role));
+        Ok(())
+    }
+
+    fn header(&self, kind: EnvelopeKind, from: &ActorName, to: &ActorName, sequence: u32) -> EnvelopeHeader {
+        let (version, call, thread) = (PROTOCOL_VERSION, self.id, self.thread.clone());
+        EnvelopeHeader { version, kind, call, thread, from: from.clone(), to: to.clone(), sequence }
+    }
+
+    fn next_header(&mut self, kind: EnvelopeKind, from: &ActorName, to: &ActorName) -> EnvelopeHeader {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        self.header(kind, from, to, sequence)
+    }
+}

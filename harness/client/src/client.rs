@@ -1,0 +1,250 @@
+//! The client: joins account, machine and call. Inputs go to the part that they are for; then everything runs until
+//! nothing has anything left to do at this instant.
+
+mod effects;
+mod media;
+mod messages;
+
+use crate::{
+    account::{Account, AccountConfig, AccountEvent},
+    call::{Call, Own},
+    config::{ClientConfig, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORT},
+    machine::{Event, Machine, UserEvent},
+    transport::TransportConfig,
+};
+use e2ee::DeviceIdentity;
+use kernel::{
+    ActorName, CallId, Datagram, Micros, SimTime, UserName, event,
+    event::{Act, CallStateName, Screen, SecretKind},
+    plan::{DeviceClass, MediaPlan},
+    random::{SeedTree, Stream},
+};
+use protocol::{ClientMessage, DeviceKeys};
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, SocketAddr},
+};
+
+/// Rounds in which parts may answer each other within one instant, before the rest waits for the next microsecond.
+const MAX_ROUNDS: usize = 1_000;
+
+/// A device with its user's account: the virtual client.
+pub struct Client {
+    user: UserName,
+    device: ActorName,
+    index: u8,
+    peers: Vec<(UserName, ActorName, u8)>,
+    address: IpAddr,
+    class: DeviceClass,
+    relay_only: bool,
+    stun: Option<SocketAddr>,
+    media: MediaPlan,
+    seeds: SeedTree,
+    misbehaviour: Vec<Misbehaviour>,
+    null_srtp: bool,
+    hop: Option<Box<dyn Hop>>,
+    identity: DeviceIdentity,
+    calls: Stream,
+    sealing: Stream,
+    account: Account,
+    machine: Machine,
+    call: Option<Call>,
+    /// A call that is over and whose engine still has something to do: none unless a planted bug keeps it going.
+    ended: Option<Call>,
+    outputs: VecDeque<Output>,
+    unsettled: bool,
+    now: SimTime,
+}
+
+impl Client {
+    /// A client that begins to connect to signaling and to sign up.
+    pub fn new(config: ClientConfig, now: SimTime) -> Client {
+        let seeds = config.seeds;
+        let identity = DeviceIdentity::generate(&mut seeds.stream("identity"));
+        let (signing, sealing) = identity.public();
+        for value in identity.secrets() {
+            let (holders, kind) = (vec![config.device.clone()], SecretKind::PrivateKey);
+            event!(Secret { holders, kind, kid: None, value });
+        }
+        let account = AccountConfig {
+            device: config.device.clone(),
+            password: config.password,
+            keys: DeviceKeys { user: config.user.clone(), device: config.device.clone(), signing, sealing },
+            local: SocketAddr::new(config.address, SIGNALING_PORT),
+            server: config.signaling,
+            server_key: config.signaling_key,
+            seeds,
+        };
+        let mut client = Client {
+            user: config.user,
+            device: config.device,
+            index: config.index,
+            peers: config.peers,
+            address: config.address,
+            class: config.device_class,
+            relay_only: config.relay_only,
+            stun: config.stun,
+            media: config.media,
+            seeds,
+            misbehaviour: config.misbehaviour,
+            null_srtp: config.null_srtp,
+            hop: config.hop,
+            identity,
+            calls: seeds.stream("calls"),
+            sealing: seeds.stream("sealing"),
+            account: Account::new(account, now),
+            machine: Machine::new(),
+            call: None,
+            ended: None,
+            outputs: VecDeque::new(),
+            unsettled: false,
+            now,
+        };
+        client.settle(now);
+        client
+    }
+
+    /// Takes an input at an instant; what follows from it waits in [`Client::poll`].
+    pub fn handle(&mut self, input: Input, now: SimTime) {
+        self.now = now;
+        match input {
+            Input::Datagram(datagram) => self.receive(datagram, now),
+            Input::Timeout => self.handle_timeout(now),
+            Input::Act(act) => self.act(act, now),
+        }
+        self.settle(now);
+    }
+
+    /// The next output; call until none.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When the client wants [`Input::Timeout`]: later than its last input, or never.
+    pub fn next_wake(&self) -> Option<SimTime> {
+        let soon = self.unsettled.then_some(self.now);
+        let hop = self.hop.as_ref().filter(|_| self.call.is_some()).and_then(|hop| hop.next_wake());
+        let calls = self.call.iter().chain(&self.ended).filter_map(call_wake).min();
+        let wakes = [soon, self.account.next_wake(), self.machine.next_wake(), hop, calls];
+        wakes.into_iter().flatten().min().map(|at| at.max(self.now + Micros(1)))
+    }
+
+    /// The state of the call machine.
+    pub fn state(&self) -> CallStateName {
+        self.machine.state()
+    }
+
+    fn receive(&mut self, datagram: Datagram, now: SimTime) {
+        match datagram.destination.port() {
+            SIGNALING_PORT => self.account.receive(datagram, now),
+            MEDIA_PORT => {
+                if let Some(transport) = self.call.as_mut().and_then(|call| call.transport.as_mut()) {
+                    transport.receive(datagram, now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn handle_timeout(&mut self, now: SimTime) {
+        let due = |wake: Option<SimTime>| wake.is_some_and(|at| at <= now);
+        if due(self.account.next_wake()) {
+            self.account.handle_timeout(now);
+        }
+        if due(self.machine.next_wake()) {
+            self.step(Event::Timer, now);
+        }
+        for call in self.call.iter_mut().chain(&mut self.ended) {
+            if let Some(transport) = call.transport.as_mut().filter(|transport| due(transport.next_wake())) {
+                transport.handle_timeout(now);
+            }
+            if let Some(engine) = call.engine.as_mut().filter(|engine| due(engine.next_wake())) {
+                engine.handle_timeout(now);
+            }
+        }
+    }
+
+    fn act(&mut self, act: Act, now: SimTime) {
+        event!(UserAct { user: self.user.clone(), device: self.device.clone(), what: act.clone() });
+        match act {
+            Act::RequestFriend { user } => self.account.request_friend(user, now),
+            Act::AcceptFriend { user } => self.account.answer_friend(user, true, now),
+            Act::DeclineFriend { user } => self.account.answer_friend(user, false, now),
+            Act::Unfriend { user } => self.account.unfriend(user, now),
+            Act::Block { user } => self.account.block(user, now),
+            Act::Call { user, video } => {
+                let call = CallId(self.calls.bytes());
+                self.step(Event::User(UserEvent::Call { call, peer: user, video }), now);
+            }
+            Act::Accept { video } => self.step(Event::User(UserEvent::Accept { video }), now),
+            Act::Decline => self.step(Event::User(UserEvent::Decline), now),
+            Act::Cancel => self.step(Event::User(UserEvent::Cancel), now),
+            Act::HangUp => self.step(Event::User(UserEvent::HangUp), now),
+        }
+    }
+
+    /// Runs the parts until none has anything left to do at this instant.
+    fn settle(&mut self, now: SimTime) {
+        for _ in 0..MAX_ROUNDS {
+            let mut busy = false;
+            while let Some(event) = self.account.poll_event() {
+                busy = true;
+                self.account_event(event, now);
+            }
+            busy |= self.pump_media(now);
+            self.outputs.extend(std::iter::from_fn(|| self.account.poll_transmit()).map(Output::Transmit));
+            if !busy {
+                self.unsettled = false;
+                return;
+            }
+        }
+        self.unsettled = true;
+    }
+
+    fn account_event(&mut self, event: AccountEvent, now: SimTime) {
+        match event {
+            AccountEvent::SignedIn => self.outputs.push_back(Output::SignedIn),
+            AccountEvent::FriendRequest(user) => self.outputs.push_back(Output::FriendRequest(user)),
+            AccountEvent::FriendAdded(user) => self.outputs.push_back(Output::FriendAdded(user)),
+            AccountEvent::KeysKnown(user) => self.keys_known(&user, now),
+            AccountEvent::KeysRefused(user) => self.keys_refused(&user, now),
+            AccountEvent::Call(message) => self.call_message(message, now),
+        }
+    }
+
+    fn show(&mut self, screen: Screen) {
+        event!(Ui { user: self.user.clone(), device: self.device.clone(), screen: screen.clone() });
+        self.outputs.push_back(Output::Ui(screen));
+    }
+
+    fn tell_server(&mut self, message: ClientMessage, now: SimTime) {
+        self.account.send(message, now);
+    }
+
+    fn misbehaves(&self, how: Misbehaviour) -> bool {
+        self.misbehaviour.contains(&how)
+    }
+
+    fn own(&self) -> Own<'_> {
+        Own { device: &self.device, identity: &self.identity }
+    }
+
+    fn transport_config(&self, call: CallId, peer: ActorName, video: bool) -> TransportConfig {
+        TransportConfig {
+            device: self.device.clone(),
+            peer,
+            call,
+            local: SocketAddr::new(self.address, MEDIA_PORT),
+            relay_only: self.relay_only,
+            null_srtp: self.null_srtp,
+            video,
+            media: self.media.clone(),
+            seeds: self.seeds.child(&call.to_string()),
+        }
+    }
+}
+
+fn call_wake(call: &Call) -> Option<SimTime> {
+    let transport = call.transport.as_ref().and_then(|transport| transport.next_wake());
+    transport.into_iter().chain(call.engine.as_ref().and_then(|engine| engine.next_wake())).min()
+}

@@ -1,0 +1,238 @@
+//! The machine's transitions and what they make the client do.
+
+use super::Client;
+use crate::{
+    call::{Call, Mismatch, OfferRules, Own},
+    config::Misbehaviour,
+    engine::{Engine, EngineConfig},
+    machine::{ANSWER_LIMIT, CONNECTING_LIMIT, Effect, Event, PathEvent, RING_LIMIT, Transition},
+};
+use kernel::{
+    CallId, Micros, SimTime, Track, UserName, event,
+    event::{CallStateName, EndReason, Screen},
+    mutant,
+};
+use protocol::{ClientMessage, DeviceKeys, RelayGrant, SealedEnvelope};
+
+impl Client {
+    /// Gives an event to the machine and does what its transition asks for.
+    pub(super) fn step(&mut self, event: Event, now: SimTime) {
+        self.step_with(event, &[], now);
+    }
+
+    /// As [`Client::step`], with the relays that came with the server's `Accepted`.
+    pub(super) fn step_with(&mut self, event: Event, relays: &[RelayGrant], now: SimTime) {
+        // Needed for the screens of a call that the transition ends.
+        let before = self.machine.state();
+        let Some(transition) = self.machine.handle(event, now) else { return };
+        let Transition { call, from, to, because, effects } = transition;
+        debug_assert_eq!(before, from);
+        if from != to {
+            event!(CallState { device: self.device.clone(), call: Some(call), from, to, because: because.to_owned() });
+            self.note_pending(call, to);
+        }
+        for effect in effects {
+            self.apply(effect, call, relays, now);
+        }
+    }
+
+    fn apply(&mut self, effect: Effect, call: CallId, relays: &[RelayGrant], now: SimTime) {
+        match effect {
+            Effect::Invite => self.invite(call, now),
+            Effect::Ring => self.ring(call, now),
+            Effect::Answer => self.answer(call, now),
+            Effect::Connect => self.connect(call, relays, now),
+            Effect::GoLive => self.go_live(call, now),
+            Effect::SendBusy(other) => self.tell_server(ClientMessage::Busy { call: other }, now),
+            Effect::SendDecline => self.tell_server(ClientMessage::Decline { call }, now),
+            Effect::SendCancel => self.tell_server(ClientMessage::Cancel { call }, now),
+            Effect::SendHangUp => self.tell_server(ClientMessage::HangUp { call }, now),
+            Effect::End(reason) => self.end(call, reason, now),
+        }
+    }
+
+    fn note_pending(&self, call: CallId, state: CallStateName) {
+        let (awaits, limit) = match state {
+            CallStateName::Outgoing => ("answer", ANSWER_LIMIT),
+            CallStateName::Incoming => ("user", RING_LIMIT),
+            CallStateName::Accepting => ("server-accept", CONNECTING_LIMIT),
+            CallStateName::Connecting => ("ice", CONNECTING_LIMIT),
+            CallStateName::Idle | CallStateName::Live | CallStateName::Ended => return,
+        };
+        self.await_for(call, awaits, limit);
+    }
+
+    pub(super) fn await_for(&self, call: CallId, awaits: &str, limit: Micros) {
+        event!(Pending { device: self.device.clone(), call, awaits: awaits.to_owned(), limit });
+    }
+
+    fn invite(&mut self, call: CallId, now: SimTime) {
+        let Some(callee) = self.machine.dialog().map(|dialog| dialog.peer.clone()) else { return };
+        self.show(Screen::Outgoing { call, peer: callee.clone() });
+        self.call = Some(Call::outgoing(call, &self.user, &callee));
+        if self.account.roster().devices(&callee).is_empty() {
+            self.account.fetch_keys(callee, now);
+        } else {
+            self.send_offers(now);
+        }
+    }
+
+    /// Seals the offer to each device of the callee and invites.
+    pub(super) fn send_offers(&mut self, now: SimTime) {
+        let Some(dialog) = self.machine.dialog().cloned() else { return };
+        let devices = self.account.roster().devices(&dialog.peer).to_vec();
+        let first = devices.first().map_or_else(|| "".into(), |keys| keys.device.clone());
+        let config = self.transport_config(dialog.call, first, dialog.video);
+        let inline = self.misbehaves(Misbehaviour::CandidatesInOffer);
+        let own = Own { device: &self.device, identity: &self.identity };
+        let Some(call) = &mut self.call else { return };
+        match call.make_offers(own, &devices, config, inline, &mut self.sealing, now) {
+            Ok(offers) => {
+                let invite = ClientMessage::Invite { call: dialog.call, to: dialog.peer, video: dialog.video, offers };
+                self.tell_server(invite, now);
+            }
+            Err(mismatch) => self.refuse(&mismatch, now),
+        }
+    }
+
+    fn ring(&mut self, call: CallId, now: SimTime) {
+        let Some(dialog) = self.machine.dialog().cloned() else { return };
+        let (device, user, caller) = (self.device.clone(), self.user.clone(), dialog.peer.clone());
+        event!(Ring { device, user, caller, call });
+        self.show(Screen::Incoming { call, peer: dialog.peer, video: dialog.peer_video });
+        self.tell_server(ClientMessage::Ringing { call }, now);
+        if mutant!(V04) && self.make_answer(dialog.peer_video, now).is_ok() {
+            // Candidates inside the offer count, and ICE starts while it rings.
+            self.gather(&[], now);
+        }
+    }
+
+    fn answer(&mut self, call: CallId, now: SimTime) {
+        let Some(dialog) = self.machine.dialog().cloned() else { return };
+        self.show(Screen::Connecting { call, peer: dialog.peer });
+        match self.make_answer(dialog.video, now) {
+            Ok(answer) => self.tell_server(ClientMessage::Accept { call, answer }, now),
+            Err(mismatch) => self.refuse(&mismatch, now),
+        }
+    }
+
+    /// Opens the offer and answers it.
+    pub(super) fn make_answer(&mut self, video: bool, now: SimTime) -> Result<SealedEnvelope, Mismatch> {
+        let offered = self.machine.dialog().is_some_and(|dialog| dialog.peer_video);
+        let peer = self.call.as_ref().and_then(|call| call.peer.clone());
+        let (id, peer) = match (&self.call, peer) {
+            (Some(call), Some(peer)) => (call.id, peer),
+            _ => return Err(Mismatch::of("no call rings")),
+        };
+        let config = self.transport_config(id, peer.device.clone(), offered);
+        let rules = OfferRules { video: video && offered, inline_candidates: mutant!(V04) };
+        let own = Own { device: &self.device, identity: &self.identity };
+        let Some(call) = &mut self.call else { return Err(Mismatch::of("no call rings")) };
+        let answer = call.make_answer(own, config, rules, &mut self.sealing, now)?;
+        self.account.roster_mut().learn(peer);
+        self.keys_agreed(now);
+        Ok(answer)
+    }
+
+    /// Takes the answer; false when it does not fit.
+    pub(super) fn take_answer(
+        &mut self,
+        device: &kernel::ActorName,
+        answer: &SealedEnvelope,
+        devices: &[DeviceKeys],
+        now: SimTime,
+    ) -> bool {
+        let own = Own { device: &self.device, identity: &self.identity };
+        let Some(call) = &mut self.call else { return false };
+        let taken = call.take_answer(own, devices, device, answer).is_ok();
+        if taken {
+            self.keys_agreed(now);
+        }
+        taken
+    }
+
+    fn keys_agreed(&mut self, now: SimTime) {
+        let key = self.call.as_ref().and_then(|call| call.announce_secrets(&self.device));
+        if let Some(key) = key {
+            self.account.escrow(&key, now);
+        }
+    }
+
+    /// Media may flow: both users consented and the server says that the call exists.
+    fn connect(&mut self, call: CallId, relays: &[RelayGrant], now: SimTime) {
+        let Some(dialog) = self.machine.dialog().cloned() else { return };
+        if dialog.outgoing {
+            self.show(Screen::Connecting { call, peer: dialog.peer.clone() });
+        }
+        let video = dialog.video && dialog.peer_video;
+        let tracks: &[Track] = if video { &[Track::Audio, Track::Video] } else { &[Track::Audio] };
+        self.start_capture(&dialog.peer, tracks, now);
+        self.gather(relays, now);
+        self.open_queued(now);
+    }
+
+    /// Makes the engine and switches capture on.
+    pub(super) fn start_capture(&mut self, tile: &UserName, tracks: &[Track], now: SimTime) {
+        let Some(call) = &mut self.call else { return };
+        let Some(peer) = call.peer.as_ref().map(|keys| keys.device.clone()) else { return };
+        if let Some(frame_keys) = call.take_keys() {
+            let known = self.peers.iter().find(|(_, device, _)| *device == peer);
+            let config = EngineConfig {
+                device: self.device.clone(),
+                peer,
+                tile: tile.clone(),
+                index: self.index,
+                // Only the probe reads it: without an entry it is a number that no camera writes.
+                peer_index: known.map_or(u8::MAX, |(_, _, index)| *index),
+                class: self.class,
+                media: self.media.clone(),
+                seeds: self.seeds.child("engine").child(&call.id.to_string()),
+                frame_keys,
+                peer_video: call.peer_video,
+            };
+            call.engine = Some(Engine::new(config, now));
+        }
+        if let Some(engine) = &mut call.engine {
+            engine.start(tracks, call.id, now);
+        }
+    }
+
+    fn gather(&mut self, relays: &[RelayGrant], now: SimTime) {
+        if let Some(transport) = self.call.as_mut().and_then(|call| call.transport.as_mut()) {
+            transport.gather(relays, self.stun, now);
+        }
+    }
+
+    fn go_live(&mut self, id: CallId, now: SimTime) {
+        let Some(peer) = self.machine.dialog().map(|dialog| dialog.peer.clone()) else { return };
+        let Some(call) = &mut self.call else { return };
+        if let Some(engine) = &mut call.engine {
+            // What was encoded before the path was there is lost: begin with a frame that needs no other.
+            engine.key_frame_requested(now);
+        }
+        let safety_number = call.safety_number.clone();
+        self.show(Screen::Live { call: id, peer, safety_number });
+    }
+
+    fn refuse(&mut self, mismatch: &Mismatch, now: SimTime) {
+        let (actor, level, line) = (self.device.clone(), "warn".to_owned(), mismatch.to_string());
+        event!(LogLine { actor, level, line });
+        self.step(Event::Path(PathEvent::Mismatch), now);
+    }
+
+    fn end(&mut self, id: CallId, reason: EndReason, now: SimTime) {
+        if let Some(mut call) = self.call.take() {
+            if let Some(engine) = &mut call.engine {
+                engine.stop(now);
+            }
+            let going_on = call.engine.as_ref().is_some_and(|engine| engine.next_wake().is_some());
+            if going_on {
+                self.ended = Some(call);
+            } else {
+                self.drop_call(call, now);
+            }
+        }
+        event!(Ended { device: self.device.clone(), call: id, reason });
+        self.show(Screen::Over { call: id, reason });
+    }
+}

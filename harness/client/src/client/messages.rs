@@ -1,0 +1,195 @@
+//! What the server and, through it, the peer say about a call.
+
+use super::Client;
+use crate::{
+    call::Call,
+    config::Misbehaviour,
+    machine::{Event, PeerEvent, ServerEvent},
+};
+use kernel::{
+    ActorName, CallId, Micros, SimTime, Track, UserName, event,
+    event::{AttackKind, CallStateName},
+    mutant,
+};
+use protocol::{CallRowEntry, ClientMessage, DeviceKeys, PeerMessage, RelayGrant, SealedEnvelope, ServerMessage};
+
+/// A ring as the server sends it.
+struct Ring {
+    call: CallId,
+    from: UserName,
+    caller: DeviceKeys,
+    video: bool,
+    age: Micros,
+    offer: SealedEnvelope,
+}
+
+impl Client {
+    pub(super) fn keys_known(&mut self, user: &UserName, now: SimTime) {
+        if self.waits_for_keys_of(user) {
+            self.send_offers(now);
+        }
+    }
+
+    /// The server gives no keys of somebody who may not be called: its answer to the call as well.
+    pub(super) fn keys_refused(&mut self, user: &UserName, now: SimTime) {
+        if self.waits_for_keys_of(user)
+            && let Some(call) = self.machine.dialog().map(|dialog| dialog.call)
+        {
+            self.notice(call, "rejected");
+            self.step(Event::Server(ServerEvent::Rejected { call }), now);
+        }
+    }
+
+    fn waits_for_keys_of(&self, user: &UserName) -> bool {
+        self.machine.state() == CallStateName::Outgoing
+            && self.machine.dialog().is_some_and(|dialog| dialog.peer == *user)
+            && self.call.as_ref().is_some_and(|call| call.transport.is_none())
+    }
+
+    pub(super) fn call_message(&mut self, message: ServerMessage, now: SimTime) {
+        match message {
+            ServerMessage::Ring { call, from, caller, video, age, offer } => {
+                self.rung(Ring { call, from, caller, video, age, offer }, now);
+            }
+            ServerMessage::Ringing { call } => self.callee_rings(call, now),
+            ServerMessage::Accepted { call, device, answer, relays } => {
+                self.accepted(call, &device, answer.as_ref(), &relays, now);
+            }
+            ServerMessage::Elsewhere { call } => {
+                self.notice(call, "elsewhere");
+                self.step(Event::Server(ServerEvent::Elsewhere { call }), now);
+            }
+            ServerMessage::Rejected { call } => {
+                self.notice(call, "rejected");
+                self.step(Event::Server(ServerEvent::Rejected { call }), now);
+            }
+            ServerMessage::Ended { call, reason } => {
+                self.notice(call, "ended");
+                self.step(Event::Server(ServerEvent::Ended { call, reason }), now);
+            }
+            ServerMessage::FromPeer { call, body } => self.from_peer(call, body, now),
+            ServerMessage::CallRow(row) => self.row(row),
+            // The account took the others.
+            _ => {}
+        }
+    }
+
+    fn notice(&self, call: CallId, message: &str) {
+        event!(Notice { device: self.device.clone(), call, message: message.to_owned() });
+    }
+
+    fn row(&self, row: CallRowEntry) {
+        let CallRowEntry { thread, call, caller, outcome, duration } = row;
+        event!(CallRow { device: self.device.clone(), thread, call, caller, outcome, duration });
+    }
+
+    /// Looks at the outer fields only; the offer stays sealed until the user accepts.
+    fn rung(&mut self, ring: Ring, now: SimTime) {
+        let Ring { call: id, from, caller, video, age, offer } = ring;
+        if caller.user != from || self.account.roster().is_blocked(&from) {
+            return;
+        }
+        // A device whose keys are known is verified with those, whatever the server says today.
+        let known = self.account.roster().devices(&from).iter().find(|keys| keys.device == caller.device);
+        let caller = known.cloned().unwrap_or(caller);
+        let call = Call::incoming(id, &self.user, caller, offer);
+        if !call.offer_is_for(&self.device) {
+            return;
+        }
+        if matches!(self.machine.state(), CallStateName::Idle | CallStateName::Ended) {
+            self.call = Some(call);
+        }
+        self.step(Event::Server(ServerEvent::Ring { call: id, peer: from, video, age }), now);
+    }
+
+    fn accepted(
+        &mut self,
+        call: CallId,
+        device: &ActorName,
+        answer: Option<&SealedEnvelope>,
+        relays: &[RelayGrant],
+        now: SimTime,
+    ) {
+        let Some(dialog) = self.machine.dialog().filter(|dialog| dialog.call == call).cloned() else { return };
+        let verified = match (self.machine.state(), answer) {
+            (CallStateName::Outgoing, Some(answer)) => {
+                let devices = self.account.roster().devices(&dialog.peer).to_vec();
+                self.take_answer(device, answer, &devices, now)
+            }
+            (CallStateName::Outgoing, None) => false,
+            (CallStateName::Accepting, _) => true,
+            // Accepted twice, or before this user did: no row of the table.
+            _ => return,
+        };
+        self.step_with(Event::Server(ServerEvent::Accepted { call, verified }), relays, now);
+    }
+
+    /// A sealed message of the peer. Before `Accepted` it waits un-opened: nothing that a peer says can consent.
+    fn from_peer(&mut self, id: CallId, sealed: SealedEnvelope, now: SimTime) {
+        let early = mutant!(V02) || mutant!(V03);
+        let open = matches!(self.machine.state(), CallStateName::Connecting | CallStateName::Live);
+        let Some(call) = self.call.as_mut().filter(|call| call.id == id) else { return };
+        if open || early {
+            self.open_peer_message(&sealed, now);
+        } else {
+            call.queue(sealed);
+        }
+    }
+
+    /// Opens what waited for `Accepted`.
+    pub(super) fn open_queued(&mut self, now: SimTime) {
+        let queued = self.call.as_mut().map(Call::take_queued).unwrap_or_default();
+        queued.iter().for_each(|sealed| self.open_peer_message(sealed, now));
+    }
+
+    fn open_peer_message(&mut self, sealed: &SealedEnvelope, now: SimTime) {
+        let own = super::Own { device: &self.device, identity: &self.identity };
+        let Some(message) = self.call.as_mut().and_then(|call| call.open_from_peer(own, sealed)) else { return };
+        match message {
+            PeerMessage::Candidate(line) => {
+                if let Some(transport) = self.call.as_mut().and_then(|call| call.transport.as_mut()) {
+                    transport.add_remote_candidate(&line, now);
+                }
+            }
+            PeerMessage::ClaimAccepted => self.step(Event::Peer(PeerEvent::ClaimAccepted), now),
+            PeerMessage::Update => {
+                if mutant!(V03) {
+                    self.apply_update(now);
+                }
+                self.step(Event::Peer(PeerEvent::Update), now);
+            }
+            // An offer or answer comes in an envelope of its own kind.
+            PeerMessage::Offer(_) | PeerMessage::Answer(_) => {}
+        }
+    }
+
+    /// The planted bug V03: a peer's update applies the description of a ringing call, and sends.
+    fn apply_update(&mut self, now: SimTime) {
+        let Some(peer) = self.machine.dialog().map(|dialog| dialog.peer.clone()) else { return };
+        if self.machine.state() == CallStateName::Incoming && self.make_answer(true, now).is_ok() {
+            self.start_capture(&peer, &[Track::Audio, Track::Video], now);
+        }
+    }
+
+    fn callee_rings(&mut self, id: CallId, now: SimTime) {
+        let ours = self.machine.dialog().is_some_and(|dialog| dialog.call == id);
+        if ours && self.machine.state() == CallStateName::Outgoing && self.misbehaves(Misbehaviour::ForgeConsent) {
+            self.forge_consent(id, now);
+        }
+    }
+
+    /// Against the protocol: claims the callee's consent while the callee's devices ring.
+    fn forge_consent(&mut self, id: CallId, now: SimTime) {
+        let Some(callee) = self.machine.dialog().map(|dialog| dialog.peer.clone()) else { return };
+        for device in self.account.roster().devices(&callee).to_vec() {
+            for message in [PeerMessage::ClaimAccepted, PeerMessage::Update] {
+                let own = super::Own { device: &self.device, identity: &self.identity };
+                let Some(call) = &mut self.call else { return };
+                let Some(body) = call.seal_to(own, &device, &message, &mut self.sealing) else { continue };
+                let (kind, target, detail) = (AttackKind::ForgeConsent, device.device.clone(), format!("{message:?}"));
+                event!(Attack { kind, target, call: Some(id), detail });
+                self.tell_server(ClientMessage::ToPeer { call: id, body }, now);
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What a client is made from, what goes in and what comes out.
+
+use kernel::{
+    ActorName, Datagram, SimTime, Track, UserName,
+    event::{Act, Screen},
+    plan::{DeviceClass, MediaPlan},
+    random::SeedTree,
+};
+use protocol::ServerIdentityPublic;
+use std::net::{IpAddr, SocketAddr};
+
+/// UDP port of a device for ICE, DTLS and SRTP.
+pub const MEDIA_PORT: u16 = 5000;
+/// UDP port of a device for signaling.
+pub const SIGNALING_PORT: u16 = 5443;
+
+/// What a client is made from.
+pub struct ClientConfig {
+    /// The user.
+    pub user: UserName,
+    /// The device in the user's hand.
+    pub device: ActorName,
+    /// Number in the mark that the camera writes into each picture, as in the plan's list of participants.
+    pub index: u8,
+    /// Other users with their devices and numbers. Only the probe that compares pictures reads it.
+    pub peers: Vec<(UserName, ActorName, u8)>,
+    /// The device's own address, before any NAT.
+    pub address: IpAddr,
+    /// Modelled speed of the device.
+    pub device_class: DeviceClass,
+    /// Hide the own addresses from peers: only relayed candidates are gathered, offered and used.
+    pub relay_only: bool,
+    /// The password for the account.
+    pub password: String,
+    /// Address of signaling (QUIC over UDP).
+    pub signaling: SocketAddr,
+    /// The key that signaling must prove to have.
+    pub signaling_key: ServerIdentityPublic,
+    /// A STUN server for server-reflexive candidates; without one only host and relayed candidates are gathered.
+    pub stun: Option<SocketAddr>,
+    /// What is sent.
+    pub media: MediaPlan,
+    /// Everything random of this client is drawn below this node.
+    pub seeds: SeedTree,
+    /// What this client does against the protocol.
+    pub misbehaviour: Vec<Misbehaviour>,
+    /// Control of the oracle: SRTP with the null cipher. Both ends must have it.
+    pub null_srtp: bool,
+    /// What sits between SRTP and SFrame on the receiving side.
+    pub hop: Option<Box<dyn Hop>>,
+}
+
+/// What a hostile client does against the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misbehaviour {
+    /// As a caller it sends peer messages that claim the callee's consent while the callee's device rings.
+    ForgeConsent,
+    /// As a caller it writes its candidates into the offer.
+    CandidatesInOffer,
+}
+
+/// Who holds the hop between SRTP and SFrame on the receiving side: a relay that terminates SRTP would.
+pub trait Hop {
+    /// A frame came out of SRTP. Whatever is returned goes on to SFrame, in order; the real frame is always among it.
+    fn incoming(&mut self, track: Track, frame: Vec<u8>, now: SimTime) -> Vec<Vec<u8>>;
+
+    /// A frame that it puts in of itself; call until none.
+    fn poll(&mut self, now: SimTime) -> Option<(Track, Vec<u8>)>;
+
+    /// When it wants to be polled.
+    fn next_wake(&self) -> Option<SimTime>;
+}
+
+/// What happens to a client.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A datagram reached one of its sockets.
+    Datagram(Datagram),
+    /// The time that it asked for has come.
+    Timeout,
+    /// The user did something.
+    Act(Act),
+}
+
+/// What a client wants done.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send this.
+    Transmit(Datagram),
+    /// The user sees another screen.
+    Ui(Screen),
+    /// The user sees a friend request.
+    FriendRequest(UserName),
+    /// The user sees that a friendship began.
+    FriendAdded(UserName),
+    /// The device is signed in; again after each reconnection.
+    SignedIn,
+}

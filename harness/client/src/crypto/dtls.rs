@@ -1,0 +1,183 @@
+//! DTLS by dimpl with RustCrypto, whose every draw comes from the simulation's streams.
+
+use super::certificate;
+use dimpl::crypto::{ActiveKeyExchange, Buf, NamedGroup, SecureRandom, SupportedKxGroup};
+use kernel::random;
+use std::{fmt, sync::Arc, time::Instant};
+use str0m_proto::crypto::{
+    CryptoError, DtlsVersion,
+    dtls::{DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, ProtocolVersion},
+};
+use x25519_dalek::{PublicKey, StaticSecret};
+
+/// The seeded DTLS provider.
+pub(super) static SEEDED: SeededDtls = SeededDtls;
+
+#[derive(Debug)]
+pub(super) struct SeededDtls;
+
+impl DtlsProvider for SeededDtls {
+    fn generate_certificate(&self) -> Option<DtlsCert> {
+        let _scope = random::scope("dtls");
+        Some(certificate::generate())
+    }
+
+    fn new_dtls(
+        &self,
+        certificate: &DtlsCert,
+        now: Instant,
+        version: DtlsVersion,
+        mtu: Option<usize>,
+    ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
+        let _scope = random::scope("dtls");
+        let mut seed = [0; 8];
+        random::fill(&mut seed);
+        let mut config = dimpl::Config::builder()
+            // ICE has validated the pair before DTLS begins: the cookie exchange would only cost a round trip.
+            .use_server_cookie(false)
+            .with_crypto_provider(provider())
+            .dangerously_set_rng_seed(u64::from_le_bytes(seed));
+        if let Some(mtu) = mtu {
+            config = config.mtu(mtu);
+        }
+        let config = Arc::new(config.build().map_err(|error| CryptoError::Other(error.to_string()))?);
+        let certificate = dimpl::DtlsCertificate {
+            certificate: certificate.certificate.clone(),
+            private_key: certificate.private_key.clone(),
+        };
+        Ok(Box::new(Association(match version {
+            DtlsVersion::Dtls13 => dimpl::Dtls::new_13(config, certificate, now),
+            DtlsVersion::Auto => dimpl::Dtls::new_auto(config, certificate, now),
+            _ => dimpl::Dtls::new_12(config, certificate, now),
+        })))
+    }
+
+    fn is_test(&self) -> bool {
+        // Asked by str0m only to allow providers that are not FIPS-grade.
+        true
+    }
+}
+
+fn provider() -> dimpl::crypto::CryptoProvider {
+    dimpl::crypto::CryptoProvider {
+        kx_groups: GROUPS,
+        secure_random: &SeededRandom,
+        ..dimpl::crypto::rust_crypto::default_provider()
+    }
+}
+
+#[derive(Debug)]
+struct SeededRandom;
+
+impl SecureRandom for SeededRandom {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), dimpl::CryptoError> {
+        let _scope = random::scope("dtls");
+        random::fill(bytes);
+        Ok(())
+    }
+}
+
+static GROUPS: &[&dyn SupportedKxGroup] = &[&SeededX25519];
+
+#[derive(Debug)]
+struct SeededX25519;
+
+impl SupportedKxGroup for SeededX25519 {
+    fn name(&self) -> NamedGroup {
+        NamedGroup::X25519
+    }
+
+    fn start_exchange(&self, mut buffer: Buf) -> Result<Box<dyn ActiveKeyExchange>, dimpl::CryptoError> {
+        let _scope = random::scope("dtls");
+        let mut secret = [0; 32];
+        random::fill(&mut secret);
+        let secret = StaticSecret::from(secret);
+        buffer.clear();
+        buffer.extend_from_slice(PublicKey::from(&secret).as_bytes());
+        Ok(Box::new(Exchange { secret, public: buffer }))
+    }
+}
+
+struct Exchange {
+    secret: StaticSecret,
+    public: Buf,
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Exchange")
+    }
+}
+
+impl ActiveKeyExchange for Exchange {
+    fn pub_key(&self) -> &[u8] {
+        &self.public
+    }
+
+    fn complete(self: Box<Self>, peer: &[u8], out: &mut Buf) -> Result<(), dimpl::CryptoError> {
+        let invalid = || dimpl::CryptoError::InvalidPublicKey(NamedGroup::X25519);
+        let peer: [u8; 32] = peer.try_into().map_err(|_| invalid())?;
+        let shared = self.secret.diffie_hellman(&PublicKey::from(peer));
+        // RFC 7748 section 6.1: a share of small order would leave the secret to the peer alone.
+        if !shared.was_contributory() {
+            return Err(invalid());
+        }
+        out.clear();
+        out.extend_from_slice(shared.as_bytes());
+        Ok(())
+    }
+
+    fn group(&self) -> NamedGroup {
+        NamedGroup::X25519
+    }
+}
+
+struct Association(dimpl::Dtls);
+
+impl fmt::Debug for Association {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Association")
+    }
+}
+
+impl DtlsInstance for Association {
+    fn set_active(&mut self, active: bool) {
+        self.0.set_active(active);
+    }
+
+    fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
+        self.0.handle_packet(packet)
+    }
+
+    fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
+        self.0.poll_output(buffer)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
+        self.0.handle_timeout(now)
+    }
+
+    fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
+        self.0.send_application_data(data)
+    }
+
+    fn is_active(&self) -> bool {
+        self.0.is_active()
+    }
+
+    fn protocol_version(&self) -> Option<ProtocolVersion> {
+        self.0.protocol_version()
+    }
+
+    fn is_closing(&self) -> bool {
+        self.0.is_closing()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    fn close(&mut self) -> Result<(), DtlsImplError> {
+        self.0.close()
+    }
+}

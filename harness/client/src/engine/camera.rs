@@ -1,0 +1,98 @@
+//! The camera with its VP8 encoder.
+
+use super::{
+    Local,
+    outgoing::{Outgoing, Source},
+};
+use kernel::{BitRate, Micros, SimTime, Track, event, random::SeedTree};
+use media::{
+    Scene, Vp8Encoder,
+    codec::{EncodePicture, Vp8Settings},
+};
+use std::sync::Arc;
+
+/// A camera that is on.
+pub(super) struct Camera {
+    scene: Arc<Scene>,
+    first: SimTime,
+    fps: u64,
+    readout: Micros,
+    encode_cost: Micros,
+    target: BitRate,
+    wants_key_frame: bool,
+    newest: Option<u32>,
+}
+
+impl Camera {
+    /// A camera whose first picture comes within the first frame interval.
+    pub(super) fn switch_on(local: &Local, seeds: &SeedTree, target: BitRate, now: SimTime) -> Outgoing<Camera> {
+        let fps = u64::from(local.media.fps.max(1));
+        let phase = Micros(seeds.stream("camera-phase").below(1_000_000 / fps));
+        let settings = Vp8Settings::real_time(local.size, local.media.fps, target);
+        let encoder = Vp8Encoder::new(settings).expect("media::initialize found the VP8 encoder");
+        announce(local, target);
+        let camera = Camera {
+            scene: Scene::shared(local.size, local.index),
+            first: now + phase,
+            fps,
+            readout: local.costs.camera,
+            encode_cost: local.costs.encode_picture(local.size),
+            target,
+            wants_key_frame: false,
+            newest: None,
+        };
+        Outgoing::new(camera, encoder)
+    }
+
+    /// Another bit rate, from the next picture on that enters the encoder.
+    pub(super) fn set_target(&mut self, local: &Local, target: BitRate) {
+        self.target = target;
+        announce(local, target);
+    }
+
+    /// The next picture that enters the encoder becomes a key frame.
+    pub(super) fn force_key_frame(&mut self) {
+        self.wants_key_frame = true;
+    }
+
+    /// The scene and the number of the newest picture: what the own tile shows.
+    pub(super) fn newest_picture(&self) -> Option<(&Scene, u32)> {
+        Some((&self.scene, self.newest?))
+    }
+}
+
+impl Source for Camera {
+    const TRACK: Track = Track::Video;
+    type Encoder = Vp8Encoder;
+
+    fn sensed_at(&self, frame: u32) -> SimTime {
+        // Computed from the number: the rounding of 1/30 s does not add up.
+        self.first + Micros(u64::from(frame) * 1_000_000 / self.fps)
+    }
+
+    fn exposure(&self) -> Micros {
+        Micros::ZERO
+    }
+
+    fn readout(&self) -> Micros {
+        self.readout
+    }
+
+    fn encode_cost(&self) -> Micros {
+        self.encode_cost
+    }
+
+    fn input(&mut self, frame: u32) -> EncodePicture {
+        self.newest = Some(frame);
+        let key = std::mem::take(&mut self.wants_key_frame);
+        EncodePicture { scene: self.scene.clone(), frame, target: self.target, key }
+    }
+
+    fn rtp_timestamp(sensed_at: SimTime) -> u64 {
+        sensed_at.0 * 9 / 100
+    }
+}
+
+fn announce(local: &Local, rate: BitRate) {
+    event!(EncoderTarget { device: local.device.clone(), track: Track::Video, rate });
+}

@@ -1,0 +1,81 @@
+//! The microphone with its Opus encoder.
+
+use super::{
+    Local,
+    outgoing::{Outgoing, Source},
+};
+use kernel::{BitRate, Micros, SimTime, Track, event, random::SeedTree};
+use media::{
+    Codec, CodecError, EncodedPicture, OpusEncoder, Voice,
+    codec::{EncodeBlock, OpusSettings},
+};
+use std::sync::Arc;
+
+const BLOCK: Micros = Micros::from_millis(20);
+
+/// A microphone that is on.
+pub(super) struct Microphone {
+    voice: Arc<Voice>,
+    first: SimTime,
+    readout: Micros,
+    encode_cost: Micros,
+    target: BitRate,
+}
+
+impl Microphone {
+    /// A microphone whose first block begins within 20 ms.
+    pub(super) fn switch_on(local: &Local, seeds: &SeedTree, now: SimTime) -> Outgoing<Microphone> {
+        let target = local.media.audio_rate;
+        let encoder = OpusEncoder::new(OpusSettings::voice(target)).expect("media::initialize found the Opus encoder");
+        event!(EncoderTarget { device: local.device.clone(), track: Track::Audio, rate: target });
+        let microphone = Microphone {
+            voice: Voice::shared(local.index),
+            first: now + Micros(seeds.stream("microphone-phase").below(BLOCK.0)),
+            readout: local.costs.microphone,
+            encode_cost: local.costs.encode_block(),
+            target,
+        };
+        Outgoing::new(microphone, BlockEncoder(encoder))
+    }
+}
+
+impl Source for Microphone {
+    const TRACK: Track = Track::Audio;
+    type Encoder = BlockEncoder;
+
+    fn sensed_at(&self, frame: u32) -> SimTime {
+        self.first + Micros(u64::from(frame) * BLOCK.0)
+    }
+
+    fn exposure(&self) -> Micros {
+        BLOCK
+    }
+
+    fn readout(&self) -> Micros {
+        self.readout
+    }
+
+    fn encode_cost(&self) -> Micros {
+        self.encode_cost
+    }
+
+    fn input(&mut self, frame: u32) -> EncodeBlock {
+        EncodeBlock { voice: self.voice.clone(), block: frame, target: self.target }
+    }
+
+    fn rtp_timestamp(sensed_at: SimTime) -> u64 {
+        sensed_at.0 * 48 / 1_000
+    }
+}
+
+/// Opus seen as the encoder of a track: no packet is a key frame, since none refers to another.
+pub(super) struct BlockEncoder(OpusEncoder);
+
+impl Codec for BlockEncoder {
+    type Input = EncodeBlock;
+    type Output = Result<EncodedPicture, CodecError>;
+
+    fn run(&mut self, input: EncodeBlock) -> Self::Output {
+        self.0.encode(input).map(|bytes| EncodedPicture { bytes, key: false })
+    }
+}

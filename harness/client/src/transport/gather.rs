@@ -1,0 +1,154 @@
+//! Candidates: what is gathered, what is offered, and the way of each packet past or through the relay.
+
+use super::{Transport, TransportOutput, stun::BindingQuery, turn::RelayLeg};
+use kernel::{Datagram, SimTime, event, event::CandidateKind, mutant, random};
+use protocol::RelayGrant;
+use std::net::SocketAddr;
+use str0m::{Candidate, CandidateKind as RtcCandidateKind};
+
+/// The gathering of a call, from `Accepted` to its end.
+#[derive(Default)]
+pub(super) struct Gathering {
+    query: Option<BindingQuery>,
+    relay: Option<RelayLeg>,
+    mapped: Option<SocketAddr>,
+    /// A mapped address that was learnt and not yet made a candidate.
+    learnt: Option<SocketAddr>,
+}
+
+/// What a datagram on the media socket turned out to be.
+pub(super) enum Arrival {
+    /// The answer of a STUN or TURN server.
+    Consumed,
+    /// From a peer, past any relay.
+    Direct,
+    /// From a peer, through the own relay.
+    Peer { from: SocketAddr, relayed: SocketAddr, bytes: Vec<u8> },
+}
+
+impl Gathering {
+    pub(super) fn relayed(&self) -> Option<SocketAddr> {
+        self.relay.as_ref()?.relayed()
+    }
+
+    pub(super) fn mapped(&self) -> Option<SocketAddr> {
+        self.mapped
+    }
+
+    pub(super) fn allow(&mut self, peer: SocketAddr) {
+        if let Some(relay) = &mut self.relay {
+            relay.allow(peer);
+        }
+    }
+
+    pub(super) fn wrap(&mut self, peer: SocketAddr, bytes: &[u8], now: SimTime) -> Option<Datagram> {
+        self.relay.as_mut()?.wrap(peer, bytes, now)
+    }
+
+    pub(super) fn receive(&mut self, datagram: &Datagram, now: SimTime) -> Arrival {
+        if let Some(query) = &mut self.query
+            && query.owns(datagram)
+        {
+            self.learnt = query.receive(datagram);
+            return Arrival::Consumed;
+        }
+        let Some(relay) = self.relay.as_mut().filter(|relay| relay.server() == datagram.source) else {
+            return Arrival::Direct;
+        };
+        match (relay.receive(datagram, now), relay.relayed()) {
+            (Some((from, bytes)), Some(relayed)) => Arrival::Peer { from, relayed, bytes },
+            _ => Arrival::Consumed,
+        }
+    }
+
+    pub(super) fn release(&mut self, now: SimTime, sends: &mut Vec<Datagram>) {
+        if let Some(relay) = &mut self.relay {
+            relay.release(now, sends);
+        }
+    }
+
+    pub(super) fn next_wake(&self) -> Option<SimTime> {
+        let query = self.query.as_ref().and_then(BindingQuery::next_wake);
+        query.into_iter().chain(self.relay.as_ref().and_then(RelayLeg::next_wake)).min()
+    }
+}
+
+impl Transport {
+    /// Begins to gather, offer and connect. A second call only adds relays where the first had none.
+    pub fn gather(&mut self, relays: &[RelayGrant], stun: Option<SocketAddr>, now: SimTime) {
+        let local = self.config.local;
+        let first = self.gathering.is_none();
+        let mut gathering = self.gathering.take().unwrap_or_default();
+        if gathering.relay.is_none() {
+            gathering.relay = relays.first().map(|grant| RelayLeg::new(local, grant));
+        }
+        if let Some(relay) = &mut gathering.relay {
+            self.remote_kinds.keys().for_each(|peer| relay.allow(*peer));
+        }
+        let relay_preferred = mutant!(V132) && gathering.relay.is_some();
+        let direct = first && !self.hides_addresses() && !relay_preferred;
+        if direct {
+            let mut stream = self.config.seeds.stream("stun");
+            gathering.query = stun.map(|server| BindingQuery::new(local, server, &mut stream, now));
+        }
+        self.gathering = Some(gathering);
+        if direct && let Ok(host) = Candidate::host(local, "udp") {
+            self.offer_candidate(host);
+        }
+        for line in std::mem::take(&mut self.early_candidates) {
+            self.remote_candidates -= 1;
+            self.add_remote_candidate(&line, now);
+        }
+        self.drive(now);
+    }
+
+    /// Whether no own address may show. V73: the setting filters nothing, and host candidates leak.
+    pub(super) fn hides_addresses(&self) -> bool {
+        self.config.relay_only && !mutant!(V73)
+    }
+
+    pub(super) fn drive_gathering(&mut self, now: SimTime) {
+        let local = self.config.local;
+        let Some(gathering) = &mut self.gathering else { return };
+        let mut sends = Vec::new();
+        if let Some(query) = &mut gathering.query {
+            sends.extend(query.poll_transmit(now));
+        }
+        let mut candidates = Vec::new();
+        if let Some(mapped) = gathering.learnt.take() {
+            gathering.mapped = Some(mapped);
+            // Without a NAT the mapped address is the host candidate.
+            if mapped != local {
+                candidates.extend(Candidate::server_reflexive(mapped, local, "udp"));
+            }
+        }
+        if let Some(relay) = &mut gathering.relay
+            && relay.drive(now, &mut sends)
+            && let Some(relayed) = relay.relayed()
+        {
+            candidates.extend(Candidate::relayed(relayed, local, "udp"));
+        }
+        self.outputs.extend(sends.into_iter().map(TransportOutput::Transmit));
+        candidates.into_iter().for_each(|candidate| self.offer_candidate(candidate));
+    }
+
+    fn offer_candidate(&mut self, candidate: Candidate) {
+        let (kind, address) = (kind_of(&candidate), candidate.addr());
+        let line = {
+            let _scope = random::scope("str0m");
+            self.rtc.add_local_candidate(candidate).map(Candidate::to_sdp_string)
+        };
+        event!(CandidateGathered { device: self.config.device.clone(), kind, address, offered: line.is_some() });
+        self.outputs.extend(line.map(TransportOutput::Candidate));
+    }
+}
+
+/// The kind of a candidate.
+pub(super) fn kind_of(candidate: &Candidate) -> CandidateKind {
+    match candidate.kind() {
+        RtcCandidateKind::Host => CandidateKind::Host,
+        RtcCandidateKind::PeerReflexive => CandidateKind::PeerReflexive,
+        RtcCandidateKind::ServerReflexive => CandidateKind::ServerReflexive,
+        RtcCandidateKind::Relayed => CandidateKind::Relayed,
+    }
+}

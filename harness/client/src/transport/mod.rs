@@ -1,0 +1,578 @@
+//! The media transport of one call: ICE, DTLS, SRTP and RTP by one `Rtc` of str0m, candidates by STUN and TURN.
+//!
+//! Nothing is gathered, sent or answered before [`Transport::gather`]: the machine calls it only after the server's
+//! `Accepted`. With `relay_only` no own address is put into anything that a peer sees.
+
+mod gather;
+mod rtp;
+mod stun;
+mod turn;
+
+use crate::crypto;
+use kernel::{
+    ActorName, BitRate, CallId, Datagram, Micros, SimTime, Track, event,
+    event::CandidateKind,
+    log,
+    plan::MediaPlan,
+    random::{self, SeedTree},
+};
+use rtp::{PayloadTypes, ReceiveLedger, SendLedger};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+};
+use str0m::{
+    Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError,
+    bwe::{Bitrate, BweKind},
+    change::{SdpAnswer, SdpOffer, SdpPendingOffer},
+    format::Codec,
+    media::{Direction, Frequency, KeyframeRequestKind, MediaData, MediaKind, MediaTime, Mid, Pt},
+    net::{Protocol, Receive},
+};
+
+/// Steps of str0m within one instant before the rest waits for the next microsecond.
+const MAX_STEPS: usize = 10_000;
+/// Timeouts of str0m within one instant before the rest waits for the next microsecond.
+const MAX_TIMEOUTS: usize = 64;
+/// Remote candidates that are taken (as the queue of the call machine).
+const MAX_REMOTE_CANDIDATES: usize = 30;
+/// The longest SDP or candidate line that is parsed, in bytes.
+const MAX_SDP_BYTES: usize = 16 * 1024;
+
+/// What a transport is made from.
+#[derive(Clone)]
+pub struct TransportConfig {
+    /// This device.
+    pub device: ActorName,
+    /// The peer's device, as far as it is known.
+    pub peer: ActorName,
+    /// The call.
+    pub call: CallId,
+    /// The socket for ICE, DTLS and SRTP.
+    pub local: SocketAddr,
+    /// Only relayed candidates.
+    pub relay_only: bool,
+    /// SRTP with the null cipher.
+    pub null_srtp: bool,
+    /// Whether the call has a video section.
+    pub video: bool,
+    /// Rates.
+    pub media: MediaPlan,
+    /// Randomness of the STUN query.
+    pub seeds: SeedTree,
+}
+
+/// A frame came out of RTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaFrame {
+    /// Camera or microphone.
+    pub track: Track,
+    /// RTP timestamp.
+    pub rtp_timestamp: u64,
+    /// What the sender handed over: a sealed frame.
+    pub bytes: Vec<u8>,
+    /// Whether nothing is missing since the frame before.
+    pub contiguous: bool,
+}
+
+/// What a transport says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransportOutput {
+    /// Send this.
+    Transmit(Datagram),
+    /// A candidate for the peer (RFC 8839 `candidate:` line).
+    Candidate(String),
+    /// A pair is valid; DTLS comes next.
+    IceConnected,
+    /// ICE and DTLS are up and the fingerprint is right.
+    Connected,
+    /// The fingerprint is not the one of the signed description.
+    Mismatch,
+    /// The path broke for good.
+    Lost,
+    /// The peer wants a key frame.
+    KeyFrameRequested,
+    /// The estimate of the path's rate changed.
+    Estimate(BitRate),
+    /// A frame came out of RTP.
+    Frame(MediaFrame),
+}
+
+/// A session description could not be made or taken.
+#[derive(Debug, thiserror::Error)]
+pub enum DescriptionError {
+    /// Longer than any honest one.
+    #[error("the description is too long")]
+    TooLong,
+    /// str0m refuses it.
+    #[error("the description is refused: {0}")]
+    Refused(String),
+}
+
+/// The media transport of one call.
+pub struct Transport {
+    config: TransportConfig,
+    rtc: Rtc,
+    pending: Option<SdpPendingOffer>,
+    audio: Option<Mid>,
+    video: Option<Mid>,
+    types: PayloadTypes,
+    gathering: Option<gather::Gathering>,
+    early_candidates: Vec<String>,
+    remote_candidates: usize,
+    remote_kinds: BTreeMap<SocketAddr, CandidateKind>,
+    selected: Option<(SocketAddr, SocketAddr)>,
+    connected: bool,
+    over: bool,
+    parsers: BTreeSet<&'static str>,
+    sent: SendLedger,
+    received: ReceiveLedger,
+    rtc_wake: SimTime,
+    outputs: VecDeque<TransportOutput>,
+}
+
+impl Transport {
+    /// A caller's transport with its offer. `inline` puts the host candidate into the offer, against the protocol.
+    ///
+    /// # Errors
+    /// When str0m makes no offer.
+    pub fn offer(
+        config: TransportConfig,
+        inline: bool,
+        now: SimTime,
+    ) -> Result<(Transport, String), DescriptionError> {
+        let mut transport = Transport::new(config, now);
+        let _scope = random::scope("str0m");
+        if inline && let Ok(host) = Candidate::host(transport.config.local, "udp") {
+            transport.rtc.add_local_candidate(host);
+        }
+        let mut changes = transport.rtc.sdp_api();
+        transport.audio = Some(changes.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None));
+        if transport.config.video {
+            transport.video = Some(changes.add_media(MediaKind::Video, Direction::SendRecv, None, None, None));
+        }
+        let (offer, pending) =
+            changes.apply().ok_or_else(|| DescriptionError::Refused("nothing to offer".into()))?;
+        transport.pending = Some(pending);
+        Ok((transport, offer.to_sdp_string()))
+    }
+
+    /// A callee's transport for an offer, with its answer. Candidates inside the offer are ignored unless
+    /// `inline_candidates`.
+    ///
+    /// # Errors
+    /// When the offer is too long or does not parse.
+    pub fn answer(
+        config: TransportConfig,
+        offer: &str,
+        inline_candidates: bool,
+        now: SimTime,
+    ) -> Result<(Transport, String), DescriptionError> {
+        let mut transport = Transport::new(config, now);
+        transport.enter("sdp");
+        let offer = if inline_candidates { checked(offer)?.to_owned() } else { without_candidates(checked(offer)?) };
+        let _scope = random::scope("str0m");
+        let offer = SdpOffer::from_sdp_string(&offer).map_err(|error| DescriptionError::Refused(error.to_string()))?;
+        let answer = transport.rtc.sdp_api().accept_offer(offer).map_err(refused)?;
+        transport.drive_rtc(now);
+        Ok((transport, answer.to_sdp_string()))
+    }
+
+    /// Takes the callee's answer.
+    ///
+    /// # Errors
+    /// When the answer is too long, does not parse or does not fit, or no offer waits for one.
+    pub fn accept_answer(&mut self, answer: &str) -> Result<(), DescriptionError> {
+        self.enter("sdp");
+        let answer = without_candidates(checked(answer)?);
+        let pending = self.pending.take().ok_or_else(|| DescriptionError::Refused("no offer waits".into()))?;
+        let _scope = random::scope("str0m");
+        let answer =
+            SdpAnswer::from_sdp_string(&answer).map_err(|error| DescriptionError::Refused(error.to_string()))?;
+        self.rtc.sdp_api().accept_answer(pending, answer).map_err(refused)
+    }
+
+    /// Names the device that is on the other side.
+    pub fn set_peer(&mut self, peer: ActorName) {
+        self.config.peer = peer;
+    }
+
+    /// Takes a candidate of the peer; before gathering it waits.
+    pub fn add_remote_candidate(&mut self, line: &str, now: SimTime) {
+        if line.len() > MAX_SDP_BYTES || self.remote_candidates == MAX_REMOTE_CANDIDATES {
+            return;
+        }
+        self.remote_candidates += 1;
+        if self.gathering.is_none() {
+            self.early_candidates.push(line.to_owned());
+            return;
+        }
+        self.enter("ice");
+        let Ok(candidate) = Candidate::from_sdp_string(line) else { return };
+        self.remote_kinds.insert(candidate.addr(), gather::kind_of(&candidate));
+        if let Some(gathering) = &mut self.gathering {
+            gathering.allow(candidate.addr());
+        }
+        let _scope = random::scope("str0m");
+        self.rtc.add_remote_candidate(candidate);
+        self.drive(now);
+    }
+
+    /// Hands a sealed frame to RTP. False when there is no path for it yet.
+    pub fn send_frame(&mut self, track: Track, frame: u32, rtp_timestamp: u64, bytes: Vec<u8>, now: SimTime) -> bool {
+        let (mid, payload_type, clock) = match track {
+            Track::Audio => (self.audio, self.types.audio, Frequency::FORTY_EIGHT_KHZ),
+            Track::Video => (self.video, self.types.video, Frequency::NINETY_KHZ),
+        };
+        let (true, Some(mid), Some(payload_type)) = (self.connected && !self.over, mid, payload_type) else { return false };
+        let _scope = random::scope("str0m");
+        let Some(writer) = self.rtc.writer(mid) else { return false };
+        let time = MediaTime::new(rtp_timestamp, clock);
+        if writer.write(Pt::from(payload_type), now.to_instant(), time, bytes).is_err() {
+            return false;
+        }
+        self.sent.hand_over(track, frame, rtp_timestamp, now);
+        self.drive(now);
+        true
+    }
+
+    /// Asks the peer for a key frame (PLI, RFC 4585).
+    pub fn request_key_frame(&mut self, now: SimTime) {
+        let _scope = random::scope("str0m");
+        if let Some(writer) = self.video.filter(|_| self.connected).and_then(|mid| self.rtc.writer(mid)) {
+            let mut writer = writer;
+            // Refused only before the first packet of the peer: there is nothing to repair then.
+            let _ = writer.request_keyframe(None, KeyframeRequestKind::Pli);
+        }
+        self.drive(now);
+    }
+
+    /// Takes a datagram that reached the media socket.
+    pub fn receive(&mut self, datagram: Datagram, now: SimTime) {
+        let Some(gathering) = &mut self.gathering else { return };
+        let through_relay = match gathering.receive(&datagram, now) {
+            gather::Arrival::Peer { from, relayed, bytes } => Some((from, relayed, bytes)),
+            gather::Arrival::Direct => None,
+            gather::Arrival::Consumed => {
+                self.drive(now);
+                return;
+            }
+        };
+        let packet = datagram.packet;
+        match through_relay {
+            Some((from, relayed, bytes)) => self.receive_from_peer(from, relayed, &bytes, packet, now),
+            // With relay-only nothing that came past the relay is looked at.
+            None if self.hides_addresses() => {}
+            None => self.receive_from_peer(datagram.source, self.config.local, &datagram.bytes, packet, now),
+        }
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: SimTime) {
+        if self.rtc_wake <= now && !self.over {
+            let _scope = random::scope("str0m");
+            let result = self.rtc.handle_input(Input::Timeout(now.to_instant()));
+            self.judge(result);
+        }
+        self.drive(now);
+    }
+
+    /// When [`Transport::handle_timeout`] is wanted.
+    pub fn next_wake(&self) -> Option<SimTime> {
+        let rtc = Some(self.rtc_wake).filter(|_| self.gathering.is_some() && !self.over);
+        rtc.into_iter().chain(self.gathering.as_ref().and_then(gather::Gathering::next_wake)).min()
+    }
+
+    /// The next output; call until none.
+    pub fn poll(&mut self) -> Option<TransportOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// Gives the relay's allocation back; what is left to send comes out of [`Transport::poll`].
+    pub fn release(&mut self, now: SimTime) {
+        self.over = true;
+        let mut sends = Vec::new();
+        if let Some(gathering) = &mut self.gathering {
+            gathering.release(now, &mut sends);
+        }
+        self.outputs = sends.into_iter().map(TransportOutput::Transmit).collect();
+    }
+
+    fn new(config: TransportConfig, now: SimTime) -> Transport {
+        let _scope = random::scope("str0m");
+        let start = config.media.video_start.0 + config.media.audio_rate.0;
+        let rtc = RtcConfig::new()
+            .set_crypto_provider(Arc::new(crypto::provider(config.null_srtp)))
+            .clear_codecs()
+            .enable_opus(true, false)
+            .enable_vp8(true)
+            // The engine's jitter buffer orders sound; holding it back here would cost 300 ms for each lost packet.
+            .set_reordering_size_audio(0)
+            .set_stats_interval(None)
+            .enable_bwe(Some(Bitrate::bps(start)))
+            .build(now.to_instant());
+        let types = payload_types(&rtc);
+        Transport {
+            config,
+            rtc,
+            pending: None,
+            audio: None,
+            video: None,
+            types,
+            gathering: None,
+            early_candidates: Vec::new(),
+            remote_candidates: 0,
+            remote_kinds: BTreeMap::new(),
+            selected: None,
+            connected: false,
+            over: false,
+            parsers: BTreeSet::new(),
+            sent: SendLedger::default(),
+            received: ReceiveLedger::default(),
+            rtc_wake: now,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    fn receive_from_peer(
+        &mut self,
+        source: SocketAddr,
+        destination: SocketAddr,
+        bytes: &[u8],
+        packet: kernel::PacketId,
+        now: SimTime,
+    ) {
+        if self.over {
+            return;
+        }
+        self.enter(match bytes.first() {
+            Some(0..=3) => "ice",
+            Some(20..=63) => "dtls",
+            _ => "srtp",
+        });
+        self.received.packet_arrived(&self.types, bytes, packet, now);
+        let _scope = random::scope("str0m");
+        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, bytes) else { return };
+        let result = self.rtc.handle_input(Input::Receive(now.to_instant(), receive));
+        self.judge(result);
+        self.drive(now);
+    }
+
+    /// Runs str0m and the gathering until neither has anything to do at this instant.
+    fn drive(&mut self, now: SimTime) {
+        self.drive_gathering(now);
+        self.drive_rtc(now);
+    }
+
+    fn drive_rtc(&mut self, now: SimTime) {
+        let mut timeouts = 0;
+        for _ in 0..MAX_STEPS {
+            if self.over {
+                return;
+            }
+            let output = {
+                let _scope = random::scope("str0m");
+                self.rtc.poll_output()
+            };
+            match output {
+                Ok(Output::Transmit(transmit)) => {
+                    self.transmit(transmit.source, transmit.destination, &transmit.contents, now);
+                }
+                Ok(Output::Event(event)) => self.event(event, now),
+                Ok(Output::Timeout(at)) => {
+                    self.rtc_wake = SimTime::from_instant(at);
+                    // Without a gathering there is nothing to drive: the clock of ICE begins with consent.
+                    if self.rtc_wake > now || self.gathering.is_none() {
+                        return;
+                    }
+                    timeouts += 1;
+                    if timeouts > MAX_TIMEOUTS {
+                        break;
+                    }
+                    let _scope = random::scope("str0m");
+                    let result = self.rtc.handle_input(Input::Timeout(now.to_instant()));
+                    self.judge(result);
+                }
+                Err(error) => self.judge(Err(error)),
+            }
+        }
+        self.rtc_wake = now + Micros(1);
+    }
+
+    fn judge(&mut self, result: Result<(), RtcError>) {
+        let Err(error) = result else { return };
+        if self.over || self.rtc.is_alive() {
+            // A hostile datagram: str0m dropped it and goes on.
+            return;
+        }
+        self.over = true;
+        self.outputs.push_back(match error {
+            RtcError::RemoteSdp(_) => TransportOutput::Mismatch,
+            _ => TransportOutput::Lost,
+        });
+    }
+
+    fn event(&mut self, event: Event, now: SimTime) {
+        match event {
+            Event::MediaAdded(added) if added.kind == MediaKind::Audio => self.audio = Some(added.mid),
+            Event::MediaAdded(added) => self.video = Some(added.mid),
+            Event::IceConnectionStateChange(state) => self.ice_moved(state),
+            Event::Connected => self.dtls_connected(),
+            Event::MediaData(data) => self.frame(data, now),
+            Event::KeyframeRequest(_) => self.outputs.push_back(TransportOutput::KeyFrameRequested),
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                let rate = BitRate(estimate.as_u64());
+                event!(BitrateEstimate { device: self.config.device.clone(), rate });
+                self.outputs.push_back(TransportOutput::Estimate(rate));
+            }
+            Event::Closed => {
+                self.over = true;
+                self.outputs.push_back(TransportOutput::Lost);
+            }
+            _ => {}
+        }
+    }
+
+    fn ice_moved(&mut self, state: IceConnectionState) {
+        let name = match state {
+            IceConnectionState::New => "new",
+            IceConnectionState::Checking => "checking",
+            IceConnectionState::Connected => "connected",
+            IceConnectionState::Completed => "completed",
+            IceConnectionState::Disconnected => "disconnected",
+        };
+        event!(IceState { device: self.config.device.clone(), state: name.to_owned() });
+        if state.is_connected() && !self.connected {
+            self.outputs.push_back(TransportOutput::IceConnected);
+        }
+        // While connecting more candidates may come; the machine's timer bounds it.
+        if state.is_disconnected() && self.connected {
+            self.outputs.push_back(TransportOutput::Lost);
+        }
+    }
+
+    fn dtls_connected(&mut self) {
+        self.connected = true;
+        let (least, most) = (self.config.media.video_min, self.config.media.video_max);
+        let audio = self.config.media.audio_rate.0;
+        self.rtc.bwe().set_bitrate(Bitrate::bps(least.0 + audio), Bitrate::bps(most.0 + audio));
+        event!(DtlsConnected { device: self.config.device.clone() });
+        self.outputs.push_back(TransportOutput::Connected);
+    }
+
+    fn frame(&mut self, data: MediaData, now: SimTime) {
+        let track = if Some(data.mid) == self.video { Track::Video } else { Track::Audio };
+        let rtp_timestamp = data.time.numer();
+        let completed = self.received.completed(track, rtp_timestamp, **data.seq_range.start()..=**data.seq_range.end());
+        event!(Reassembled {
+            device: self.config.device.clone(),
+            sender: self.config.peer.clone(),
+            track,
+            rtp_timestamp,
+            completed_by: completed.map(|(_, packet)| packet),
+            bytes: log::store(&data.data),
+            reassembly: completed.map_or(Micros::ZERO, |(arrived, _)| now.since(arrived)),
+        });
+        let frame = MediaFrame { track, rtp_timestamp, contiguous: data.contiguous, bytes: data.data.to_vec() };
+        self.outputs.push_back(TransportOutput::Frame(frame));
+    }
+
+    fn transmit(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], now: SimTime) {
+        let relayed = self.gathering.as_ref().and_then(gather::Gathering::relayed);
+        let through_relay = relayed == Some(source);
+        if !matches!(bytes.first(), Some(0..=3)) {
+            self.note_pair(source, destination, through_relay);
+        }
+        let datagram = if through_relay {
+            let Some(gathering) = &mut self.gathering else { return };
+            // Before the permission exists the relay would drop it; ICE and DTLS repeat.
+            let Some(datagram) = gathering.wrap(destination, bytes, now) else { return };
+            datagram
+        } else {
+            Datagram::new(source, destination, bytes.to_vec())
+        };
+        if let Some(departure) = self.sent.packet_left(&self.types, bytes, now) {
+            event!(RtpSent {
+                device: self.config.device.clone(),
+                packet: datagram.packet,
+                track: departure.track,
+                frame: departure.frame,
+                sequence: departure.sequence,
+                pacer: departure.pacer,
+                repair: departure.repair,
+                repair_wait: departure.repair_wait,
+            });
+        }
+        self.outputs.push_back(TransportOutput::Transmit(datagram));
+    }
+
+    fn note_pair(&mut self, local: SocketAddr, remote: SocketAddr, through_relay: bool) {
+        if self.selected.replace((local, remote)) == Some((local, remote)) {
+            return;
+        }
+        let remote_kind = self.remote_kinds.get(&remote).copied();
+        let mapped = self.gathering.as_ref().and_then(gather::Gathering::mapped);
+        let (local, local_kind) = match mapped {
+            _ if through_relay => (local, CandidateKind::Relayed),
+            // Towards an address outside the own network the NAT's mapping is what the peer sees.
+            Some(mapped) if remote_kind != Some(CandidateKind::Host) && mapped != local => {
+                (mapped, CandidateKind::ServerReflexive)
+            }
+            _ => (local, CandidateKind::Host),
+        };
+        let relayed = through_relay || remote_kind == Some(CandidateKind::Relayed);
+        event!(PairSelected { device: self.config.device.clone(), local, remote, local_kind, relayed });
+    }
+
+    /// Notes that a parser of what the peer sent is entered.
+    fn enter(&mut self, parser: &'static str) {
+        if self.parsers.insert(parser) {
+            event!(ParserEntered {
+                device: self.config.device.clone(),
+                call: self.config.call,
+                parser: parser.to_owned(),
+            });
+        }
+    }
+}
+
+fn payload_types(rtc: &Rtc) -> PayloadTypes {
+    let mut types = PayloadTypes::default();
+    for params in rtc.codec_config().params() {
+        match params.spec().codec {
+            Codec::Opus => types.audio = Some(*params.pt()),
+            Codec::Vp8 => {
+                types.video = Some(*params.pt());
+                types.video_repair = params.resend().map(|payload_type| *payload_type);
+            }
+            _ => {}
+        }
+    }
+    types
+}
+
+fn checked(sdp: &str) -> Result<&str, DescriptionError> {
+    if sdp.len() > MAX_SDP_BYTES { Err(DescriptionError::TooLong) } else { Ok(sdp) }
+}
+
+/// The description without its candidates: they come sealed and after `Accepted`, or not at all.
+fn without_candidates(sdp: &str) -> String {
+    let kept = |line: &&str| !line.starts_with("a=candidate:") && !line.starts_with("a=end-of-candidates");
+    sdp.split_inclusive('\n').filter(kept).collect()
+}
+
+fn refused(error: RtcError) -> DescriptionError {
+    DescriptionError::Refused(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn candidates_are_taken_out_of_a_description() {
+        let sdp = "v=0\r\na=candidate:1 1 udp 1 192.0.2.1 5 typ host\r\na=mid:0\r\na=end-of-candidates\r\n";
+        assert_eq!(without_candidates(sdp), "v=0\r\na=mid:0\r\n");
+    }
+}

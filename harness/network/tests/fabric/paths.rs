@@ -1,0 +1,238 @@
+//! The ways of packets: through NATs, within a home, to nobody.
+
+use crate::driver::{PERFECT, Shot, at_core, behind_nat, drive, drops, endpoint, name, node, simulate};
+use kernel::{
+    Event,
+    event::DropReason,
+    plan::{LinkPlan, NatKind},
+    time::{Micros, SimTime},
+};
+use network::{Arrival, Fabric, FabricError, LinkProblem};
+use std::net::SocketAddr;
+
+const HOME: &str = "203.0.113.1";
+const OTHER_HOME: &str = "203.0.113.2";
+const STUN: &str = "198.51.100.10:3478";
+
+/// Two homes and a public server. `alice` and `mate` share a home; `bob` has the private address of `mate` in his.
+fn two_homes(fabric: &mut Fabric, nat: NatKind) {
+    fabric.add_node(behind_nat("alice", "192.168.1.2", nat, HOME)).unwrap();
+    fabric.add_node(behind_nat("mate", "192.168.1.3", nat, HOME)).unwrap();
+    fabric.add_node(behind_nat("bob", "192.168.1.3", nat, OTHER_HOME)).unwrap();
+    fabric.add_node(node("stun", "198.51.100.10", PERFECT, PERFECT)).unwrap();
+    fabric.add_node(node("other", "198.51.100.11", PERFECT, PERFECT)).unwrap();
+}
+
+fn shot(at: u64, from: &'static str, source: &str, destination: SocketAddr) -> Shot {
+    Shot { at, from, source: endpoint(source), destination, len: 100 }
+}
+
+/// Sends one packet now and gives back who received it.
+fn fire(fabric: &mut Fabric, from: &'static str, source: &str, destination: SocketAddr) -> Option<Arrival> {
+    let at = kernel::time::now().0;
+    drive(fabric, &[shot(at, from, source, destination)], |_| None).pop().map(|(_, arrival)| arrival)
+}
+
+/// The public endpoint of a socket, as the STUN server sees it.
+fn reflexive(fabric: &mut Fabric, from: &'static str, source: &str) -> SocketAddr {
+    let arrival = fire(fabric, from, source, endpoint(STUN)).unwrap();
+    assert_eq!(arrival.to, name("stun"));
+    arrival.datagram.source
+}
+
+#[test]
+fn an_answer_comes_back_through_the_nat_and_nobody_sees_the_private_address() {
+    for nat in [NatKind::FullCone, NatKind::PortRestricted, NatKind::Symmetric] {
+        let (arrival, log) = simulate(1, |fabric| {
+            two_homes(fabric, nat);
+            let public = reflexive(fabric, "alice", "192.168.1.2:5000");
+            assert_eq!(public.ip().to_string(), HOME);
+            fire(fabric, "stun", STUN, public).unwrap()
+        });
+        assert_eq!(arrival.to, name("alice"));
+        assert_eq!(
+            (arrival.datagram.source, arrival.datagram.destination),
+            (endpoint(STUN), endpoint("192.168.1.2:5000"))
+        );
+        assert!(at_core(&log).iter().all(|(source, destination)| {
+            [source, destination].iter().all(|endpoint| !endpoint.ip().to_string().starts_with("192.168."))
+        }));
+    }
+}
+
+#[test]
+fn the_kind_of_nat_decides_which_strangers_come_in() {
+    // For each kind: whether another server may use the mapping that was opened towards the first.
+    for (nat, comes_in) in [(NatKind::FullCone, true), (NatKind::PortRestricted, false), (NatKind::Symmetric, false)] {
+        let (arrival, log) = simulate(1, |fabric| {
+            two_homes(fabric, nat);
+            let public = reflexive(fabric, "alice", "192.168.1.2:5000");
+            fire(fabric, "other", "198.51.100.11:3478", public)
+        });
+        assert_eq!(arrival.is_some(), comes_in, "{nat:?}");
+        if !comes_in {
+            let [(_, place, reason)] = &drops(&log)[..] else { panic!("one drop") };
+            assert_eq!((place.as_str(), *reason), ("alice", DropReason::NatFiltered));
+        }
+    }
+}
+
+#[test]
+fn hole_punching_works_through_port_restricted_and_not_through_symmetric_nats() {
+    for (nat, connects) in [(NatKind::FullCone, true), (NatKind::PortRestricted, true), (NatKind::Symmetric, false)] {
+        let ((), _) = simulate(1, |fabric| {
+            two_homes(fabric, nat);
+            let alice = reflexive(fabric, "alice", "192.168.1.2:5000");
+            let bob = reflexive(fabric, "bob", "192.168.1.3:5000");
+            fire(fabric, "alice", "192.168.1.2:5000", bob);
+            let punched = fire(fabric, "bob", "192.168.1.3:5000", alice);
+            assert_eq!(punched.is_some_and(|arrival| arrival.to == name("alice")), connects, "{nat:?}");
+        });
+    }
+}
+
+#[test]
+fn a_closed_nat_drops_what_nobody_asked_for() {
+    let ((), log) = simulate(1, |fabric| {
+        two_homes(fabric, NatKind::FullCone);
+        assert_eq!(fire(fabric, "stun", STUN, endpoint("203.0.113.1:5000")), None);
+    });
+    assert_eq!(drops(&log)[0].2, DropReason::NatNoMapping);
+}
+
+#[test]
+fn the_same_lan_is_reached_by_private_address_and_not_over_the_core() {
+    let (arrival, log) = simulate(1, |fabric| {
+        two_homes(fabric, NatKind::Symmetric);
+        fire(fabric, "alice", "192.168.1.2:5000", endpoint("192.168.1.3:6000")).unwrap()
+    });
+    assert_eq!(arrival.to, name("mate"), "bob has this private address too, in another home");
+    assert_eq!(arrival.datagram.source, endpoint("192.168.1.2:5000"), "no NAT on the way");
+    assert_eq!(at_core(&log), []);
+}
+
+#[test]
+fn a_private_address_of_another_home_is_no_route() {
+    let ((), log) = simulate(1, |fabric| {
+        two_homes(fabric, NatKind::FullCone);
+        assert_eq!(fire(fabric, "bob", "192.168.1.3:5000", endpoint("192.168.1.2:5000")), None);
+        assert_eq!(fire(fabric, "stun", STUN, endpoint("192.168.1.2:5000")), None);
+    });
+    let reasons: Vec<_> = drops(&log).into_iter().map(|(_, place, reason)| (place, reason)).collect();
+    assert_eq!(reasons, [("core".into(), DropReason::NoRoute), ("core".into(), DropReason::NoRoute)]);
+}
+
+#[test]
+fn a_home_hairpins_between_its_nodes() {
+    let (arrival, log) = simulate(1, |fabric| {
+        two_homes(fabric, NatKind::PortRestricted);
+        let alice = reflexive(fabric, "alice", "192.168.1.2:5000");
+        let mate = reflexive(fabric, "mate", "192.168.1.3:5000");
+        assert_eq!(fire(fabric, "alice", "192.168.1.2:5000", mate), None, "mate has not spoken to alice yet");
+        let arrival = fire(fabric, "mate", "192.168.1.3:5000", alice).unwrap();
+        assert_eq!(
+            arrival.datagram.source, mate,
+            "the source of a hairpinned packet is the public one (RFC 4787, REQ-9)"
+        );
+        arrival
+    });
+    assert_eq!(arrival.to, name("alice"));
+    assert_eq!(at_core(&log).len(), 2, "only the two packets to the STUN server");
+}
+
+#[test]
+fn a_zero_link_adds_zero_microseconds() {
+    let (arrivals, log) = simulate(1, |fabric| {
+        two_homes(fabric, NatKind::PortRestricted);
+        drive(fabric, &[shot(1_234_567, "alice", "192.168.1.2:5000", endpoint(STUN))], |_| None)
+    });
+    assert_eq!(arrivals[0].0, SimTime(1_234_567));
+    let Event::PacketArrived(arrived) = &log.records.last().unwrap().event else { panic!("arrived last") };
+    assert_eq!((arrived.serialization, arrived.propagation), (Micros::ZERO, Micros::ZERO));
+}
+
+#[test]
+fn a_node_that_is_down_neither_sends_nor_receives() {
+    let ((), log) = simulate(1, |fabric| {
+        two_homes(fabric, NatKind::FullCone);
+        fabric.set_up(&name("stun"), false);
+        assert_eq!(fire(fabric, "stun", STUN, endpoint("198.51.100.11:1")), None);
+        assert_eq!(fire(fabric, "other", "198.51.100.11:1", endpoint(STUN)), None);
+        fabric.set_up(&name("stun"), true);
+        assert!(fire(fabric, "other", "198.51.100.11:1", endpoint(STUN)).is_some());
+    });
+    let dropped: Vec<_> = drops(&log).into_iter().map(|(_, place, reason)| (place, reason)).collect();
+    assert_eq!(dropped, [("stun".into(), DropReason::HostDown), ("stun".into(), DropReason::HostDown)]);
+}
+
+#[test]
+fn a_foreign_source_address_goes_nowhere() {
+    let ((), log) = simulate(1, |fabric| {
+        two_homes(fabric, NatKind::FullCone);
+        assert_eq!(fire(fabric, "other", "198.51.100.10:1", endpoint(STUN)), None);
+    });
+    assert_eq!(drops(&log)[0].2, DropReason::NoRoute);
+}
+
+#[test]
+fn identity_cause_and_hold_time_pass_through() {
+    let ((arrivals, sent), _) = simulate(1, |fabric| {
+        two_homes(fabric, NatKind::FullCone);
+        let mut datagram = kernel::Datagram::new(endpoint(STUN), endpoint("198.51.100.11:9"), vec![7; 3]);
+        datagram.cause = Some(kernel::PacketId(42));
+        datagram.relay = Micros(17);
+        fabric.send(&name("stun"), datagram.clone());
+        (drive(fabric, &[], |_| None), datagram)
+    });
+    assert_eq!(arrivals[0].1.datagram, sent);
+}
+
+#[test]
+fn a_link_changes_at_its_time_and_spares_what_is_under_way() {
+    let slow = LinkPlan { propagation: Micros(10_000), ..PERFECT };
+    let (times, log) = simulate(1, |fabric| {
+        fabric.add_node(node("a", "198.51.100.1", slow.clone(), PERFECT)).unwrap();
+        fabric.add_node(node("b", "198.51.100.2", PERFECT, PERFECT)).unwrap();
+        let (source, destination) = ("198.51.100.1:1", endpoint("198.51.100.2:1"));
+        fabric.send(&name("a"), kernel::Datagram::new(endpoint(source), destination, vec![0]));
+        fabric.change_link(&"a/up".into(), None, Some(Micros(30_000)), None).unwrap();
+        let arrivals = drive(fabric, &[shot(0, "a", source, destination)], |_| None);
+        arrivals.into_iter().map(|(at, _)| at).collect::<Vec<_>>()
+    });
+    assert_eq!(times, [SimTime(10_000), SimTime(30_000)]);
+    let changes = log.records.iter().filter_map(|record| match &record.event {
+        Event::LinkChanged(changed) => Some((changed.link.as_str(), changed.to.propagation.0)),
+        _ => None,
+    });
+    let expected = [("a/up", 10_000), ("a/down", 0), ("b/up", 0), ("b/down", 0), ("a/up", 30_000)];
+    assert_eq!(changes.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn wrong_topologies_are_refused() {
+    let ((), _) = simulate(1, |fabric| {
+        two_homes(fabric, NatKind::Symmetric);
+        let mut refused = |plan| fabric.add_node(plan).unwrap_err();
+        assert_eq!(
+            refused(behind_nat("alice", "192.168.1.9", NatKind::Symmetric, HOME)),
+            FabricError::NameTaken("alice".into())
+        );
+        let taken = |address: &str| FabricError::AddressTaken { node: "new".into(), address: address.parse().unwrap() };
+        assert_eq!(refused(behind_nat("new", "192.168.1.3", NatKind::Symmetric, HOME)), taken("192.168.1.3"));
+        assert_eq!(refused(node("new", HOME, PERFECT, PERFECT)), taken(HOME));
+        assert_eq!(
+            refused(behind_nat("new", "192.168.1.9", NatKind::Symmetric, "198.51.100.10")),
+            taken("198.51.100.10")
+        );
+        assert!(matches!(
+            refused(behind_nat("new", "192.168.1.9", NatKind::FullCone, HOME)),
+            FabricError::MixedNat { .. }
+        ));
+        let without_nat = behind_nat("new", "192.168.1.9", NatKind::None, HOME);
+        assert_eq!(refused(without_nat), FabricError::PublicAddressWithoutNat("new".into()));
+        let stalled = LinkPlan { rate: Some(kernel::BitRate(0)), ..PERFECT };
+        let problem = FabricError::BadLink { link: "new/down".into(), problem: LinkProblem::RateZero };
+        assert_eq!(refused(node("new", "198.51.100.99", PERFECT, stalled)), problem);
+        assert_eq!(fabric.change_link(&"x/up".into(), None, None, None), Err(FabricError::UnknownLink("x/up".into())));
+    });
+}

@@ -1,0 +1,205 @@
+//! The catalogue of invariants.
+
+use crate::{
+    checks::Checks,
+    invariants::{call_machine, confidentiality, consent, friend_gating, identity, integrity, key_hygiene, path, privacy},
+    run::Run,
+    trial::Trial,
+    views::Search,
+};
+use kernel::Mutant;
+
+/// A truth about every run, with the checker that is named after it.
+#[derive(Clone, Copy, Debug)]
+pub struct Invariant {
+    /// Id, as `FG-1`; several when one truth covers them, joined by `/`.
+    pub id: &'static str,
+    /// Name, as `only_friends_ring`: the same in logs, reports, scenarios.
+    pub name: &'static str,
+    /// The truth in a sentence.
+    pub truth: &'static str,
+    /// Whether it can be judged from outside alone: packets, signaling, screens, rendered pictures. Such an invariant
+    /// will judge foreign stacks too.
+    pub foreign: bool,
+    /// The planted bugs that must make exactly this invariant fail.
+    pub mutants: &'static [Mutant],
+    pub(crate) checker: Checker,
+}
+
+/// What the checkers read: the joined log, what was found in the views, and what opened a frame.
+pub(crate) struct Evidence<'e, 'a> {
+    pub(crate) run: &'e Run<'a>,
+    pub(crate) search: &'e Search<'a>,
+    pub(crate) trial: &'e Trial<'a>,
+}
+
+pub(crate) type Checker = fn(&Evidence) -> Checks;
+
+/// Every invariant, in the order of the reports.
+pub const INVARIANTS: &[Invariant] = &[
+    Invariant {
+        id: "FG-1",
+        name: "only_friends_ring",
+        truth: "A device rings only for a caller whose friendship both sides accepted, with no block between them.",
+        foreign: true,
+        mutants: &[Mutant::V20],
+        checker: friend_gating::only_friends_ring,
+    },
+    Invariant {
+        id: "FG-2/FG-3/FG-4",
+        name: "unfriending_ends_the_call",
+        truth: "Within 2 s of an unfriend or block the pair's call is over at both devices, and no media, acceptance or \
+                relay credential follows.",
+        foreign: true,
+        mutants: &[Mutant::V22],
+        checker: friend_gating::unfriending_ends_the_call,
+    },
+    Invariant {
+        id: "CON-1/CON-2",
+        name: "nothing_before_accept",
+        truth: "Camera and microphone are switched on, and media sent, only after the device's own user called or \
+                accepted with those tracks.",
+        foreign: false,
+        mutants: &[Mutant::V02, Mutant::V03],
+        checker: consent::nothing_before_accept,
+    },
+    Invariant {
+        id: "CON-3/CON-4",
+        name: "nothing_parsed_or_sent_before_accept",
+        truth: "While it rings, a device enters no parser of the offer and sends nothing but signaling.",
+        foreign: false,
+        mutants: &[Mutant::V04],
+        checker: consent::nothing_parsed_or_sent_before_accept,
+    },
+    Invariant {
+        id: "CON-8",
+        name: "media_stops_after_hangup",
+        truth: "A device sends no media later than 500 ms after its user hung up or it was told of the end.",
+        foreign: true,
+        mutants: &[Mutant::V129],
+        checker: consent::media_stops_after_hangup,
+    },
+    Invariant {
+        id: "CNF-1",
+        name: "media_unreadable",
+        truth: "No part of an encoder's output outside the declared clear bytes appears on the wire, above SRTP, at a \
+                server or in a log.",
+        foreign: true,
+        mutants: &[Mutant::V136],
+        checker: confidentiality::media_unreadable,
+    },
+    Invariant {
+        id: "CNF-2",
+        name: "relay_and_server_hold_no_key",
+        truth: "No frame key or private key appears in any view but its holder's, and nothing that a server saw opens a \
+                frame.",
+        foreign: false,
+        mutants: &[Mutant::V41],
+        checker: confidentiality::relay_and_server_hold_no_key,
+    },
+    Invariant {
+        id: "CNF-7",
+        name: "no_credential_in_foreign_views",
+        truth: "No password, session token or relay password appears in any view but its owner's and its issuer's.",
+        foreign: false,
+        mutants: &[Mutant::V130],
+        checker: confidentiality::no_credential_in_foreign_views,
+    },
+    Invariant {
+        id: "INT-1",
+        name: "tampering_is_rejected",
+        truth: "A frame that was changed between SRTP and the frame encryption is refused before the decoder.",
+        foreign: false,
+        mutants: &[Mutant::V59],
+        checker: integrity::tampering_is_rejected,
+    },
+    Invariant {
+        id: "INT-3",
+        name: "frames_come_from_their_sender",
+        truth: "What a decoder is given is what that sender's encoder made, and the mark in the picture names the \
+                sender of the tile and the frame.",
+        foreign: false,
+        mutants: &[Mutant::V135],
+        checker: integrity::frames_come_from_their_sender,
+    },
+    Invariant {
+        id: "INT-4",
+        name: "replayed_frames_are_rejected",
+        truth: "Each frame is decoded and rendered at most once, whatever is replayed.",
+        foreign: false,
+        mutants: &[Mutant::V52],
+        checker: integrity::replayed_frames_are_rejected,
+    },
+    Invariant {
+        id: "KH-1",
+        name: "no_nonce_twice",
+        truth: "No key seals two frames under one nonce.",
+        foreign: false,
+        mutants: &[Mutant::V48],
+        checker: key_hygiene::no_nonce_twice,
+    },
+    Invariant {
+        id: "ID-1",
+        name: "fingerprint_swap_ends_the_call",
+        truth: "When signaling replaces an offer, an answer or its fingerprint, the call ends as a security failure and \
+                nothing of it is rendered.",
+        foreign: false,
+        mutants: &[Mutant::V42],
+        checker: identity::fingerprint_swap_ends_the_call,
+    },
+    Invariant {
+        id: "PRV-1",
+        name: "relay_only_hides_addresses",
+        truth: "The peer of a user who hides the own addresses sees none of them, and before an accept no peer sees any.",
+        foreign: true,
+        mutants: &[Mutant::V73],
+        checker: privacy::relay_only_hides_addresses,
+    },
+    Invariant {
+        id: "SM-10",
+        name: "every_call_ends",
+        truth: "Every call becomes live or ends within the limit of what it waits for, and always names what that is.",
+        foreign: false,
+        mutants: &[Mutant::V125],
+        checker: call_machine::every_call_ends,
+    },
+    Invariant {
+        id: "PATH-1",
+        name: "direct_path_used_when_open",
+        truth: "When the NATs leave a direct path open, media takes it within 5 s of connecting and stays on it.",
+        foreign: false,
+        mutants: &[Mutant::V132],
+        checker: path::direct_path_used_when_open,
+    },
+    Invariant {
+        id: "MED-1",
+        name: "legs_sum_to_glass_to_glass",
+        truth: "The legs of each rendered frame, each measured by its owner, add up exactly to the time from sensor to \
+                screen.",
+        foreign: false,
+        mutants: &[Mutant::V133],
+        checker: path::legs_sum_to_glass_to_glass,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_mutant_has_one_invariant_that_it_must_break() {
+        let killers: Vec<Mutant> = INVARIANTS.iter().flat_map(|invariant| invariant.mutants).copied().collect();
+        let different: BTreeSet<Mutant> = killers.iter().copied().collect();
+        assert_eq!(killers.len(), different.len());
+        assert_eq!(different, Mutant::ALL.iter().copied().collect());
+    }
+
+    #[test]
+    fn names_and_ids_are_unique() {
+        let names: BTreeSet<&str> = INVARIANTS.iter().map(|invariant| invariant.name).collect();
+        let ids: BTreeSet<&str> = INVARIANTS.iter().flat_map(|invariant| invariant.id.split('/')).collect();
+        assert_eq!(names.len(), INVARIANTS.len());
+        assert_eq!(ids.len(), INVARIANTS.iter().map(|invariant| invariant.id.split('/').count()).sum::<usize>());
+    }
+}

@@ -1,0 +1,11 @@
+//! The checkers: a file per family of invariants, a function per truth, named after it.
+
+pub(crate) mod call_machine;
+pub(crate) mod confidentiality;
+pub(crate) mod consent;
+pub(crate) mod friend_gating;
+pub(crate) mod identity;
+pub(crate) mod integrity;
+pub(crate) mod key_hygiene;
+pub(crate) mod path;
+pub(crate) mod privacy;

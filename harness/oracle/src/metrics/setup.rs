@@ -1,0 +1,70 @@
+//! How long a call takes to come up, step by step.
+
+use super::Sheet;
+use crate::run::{Call, Part, Run};
+use kernel::{CallId, SimTime, Track, event::CallStateName};
+
+pub(super) fn measure(run: &Run, sheet: &mut Sheet) {
+    for (id, call) in &run.calls.by_id {
+        measure_call(run, *id, call, sheet);
+    }
+}
+
+fn measure_call(run: &Run, id: CallId, call: &Call, sheet: &mut Sheet) {
+    let parts: Vec<&Part> = run.calls.parts.values().filter(|part| part.call == id).collect();
+    let Some(caller) = parts.iter().find(|part| part.ring.is_none() && !part.consents.is_empty()) else { return };
+    let Some(called) = caller.consents.first().map(|consent| consent.given.0) else { return };
+    let mut step = |name: &str, at: Option<SimTime>| {
+        if let Some(at) = at {
+            sheet.once(name, at.since(called).0);
+        }
+    };
+    let rang = parts.iter().filter_map(|part| part.ring).map(|ring| ring.at).min();
+    step("setup_ring_us", rang);
+    let Some((one, other)) = call.devices else { return };
+    let (Some(caller), Some(callee)) = (run.part(one, id), run.part(other, id)) else { return };
+    let accepted = callee.consents.first().map(|consent| consent.given.0);
+    step("setup_accept_us", accepted);
+    let both = [caller, callee];
+    step("setup_ice_us", later(both, |part| ice_connected(run, part)));
+    step("setup_dtls_us", later(both, |part| first(run, part, run.events.dtls.iter().map(|seen| (&seen.device, seen.at)))));
+    step("setup_live_us", later(both, |part| part.first(CallStateName::Live).map(|(at, _)| at)));
+    step("setup_first_key_us", later(both, |part| first(run, part, run.events.sealed.iter().map(|seen| (&seen.device, seen.at)))));
+    step("setup_first_audio_us", later(both, |part| first_sound(run, part)));
+    step("setup_first_video_us", later(both, |part| first_picture(run, part)));
+    let first_media = later([(caller, callee), (callee, caller)], |(part, peer)| {
+        let sees = peer.consents.iter().any(|consent| consent.tracks.contains(&Track::Video));
+        if sees { first_picture(run, part) } else { first_sound(run, part) }
+    });
+    let (Some(first_media), Some(accepted)) = (first_media, accepted) else { return };
+    sheet.once("accept_to_media_us", first_media.since(accepted).0);
+    if let Some(rang) = rang {
+        sheet.once("setup_us", first_media.since(accepted).0 + rang.since(called).0);
+    }
+}
+
+/// The later of two times, when both are known.
+fn later<T>(both: [T; 2], time: impl Fn(T) -> Option<SimTime>) -> Option<SimTime> {
+    let [one, other] = both.map(time);
+    Some(one?.max(other?))
+}
+
+fn ice_connected(run: &Run, part: &Part) -> Option<SimTime> {
+    let connected = run.events.ice_states.iter().filter(|seen| matches!(seen.state.as_str(), "connected" | "completed"));
+    first(run, part, connected.map(|seen| (&seen.device, seen.at)))
+}
+
+fn first_sound(run: &Run, part: &Part) -> Option<SimTime> {
+    let heard = run.events.played.iter().filter(|seen| seen.counter.is_some());
+    first(run, part, heard.map(|seen| (&seen.device, seen.at)))
+}
+
+fn first_picture(run: &Run, part: &Part) -> Option<SimTime> {
+    first(run, part, run.events.rendered.iter().map(|seen| (&seen.device, seen.at)))
+}
+
+/// The first of a device's events in its part of the call.
+fn first<'e>(run: &Run, part: &Part, mut events: impl Iterator<Item = (&'e kernel::ActorName, SimTime)>) -> Option<SimTime> {
+    let device = run.cast.name(part.device);
+    events.find(|(name, at)| *name == device && *at >= part.began.0).map(|(_, at)| at)
+}

@@ -1,0 +1,165 @@
+//! Rates, loss, repair, relays, estimate and use of the link in one direction.
+
+use super::Sheet;
+use crate::run::{Run, Way};
+use kernel::{BitRate, LinkName, Micros, SimTime, Track, plan::LinkPlan};
+
+/// Packets this close to the end of the log may still have been on their way.
+const IN_FLIGHT: Micros = Micros::from_secs(1);
+
+pub(super) fn measure(run: &Run, way: Way, sheet: &mut Sheet) {
+    let name = run.way_name(way);
+    let traffic = Traffic::of(run, way);
+    for (track, prefix) in [(Track::Video, "video"), (Track::Audio, "audio")] {
+        let rate = |flow: &Flow| flow.rate();
+        if let Some(sent) = rate(&traffic.sent[track as usize]) {
+            sheet.of(&name, &format!("{prefix}_sent_bps"), sent);
+        }
+        if let Some(received) = rate(&traffic.received[track as usize]) {
+            sheet.of(&name, &format!("{prefix}_received_bps"), received);
+        }
+    }
+    let mut share = |quantity: &str, part: u64, of: u64| {
+        if of > 0 {
+            sheet.of(&name, quantity, part * 1_000_000 / of);
+        }
+    };
+    share("loss_ppm", traffic.lost, traffic.settled);
+    share("retransmitted_ppm", traffic.repairs, traffic.packets);
+    share("relayed_ppm", traffic.relayed, traffic.packets);
+    let (lost, sealed) = frames_lost(run, way);
+    share("loss_after_repair_ppm", lost, sealed);
+    let mut total = traffic.sent[0];
+    total.join(&traffic.sent[1]);
+    if let Some(capacity) = capacity(run, way, &total).filter(|capacity| *capacity > 0) {
+        share("utilization_ppm", total.bytes * 8, capacity);
+    }
+    let sender = run.cast.name(way.sender);
+    let estimates = run.events.estimates.iter().filter(|seen| seen.device == *sender);
+    let own = estimates.filter(|seen| run.way_of(way.sender, seen.index).is_none_or(|of| of == way));
+    sheet.distribution(&name, "estimate_bps", own.map(|seen| (seen.at, seen.rate.0)).collect());
+}
+
+/// Bytes between two times.
+#[derive(Clone, Copy, Default)]
+struct Flow {
+    bytes: u64,
+    first: Option<SimTime>,
+    last: SimTime,
+}
+
+impl Flow {
+    fn add(&mut self, at: SimTime, bytes: u64) {
+        self.bytes += bytes;
+        self.first = Some(self.first.map_or(at, |first| first.min(at)));
+        self.last = self.last.max(at);
+    }
+
+    fn join(&mut self, other: &Flow) {
+        self.bytes += other.bytes;
+        self.first = self.first.into_iter().chain(other.first).min();
+        self.last = self.last.max(other.last);
+    }
+
+    /// Bits per second from the first to the last packet.
+    fn rate(&self) -> Option<u64> {
+        let span = self.last.since(self.first?).0;
+        (u128::from(self.bytes) * 8_000_000).checked_div(u128::from(span)).and_then(|rate| u64::try_from(rate).ok())
+    }
+}
+
+/// The RTP packets of a direction.
+#[derive(Default)]
+struct Traffic {
+    /// Per track.
+    sent: [Flow; 2],
+    received: [Flow; 2],
+    packets: u64,
+    repairs: u64,
+    relayed: u64,
+    /// Packets that had time to arrive.
+    settled: u64,
+    lost: u64,
+}
+
+impl Traffic {
+    fn of(run: &Run, way: Way) -> Traffic {
+        let mut traffic = Traffic::default();
+        let (sender, receiver) = (run.cast.name(way.sender), run.cast.name(way.receiver));
+        for rtp in run.events.rtp_sent.iter().filter(|rtp| rtp.device == *sender) {
+            if run.way_of(way.sender, rtp.index).is_some_and(|of| of != way) {
+                continue;
+            }
+            let Some(packet) = run.packets.get(rtp.packet) else { continue };
+            let Some(sent) = packet.sent else { continue };
+            let bytes = u64::from(sent.bytes.len);
+            traffic.packets += 1;
+            traffic.repairs += u64::from(rtp.repair);
+            traffic.relayed += u64::from(packet.carried_on_by.is_some() || run.is_relay(sent.destination.ip()));
+            traffic.sent[rtp.track as usize].add(sent.at, bytes);
+            let arrived = run.packets.arrival_at(rtp.packet, receiver);
+            if let Some(arrived) = arrived {
+                let copy = run.packets.last_copy(rtp.packet).and_then(|copy| copy.sent);
+                let bytes = copy.map_or(bytes, |copy| u64::from(copy.bytes.len));
+                traffic.received[rtp.track as usize].add(arrived.at, bytes);
+            }
+            if arrived.is_some() || sent.at + IN_FLIGHT < run.end {
+                traffic.settled += 1;
+                traffic.lost += u64::from(arrived.is_none());
+            }
+        }
+        traffic
+    }
+}
+
+/// Sealed frames that never came together while both sides were in the call, and all that had time to.
+fn frames_lost(run: &Run, way: Way) -> (u64, u64) {
+    let received: std::collections::BTreeSet<u64> = run
+        .deliveries(way)
+        .filter(|(_, delivery)| delivery.reassembled.is_some())
+        .filter_map(|(sent, _)| sent.sealed.map(|sealed| sealed.index))
+        .collect();
+    let ends = run.calls.parts.values().filter(|part| part.device == way.sender || part.device == way.receiver);
+    let ends: Vec<SimTime> = ends.flat_map(|part| part.hung_up.into_iter().chain(part.over())).map(|(at, _)| at).collect();
+    let settled = |at: SimTime| {
+        let next_end = ends.iter().filter(|end| **end >= at).min().copied().unwrap_or(run.end);
+        at + IN_FLIGHT < next_end
+    };
+    let sealed = run.frames.sent.iter().filter(|sent| sent.device == way.sender).filter_map(|sent| sent.sealed);
+    let own = sealed.filter(|seen| settled(seen.at) && run.way_of(way.sender, seen.index).is_none_or(|of| of == way));
+    own.fold((0, 0), |(lost, all), seen| (lost + u64::from(!received.contains(&seen.index)), all + 1))
+}
+
+/// Bits that the narrower of the sender's uplink and the receiver's downlink could have carried during the flow; `None`
+/// while both are unlimited.
+fn capacity(run: &Run, way: Way, flow: &Flow) -> Option<u64> {
+    let from = flow.first?;
+    let up = Rates::of(run, format!("{}/up", run.cast.name(way.sender)), &run.cast.participant(way.sender).access.up);
+    let down =
+        Rates::of(run, format!("{}/down", run.cast.name(way.receiver)), &run.cast.participant(way.receiver).access.down);
+    let mut times: Vec<SimTime> = up.0.iter().chain(&down.0).map(|(at, _)| *at).collect();
+    times.extend([from, flow.last]);
+    times.retain(|at| *at >= from && *at <= flow.last);
+    times.sort_unstable();
+    let mut bits: u128 = 0;
+    for span in times.windows(2) {
+        let rate = up.at(span[0]).into_iter().chain(down.at(span[0])).min()?;
+        bits += u128::from(rate.0) * u128::from(span[1].since(span[0]).0);
+    }
+    u64::try_from(bits / 1_000_000).ok()
+}
+
+/// A link's rate over time.
+struct Rates(Vec<(SimTime, Option<BitRate>)>);
+
+impl Rates {
+    fn of(run: &Run, link: String, planned: &LinkPlan) -> Rates {
+        let link = LinkName::from(link);
+        let changes = run.events.links.iter().filter(|seen| seen.link == link).map(|seen| (seen.at, seen.to.rate));
+        Rates([(SimTime::ZERO, planned.rate)].into_iter().chain(changes).collect())
+    }
+
+    fn at(&self, at: SimTime) -> Option<BitRate> {
+        self.0.iter().rfind(|(since, _)| *since <= at).and_then(|(_, rate)| *rate)
+    }
+}

@@ -1,0 +1,275 @@
+//! Calls as the server stored them, and each device's part in them: states, consent, end.
+
+use super::{
+    Cast,
+    events::{Events, Seen},
+};
+use kernel::{
+    CallId, SimTime, Track, UserName,
+    event::{Act, CallState, CallStateName, Ended, Fact, Ring, Screen, Signal, Store, UserAct},
+};
+use std::collections::BTreeMap;
+
+/// A place in the log.
+pub(crate) type Moment = (SimTime, u64);
+
+/// A call as signaling saw it.
+#[derive(Clone, Default)]
+pub(crate) struct Call<'a> {
+    pub(crate) caller: Option<UserName>,
+    pub(crate) callee: Option<UserName>,
+    /// Both ends, once it was accepted: caller, callee.
+    pub(crate) devices: Option<(usize, usize)>,
+    pub(crate) invited: Option<Seen<'a, Signal>>,
+    pub(crate) ringing: Option<Seen<'a, Store>>,
+    pub(crate) live: Option<Seen<'a, Store>>,
+    pub(crate) over: Option<Seen<'a, Store>>,
+    /// Rings that the server sent.
+    pub(crate) rings: Vec<Seen<'a, Signal>>,
+    /// Messages of the server that say that the call was accepted.
+    pub(crate) accepted: Vec<Seen<'a, Signal>>,
+    /// Relay credentials for it.
+    pub(crate) credentials: Vec<Seen<'a, Store>>,
+}
+
+impl Call<'_> {
+    /// The record from which on the call counts as accepted: the server stored or said so.
+    pub(crate) fn accepted_from(&self) -> Option<u64> {
+        let told = self.accepted.first().map(|seen| seen.index);
+        told.into_iter().chain(self.live.map(|seen| seen.index)).min()
+    }
+}
+
+/// What the user of a device agreed to.
+#[derive(Clone, Copy)]
+pub(crate) struct Consent {
+    pub(crate) given: Moment,
+    pub(crate) tracks: &'static [Track],
+}
+
+/// A device's part in a call.
+pub(crate) struct Part<'a> {
+    pub(crate) device: usize,
+    pub(crate) call: CallId,
+    /// When the device first had to do with it.
+    pub(crate) began: Moment,
+    pub(crate) states: Vec<Seen<'a, CallState>>,
+    pub(crate) ring: Option<Seen<'a, Ring>>,
+    pub(crate) ended: Option<Seen<'a, Ended>>,
+    pub(crate) consents: Vec<Consent>,
+    /// When the user hung up, cancelled or declined.
+    pub(crate) hung_up: Option<Moment>,
+}
+
+/// All calls of a run.
+pub(crate) struct Calls<'a> {
+    pub(crate) by_id: BTreeMap<CallId, Call<'a>>,
+    pub(crate) parts: BTreeMap<(usize, CallId), Part<'a>>,
+}
+
+impl<'a> Part<'a> {
+    /// When the device took the call as over: its end was told, or its machine left it.
+    pub(crate) fn over(&self) -> Option<Moment> {
+        let left = self
+            .states
+            .iter()
+            .find(|state| matches!(state.to, CallStateName::Idle | CallStateName::Ended))
+            .map(|state| (state.at, state.index));
+        let ended = self.ended.map(|ended| (ended.at, ended.index));
+        left.into_iter().chain(ended).min_by_key(|moment| moment.1)
+    }
+
+    /// When the device first was in a state.
+    pub(crate) fn first(&self, to: CallStateName) -> Option<Moment> {
+        self.states.iter().find(|state| state.to == to).map(|state| (state.at, state.index))
+    }
+
+    /// When the device began to accept: by its user's act, or as its machine moved.
+    pub(crate) fn accepting(&self) -> Option<Moment> {
+        let act = self.consents.iter().filter(|_| self.ring.is_some()).map(|consent| consent.given).min();
+        act.into_iter().chain(self.first(CallStateName::Accepting)).min()
+    }
+
+    /// Whether the user had agreed to a track before a record.
+    pub(crate) fn consented(&self, track: Track, index: u64) -> bool {
+        self.consents.iter().any(|consent| consent.given.1 < index && consent.tracks.contains(&track))
+    }
+}
+
+impl<'a> Calls<'a> {
+    pub(crate) fn of(events: &Events<'a>, cast: &Cast<'a>) -> Calls<'a> {
+        let mut calls = Calls { by_id: BTreeMap::new(), parts: BTreeMap::new() };
+        calls.read_facts(events, cast);
+        calls.read_signals(events, cast);
+        calls.read_devices(events, cast);
+        calls
+    }
+
+    fn read_facts(&mut self, events: &Events<'a>, cast: &Cast<'a>) {
+        for seen in &events.facts {
+            match &seen.get().fact {
+                Fact::CallRinging { call, caller, callee } => {
+                    let call = self.by_id.entry(*call).or_default();
+                    call.caller = Some(caller.clone());
+                    call.callee = Some(callee.clone());
+                    call.ringing = call.ringing.or(Some(*seen));
+                }
+                Fact::CallLive { call, caller_device, callee_device } => {
+                    let call = self.by_id.entry(*call).or_default();
+                    call.live = call.live.or(Some(*seen));
+                    call.devices = call.devices.or(cast.pair(caller_device, callee_device));
+                }
+                Fact::CallOver { call, .. } => {
+                    let call = self.by_id.entry(*call).or_default();
+                    call.over = call.over.or(Some(*seen));
+                }
+                Fact::RelayCredentialIssued { call, .. } => {
+                    self.by_id.entry(*call).or_default().credentials.push(*seen);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn read_signals(&mut self, events: &Events<'a>, cast: &Cast<'a>) {
+        for seen in &events.signals {
+            let Some(id) = seen.call else { continue };
+            match seen.get().message.as_str() {
+                "invite" => {
+                    let call = self.by_id.entry(id).or_default();
+                    call.invited = call.invited.or(Some(*seen));
+                    let caller = cast.device(&seen.from).map(|device| cast.user(device).clone());
+                    call.caller = call.caller.take().or(caller);
+                }
+                "ring" => self.by_id.entry(id).or_default().rings.push(*seen),
+                "accepted" => self.by_id.entry(id).or_default().accepted.push(*seen),
+                _ => {}
+            }
+        }
+    }
+
+    /// Walks what devices did and showed in the order of the log, so that each act finds the call that it was about.
+    fn read_devices(&mut self, events: &Events<'a>, cast: &Cast<'a>) {
+        let mut steps: Vec<Step<'a>> = Vec::new();
+        steps.extend(events.user_acts.iter().map(|seen| Step::Act(*seen)));
+        steps.extend(events.rings.iter().map(|seen| Step::Ring(*seen)));
+        steps.extend(events.call_states.iter().map(|seen| Step::State(*seen)));
+        steps.extend(events.ended.iter().map(|seen| Step::Ended(*seen)));
+        for seen in &events.screens {
+            let Some(device) = cast.device(&seen.device) else { continue };
+            match seen.screen {
+                Screen::Incoming { call, .. } => steps.push(Step::Shown { device, call, at: (seen.at, seen.index), rings: true }),
+                Screen::Outgoing { call, .. } => steps.push(Step::Shown { device, call, at: (seen.at, seen.index), rings: false }),
+                _ => {}
+            }
+        }
+        steps.sort_by_key(Step::index);
+        let mut hands: Vec<Hand> = (0..cast.len()).map(|_| Hand::default()).collect();
+        for step in steps {
+            self.walk(step, cast, &mut hands);
+        }
+    }
+
+    fn walk(&mut self, step: Step<'a>, cast: &Cast<'a>, hands: &mut [Hand]) {
+        match step {
+            Step::Act(act) => {
+                let Some(device) = cast.device(&act.device) else { return };
+                self.act(act, device, &mut hands[device]);
+            }
+            Step::Ring(ring) => {
+                let Some(device) = cast.device(&ring.device) else { return };
+                hands[device].ringing = Some(ring.call);
+                let part = self.part(device, ring.call, (ring.at, ring.index));
+                part.ring = part.ring.or(Some(ring));
+            }
+            Step::State(state) => {
+                let (Some(device), Some(call)) = (cast.device(&state.device), state.call) else { return };
+                let at = (state.at, state.index);
+                match state.to {
+                    CallStateName::Incoming => hands[device].ringing = Some(call),
+                    CallStateName::Outgoing => self.bind(device, call, at, &mut hands[device]),
+                    _ => {}
+                }
+                self.part(device, call, at).states.push(state);
+            }
+            Step::Ended(ended) => {
+                let Some(device) = cast.device(&ended.device) else { return };
+                let part = self.part(device, ended.call, (ended.at, ended.index));
+                part.ended = part.ended.or(Some(ended));
+            }
+            Step::Shown { device, call, at, rings: true } => {
+                hands[device].ringing = Some(call);
+                self.part(device, call, at);
+            }
+            Step::Shown { device, call, at, rings: false } => self.bind(device, call, at, &mut hands[device]),
+        }
+    }
+
+    fn act(&mut self, act: Seen<'a, UserAct>, device: usize, hand: &mut Hand) {
+        let given = (act.at, act.index);
+        let tracks = act.what.consents_to();
+        match &act.what {
+            // The call has no id yet: the next outgoing one is it.
+            Act::Call { .. } => hand.calling = Some(Consent { given, tracks }),
+            Act::Accept { .. } => {
+                if let Some(call) = hand.ringing {
+                    self.part(device, call, given).consents.push(Consent { given, tracks });
+                }
+            }
+            Act::Decline | Act::Cancel | Act::HangUp => {
+                let current = self.parts.values_mut().filter(|part| part.device == device).max_by_key(|part| part.began.1);
+                if let Some(part) = current
+                    && part.over().is_none()
+                {
+                    part.hung_up = part.hung_up.or(Some(given));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn bind(&mut self, device: usize, call: CallId, at: Moment, hand: &mut Hand) {
+        let part = self.part(device, call, at);
+        part.consents.extend(hand.calling.take());
+    }
+
+    fn part(&mut self, device: usize, call: CallId, began: Moment) -> &mut Part<'a> {
+        self.parts.entry((device, call)).or_insert_with(|| Part {
+            device,
+            call,
+            began,
+            states: Vec::new(),
+            ring: None,
+            ended: None,
+            consents: Vec::new(),
+            hung_up: None,
+        })
+    }
+}
+
+/// What a device has before it while the log is walked.
+#[derive(Default)]
+struct Hand {
+    ringing: Option<CallId>,
+    calling: Option<Consent>,
+}
+
+enum Step<'a> {
+    Act(Seen<'a, UserAct>),
+    Ring(Seen<'a, Ring>),
+    State(Seen<'a, CallState>),
+    Ended(Seen<'a, Ended>),
+    Shown { device: usize, call: CallId, at: Moment, rings: bool },
+}
+
+impl Step<'_> {
+    fn index(&self) -> u64 {
+        match self {
+            Step::Act(seen) => seen.index,
+            Step::Ring(seen) => seen.index,
+            Step::State(seen) => seen.index,
+            Step::Ended(seen) => seen.index,
+            Step::Shown { at, .. } => at.1,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! A run as the checkers see it: the log's events by kind, and joined into calls, packets and frames.
+
+mod calls;
+mod events;
+mod frames;
+mod legs;
+mod packets;
+
+pub(crate) use calls::{Call, Consent, Part};
+pub(crate) use events::Seen;
+pub(crate) use frames::{Delivery, FrameIndex, SentFrame, hash_prefix};
+pub(crate) use legs::{LEGS, Legs};
+pub(crate) use packets::carries_rtp;
+
+use calls::Calls;
+use events::Events;
+use frames::Frames;
+use kernel::{
+    ActorName, CallId, Log, Micros, Plan, SimTime, UserName,
+    event::{Event, Fact},
+    plan::{Loss, Participant},
+};
+use packets::Packets;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+/// Everything that the checkers read.
+pub(crate) struct Run<'a> {
+    pub(crate) log: &'a Log,
+    pub(crate) plan: &'a Plan,
+    pub(crate) cast: Cast<'a>,
+    pub(crate) events: Events<'a>,
+    pub(crate) packets: Packets<'a>,
+    pub(crate) frames: Frames<'a>,
+    pub(crate) calls: Calls<'a>,
+    /// When the log ends.
+    pub(crate) end: SimTime,
+    /// When a device's access let nothing through, per device.
+    outages: Vec<Vec<(SimTime, SimTime)>>,
+}
+
+/// One direction of a call's media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Way {
+    pub(crate) sender: usize,
+    pub(crate) receiver: usize,
+}
+
+/// The participants by number, which is their place in the plan.
+pub(crate) struct Cast<'a> {
+    participants: &'a [Participant],
+}
+
+impl<'a> Cast<'a> {
+    pub(crate) fn device(&self, device: &ActorName) -> Option<usize> {
+        self.participants.iter().position(|participant| participant.device == *device)
+    }
+
+    pub(crate) fn pair(&self, one: &ActorName, other: &ActorName) -> Option<(usize, usize)> {
+        self.device(one).zip(self.device(other))
+    }
+
+    pub(crate) fn participant(&self, device: usize) -> &'a Participant {
+        &self.participants[device]
+    }
+
+    pub(crate) fn name(&self, device: usize) -> &'a ActorName {
+        &self.participants[device].device
+    }
+
+    pub(crate) fn user(&self, device: usize) -> &'a UserName {
+        &self.participants[device].user
+    }
+
+    pub(crate) fn device_of(&self, user: &UserName) -> Option<usize> {
+        self.participants.iter().position(|participant| participant.user == *user)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.participants.len()
+    }
+}
+
+impl<'a> Run<'a> {
+    /// # Panics
+    /// When the log holds no plan.
+    pub(crate) fn of(log: &'a Log) -> Run<'a> {
+        let plan = log
+            .records
+            .iter()
+            .find_map(|record| match &record.event {
+                Event::Plan(plan) => Some(plan),
+                _ => None,
+            })
+            .expect("a log begins with its plan");
+        let cast = Cast { participants: &plan.participants };
+        let events = Events::of(log);
+        let packets = Packets::of(&events);
+        let frames = Frames::of(log, &events, &cast);
+        let calls = Calls::of(&events, &cast);
+        let end = log.records.last().map_or(SimTime::ZERO, |record| record.at);
+        let outages = outages(&events, &cast, end);
+        Run { log, plan, cast, events, packets, frames, calls, end, outages }
+    }
+
+    /// `bound` after `from`, and as much later as the device's access was cut in between: time bounds hold while the
+    /// path to signaling is up.
+    pub(crate) fn deadline(&self, device: usize, from: SimTime, bound: Micros) -> SimTime {
+        let mut deadline = from + bound;
+        for (begin, end) in &self.outages[device] {
+            if *begin < deadline && *end > from {
+                deadline += end.since((*begin).max(from));
+            }
+        }
+        deadline
+    }
+
+    /// The directions in which media flows or ought to: those of accepted calls, and those in which a frame came.
+    pub(crate) fn ways(&self) -> BTreeSet<Way> {
+        let mut ways = BTreeSet::new();
+        for (one, other) in self.calls.by_id.values().filter_map(|call| call.devices) {
+            ways.insert(Way { sender: one, receiver: other });
+            ways.insert(Way { sender: other, receiver: one });
+        }
+        for delivery in &self.frames.deliveries {
+            ways.insert(Way { sender: self.frames.sent[delivery.frame].device, receiver: delivery.receiver });
+        }
+        ways
+    }
+
+    /// `alice-phone>bob-phone`.
+    pub(crate) fn way_name(&self, way: Way) -> String {
+        format!("{}>{}", self.cast.name(way.sender), self.cast.name(way.receiver))
+    }
+
+    /// What `receiver` got of what `sender` sent, in the order of sending.
+    pub(crate) fn deliveries(&self, way: Way) -> impl Iterator<Item = (&SentFrame<'a>, &Delivery<'a>)> {
+        self.frames
+            .deliveries
+            .iter()
+            .map(|delivery| (&self.frames.sent[delivery.frame], delivery))
+            .filter(move |(sent, delivery)| sent.device == way.sender && delivery.receiver == way.receiver)
+    }
+
+    /// The call that a device was in at a record: the one that it entered last.
+    pub(crate) fn call_at(&self, device: usize, index: u64) -> Option<&Part<'a>> {
+        self.calls.parts.values().filter(|part| part.device == device && part.began.1 <= index).max_by_key(|part| part.began.1)
+    }
+
+    /// The direction of what a device sent at a record: towards the other end of its call.
+    pub(crate) fn way_of(&self, sender: usize, index: u64) -> Option<Way> {
+        let (one, other) = self.calls.by_id.get(&self.call_at(sender, index)?.call)?.devices?;
+        Some(Way { sender, receiver: if sender == one { other } else { one } })
+    }
+
+    pub(crate) fn part(&self, device: usize, call: CallId) -> Option<&Part<'a>> {
+        self.calls.parts.get(&(device, call))
+    }
+
+    /// Whether an address is a relay's.
+    pub(crate) fn is_relay(&self, address: IpAddr) -> bool {
+        self.plan.relays.iter().any(|relay| relay.address == address)
+    }
+}
+
+/// What the store says about two users at a record: facts are in the order in which they became durable.
+pub(crate) struct Friendships {
+    /// Per unordered pair, each change with its record.
+    changes: BTreeMap<(UserName, UserName), Vec<(u64, Edge)>>,
+}
+
+#[derive(Clone, Copy)]
+enum Edge {
+    Friends,
+    Strangers,
+    Blocked,
+}
+
+impl Friendships {
+    pub(crate) fn of(run: &Run) -> Friendships {
+        let mut changes: BTreeMap<_, Vec<(u64, Edge)>> = BTreeMap::new();
+        for fact in &run.events.facts {
+            let (one, other, edge) = match &fact.fact {
+                Fact::Befriended { by, other } => (by, other, Edge::Friends),
+                Fact::Unfriended { by, other } => (by, other, Edge::Strangers),
+                Fact::Blocked { by, other } => (by, other, Edge::Blocked),
+                _ => continue,
+            };
+            changes.entry(pair(one, other)).or_default().push((fact.index, edge));
+        }
+        Friendships { changes }
+    }
+
+    /// Whether both edges are accepted and neither blocks the other, just before a record. A block is for good: the
+    /// protocol has no message that lifts it.
+    pub(crate) fn may_ring(&self, one: &UserName, other: &UserName, index: u64) -> bool {
+        let changes = self.changes.get(&pair(one, other)).map_or(&[][..], Vec::as_slice);
+        let before = &changes[..changes.partition_point(|(at, _)| *at < index)];
+        let blocked = before.iter().any(|(_, edge)| matches!(edge, Edge::Blocked));
+        !blocked && matches!(before.last(), Some((_, Edge::Friends)))
+    }
+}
+
+fn pair(one: &UserName, other: &UserName) -> (UserName, UserName) {
+    if one <= other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) }
+}
+
+fn outages(events: &Events, cast: &Cast, end: SimTime) -> Vec<Vec<(SimTime, SimTime)>> {
+    let mut outages = vec![Vec::new(); cast.len()];
+    for (device, outages) in outages.iter_mut().enumerate() {
+        for direction in ["up", "down"] {
+            let name = format!("{}/{direction}", cast.name(device));
+            let mut since = None;
+            for change in events.links.iter().filter(|change| change.link == *name) {
+                let cut = matches!(change.to.loss, Loss::Bernoulli { ppm: 1_000_000.. });
+                match (cut, since) {
+                    (true, None) => since = Some(change.at),
+                    (false, Some(begin)) => {
+                        outages.push((begin, change.at));
+                        since = None;
+                    }
+                    _ => {}
+                }
+            }
+            outages.extend(since.map(|begin| (begin, end)));
+        }
+    }
+    outages
+}

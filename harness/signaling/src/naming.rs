@@ -1,0 +1,76 @@
+//! How messages are called in events.
+
+use kernel::names::CallId;
+use protocol::{ClientMessage, ServerMessage};
+
+/// The kind of a device's message, as in the event `Signal`: `sign_up`, `invite`, `hang_up`, …
+pub fn kind_of_client_message(message: &ClientMessage) -> &'static str {
+    match message {
+        ClientMessage::SignUp { .. } => "sign_up",
+        ClientMessage::Attach { .. } => "attach",
+        ClientMessage::RequestFriend { .. } => "request_friend",
+        ClientMessage::AnswerFriend { .. } => "answer_friend",
+        ClientMessage::Unfriend { .. } => "unfriend",
+        ClientMessage::Block { .. } => "block",
+        ClientMessage::FetchKeys { .. } => "fetch_keys",
+        ClientMessage::Invite { .. } => "invite",
+        ClientMessage::Ringing { .. } => "ringing",
+        ClientMessage::Accept { .. } => "accept",
+        ClientMessage::Decline { .. } => "decline",
+        ClientMessage::Cancel { .. } => "cancel",
+        ClientMessage::Busy { .. } => "busy",
+        ClientMessage::HangUp { .. } => "hang_up",
+        ClientMessage::ToPeer { .. } => "to_peer",
+    }
+}
+
+/// The kind of a server's message, as in the event `Signal`: `signed_in`, `ring`, `accepted`, …
+pub fn kind_of_server_message(message: &ServerMessage) -> &'static str {
+    match message {
+        ServerMessage::SignedIn { .. } => "signed_in",
+        ServerMessage::Done { .. } => "done",
+        ServerMessage::Refused { .. } => "refused",
+        ServerMessage::Keys { .. } => "keys",
+        ServerMessage::FriendRequest { .. } => "friend_request",
+        ServerMessage::FriendAdded { .. } => "friend_added",
+        ServerMessage::FriendRemoved { .. } => "friend_removed",
+        ServerMessage::Ring { .. } => "ring",
+        ServerMessage::Ringing { .. } => "ringing",
+        ServerMessage::Accepted { .. } => "accepted",
+        ServerMessage::Elsewhere { .. } => "elsewhere",
+        ServerMessage::Rejected { .. } => "rejected",
+        ServerMessage::Ended { .. } => "ended",
+        ServerMessage::FromPeer { .. } => "from_peer",
+        ServerMessage::CallRow(_) => "call_row",
+    }
+}
+
+/// The call that a device's message is about.
+pub fn call_of_client_message(message: &ClientMessage) -> Option<CallId> {
+    match message {
+        ClientMessage::Invite { call, .. }
+        | ClientMessage::Ringing { call }
+        | ClientMessage::Accept { call, .. }
+        | ClientMessage::Decline { call }
+        | ClientMessage::Cancel { call }
+        | ClientMessage::Busy { call }
+        | ClientMessage::HangUp { call }
+        | ClientMessage::ToPeer { call, .. } => Some(*call),
+        _ => None,
+    }
+}
+
+/// The call that a server's message is about.
+pub fn call_of_server_message(message: &ServerMessage) -> Option<CallId> {
+    match message {
+        ServerMessage::Ring { call, .. }
+        | ServerMessage::Ringing { call }
+        | ServerMessage::Accepted { call, .. }
+        | ServerMessage::Elsewhere { call }
+        | ServerMessage::Rejected { call }
+        | ServerMessage::Ended { call, .. }
+        | ServerMessage::FromPeer { call, .. } => Some(*call),
+        ServerMessage::CallRow(row) => Some(row.call),
+        _ => None,
+    }
+}

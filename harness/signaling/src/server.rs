@@ -1,0 +1,191 @@
+//! The server: the service behind its QUIC channel, with every message in the log of events.
+
+use crate::{
+    config::ServerConfig,
+    interceptor::Interceptor,
+    naming::{call_of_client_message, call_of_server_message, kind_of_client_message, kind_of_server_message},
+    service::{Service, ServiceInput, ServiceOutput, TxId},
+};
+use kernel::{
+    event::Fact,
+    log,
+    names::{ActorName, CallId},
+    packet::Datagram,
+    time::SimTime,
+};
+use protocol::{
+    ChannelEvent, ClientMessage, ConnectionId, ServerChannel, ServerIdentityPublic, ServerMessage,
+};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What happens to the server.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A packet for its address.
+    Datagram(Datagram),
+    /// [`Server::next_wake`] has come.
+    Timeout,
+    /// The store made a transaction durable.
+    Committed(TxId),
+}
+
+/// What the server wants done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send a packet.
+    Transmit(Datagram),
+    /// Make facts durable together, and answer with [`Input::Committed`] when they are. At most one is open.
+    Commit(TxId, Vec<Fact>),
+    /// Tell a relay of a credential, over its control channel.
+    GrantRelay {
+        /// Which relay.
+        relay: ActorName,
+        /// TURN user name.
+        username: String,
+        /// TURN password.
+        password: String,
+    },
+    /// Make a relay forget a credential and drop its allocation.
+    RevokeRelay {
+        /// Which relay.
+        relay: ActorName,
+        /// TURN user name.
+        username: String,
+    },
+}
+
+/// The signaling server. Sans-IO: after each [`Server::handle`] drain [`Server::poll`], then ask [`Server::next_wake`].
+pub struct Server {
+    name: ActorName,
+    identity: ServerIdentityPublic,
+    channel: ServerChannel,
+    service: Service,
+    interceptor: Option<Box<dyn Interceptor>>,
+    /// Who spoke last over a connection: names the receiver of an answer before sign-in.
+    speakers: BTreeMap<ConnectionId, ActorName>,
+    outputs: VecDeque<Output>,
+}
+
+impl Server {
+    /// A server without accounts, listening.
+    pub fn new(config: ServerConfig, now: SimTime) -> Server {
+        let identity = config.identity();
+        Server {
+            name: config.name.clone(),
+            identity: identity.public(),
+            service: Service::new(&config),
+            channel: ServerChannel::new(config.address, identity, config.seeds.child("channel"), now),
+            interceptor: None,
+            speakers: BTreeMap::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// The key that clients pin.
+    pub fn identity_public(&self) -> ServerIdentityPublic {
+        self.identity
+    }
+
+    /// Makes the server malicious: from now on every message passes through the interceptor.
+    pub fn set_interceptor(&mut self, interceptor: Box<dyn Interceptor>) {
+        self.service.pass_before_accept(interceptor.passes_before_accept());
+        self.interceptor = Some(interceptor);
+    }
+
+    /// Takes an input.
+    pub fn handle(&mut self, input: Input, now: SimTime) {
+        match input {
+            Input::Datagram(datagram) => self.channel.handle(datagram, now),
+            Input::Timeout => {
+                self.channel.handle_timeout(now);
+                self.service.handle(ServiceInput::Timeout, now);
+            }
+            Input::Committed(tx) => self.service.handle(ServiceInput::Committed(tx), now),
+        }
+        self.take_events(now);
+        self.take_service_outputs();
+        while let Some(datagram) = self.channel.poll_transmit(now) {
+            self.outputs.push_back(Output::Transmit(datagram));
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When the server wants [`Input::Timeout`].
+    pub fn next_wake(&mut self) -> Option<SimTime> {
+        [self.channel.next_wake(), self.service.next_wake()].into_iter().flatten().min()
+    }
+
+    /// Everything that the server holds, in postcard: the oracle's view `server`.
+    pub fn snapshot(&self) -> Vec<u8> {
+        self.service.snapshot()
+    }
+
+    fn take_events(&mut self, now: SimTime) {
+        while let Some(event) = self.channel.poll_event() {
+            match event {
+                ChannelEvent::Connected(_) => {}
+                ChannelEvent::Message(connection, message, bytes) => self.receive(connection, message, &bytes, now),
+                ChannelEvent::Closed(connection) => {
+                    self.speakers.remove(&connection);
+                    self.service.handle(ServiceInput::Closed(connection), now);
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, connection: ConnectionId, message: ClientMessage, bytes: &[u8], now: SimTime) {
+        let from = self.service.speaker(connection, &message);
+        let call = call_of_client_message(&message);
+        log_signal(&from, &self.name, kind_of_client_message(&message), call, bytes);
+        let message = match &mut self.interceptor {
+            Some(interceptor) => interceptor.incoming(&from, message),
+            None => message,
+        };
+        self.speakers.insert(connection, from);
+        self.service.handle(ServiceInput::Message(connection, message), now);
+    }
+
+    fn take_service_outputs(&mut self) {
+        while let Some(output) = self.service.poll() {
+            let output = match output {
+                ServiceOutput::Send { connection, device, message } => {
+                    self.send(connection, device, message);
+                    continue;
+                }
+                ServiceOutput::Commit(tx, facts) => Output::Commit(tx, facts),
+                ServiceOutput::GrantRelay { relay, username, password } => {
+                    Output::GrantRelay { relay, username, password }
+                }
+                ServiceOutput::RevokeRelay { relay, username } => Output::RevokeRelay { relay, username },
+            };
+            self.outputs.push_back(output);
+        }
+    }
+
+    fn send(&mut self, connection: ConnectionId, device: Option<ActorName>, message: ServerMessage) {
+        let speaker = || self.speakers.get(&connection).cloned();
+        let Some(to) = device.or_else(speaker) else { return }; // The connection closed before it signed in.
+        let message = match &mut self.interceptor {
+            Some(interceptor) => interceptor.outgoing(&to, message),
+            None => message,
+        };
+        let call = call_of_server_message(&message);
+        log_signal(&self.name, &to, kind_of_server_message(&message), call, &protocol::wire::canonical_bytes(&message));
+        if let Err(error) = self.channel.send(connection, &message) {
+            let line = format!("{} for {to} was not sent: {error}", kind_of_server_message(&message));
+            kernel::event!(LogLine { actor: self.name.clone(), level: "warn".into(), line });
+        }
+    }
+}
+
+fn log_signal(from: &ActorName, to: &ActorName, message: &str, call: Option<CallId>, bytes: &[u8]) {
+    let body = log::store(bytes);
+    kernel::event!(Signal { from: from.clone(), to: to.clone(), message: message.into(), call, body });
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,336 @@
+//! The server's call table (call-machine.md, section 3), for calls of two.
+//!
+//! The server is the only arbiter of whether a call exists. A thread has at most one call. A message that names a call
+//! which is not there, or not the sender's, is answered alike: `Ended`, unknown.
+
+use super::{
+    Service, redacted,
+    store::{Call, Stage},
+    transaction::{Effect, Transaction},
+};
+use kernel::{
+    event::{CallOutcome, Fact, SecretKind},
+    mutant,
+    names::{ActorName, CallId, ThreadId, UserName, to_hex},
+    time::Micros,
+};
+use protocol::{CallEnd, CallRowEntry, ConnectionId, EnvelopeKind, RelayGrant, RequestId, SealedEnvelope, ServerMessage};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most offers in an invite: one a device of the callee.
+const MAX_OFFERS: usize = 8;
+
+/// Who sends a message about a call.
+#[derive(Clone, Copy)]
+pub(super) struct Sender<'a> {
+    pub(super) user: &'a UserName,
+    pub(super) device: &'a ActorName,
+}
+
+/// What an invite asks for.
+pub(super) struct Invite {
+    pub(super) call: CallId,
+    pub(super) to: UserName,
+    pub(super) video: bool,
+    pub(super) offers: Vec<SealedEnvelope>,
+}
+
+impl Service {
+    /// The friend gate: both edges are accepted and neither blocks the other. One store access whatever the answer.
+    fn may_ring(&self, caller: &UserName, callee: &UserName) -> bool {
+        let relation = self.store.relation(caller, callee);
+        mutant!(V20) || relation.allows_calls()
+    }
+
+    /// Device keys for sealing an offer: whoever may ring may have them.
+    pub(super) fn fetch_keys(
+        &mut self,
+        connection: ConnectionId,
+        request: RequestId,
+        (user, other): (&UserName, &UserName),
+        work: &mut Transaction,
+    ) {
+        if !self.may_ring(user, other) {
+            return work.refuse(connection, request);
+        }
+        match self.store.account(other) {
+            Some(account) => {
+                let devices = account.devices.values().cloned().collect();
+                work.reply(connection, ServerMessage::Keys { request, devices });
+            }
+            None => work.refuse(connection, request),
+        }
+    }
+
+    /// None or Ringing + Invite.
+    pub(super) fn invite(&mut self, from: Sender<'_>, invite: Invite, work: &mut Transaction) {
+        let call = invite.call;
+        let thread = ThreadId::between(from.user, &invite.to);
+        // The sender's own bytes first: that costs no look at the callee. Then the gate, before any other look.
+        if !offers_are_for(&invite, from.device, &thread) || !self.may_ring(from.user, &invite.to) {
+            return work.tell(from.device, ServerMessage::Rejected { call });
+        }
+        if let Some(active) = self.store.active_call(&thread) {
+            let again = active.id == call && active.caller_device == *from.device;
+            let glare_or_busy = active.ends().is_some() || active.caller != *from.user;
+            match (again, glare_or_busy) {
+                (true, _) => {}
+                (false, true) => work.tell(from.device, ServerMessage::Ended { call, reason: CallEnd::Busy }),
+                (false, false) => work.tell(from.device, ServerMessage::Rejected { call }),
+            }
+            return;
+        }
+        let devices = self.store.devices(&invite.to);
+        let mut offers: BTreeMap<ActorName, SealedEnvelope> =
+            invite.offers.into_iter().map(|offer| (offer.header.to.clone(), offer)).collect();
+        offers.retain(|device, _| devices.contains(device));
+        if offers.is_empty() || self.store.is_used(call) {
+            return work.tell(from.device, ServerMessage::Rejected { call });
+        }
+        work.facts.push(Fact::CallRinging { call, caller: from.user.clone(), callee: invite.to.clone() });
+        work.effects.extend(offers.keys().map(|device| Effect::Ring { device: device.clone(), call }));
+        self.log("info", format!("call {call}: {} rings {}", from.user, invite.to));
+        self.store.insert_call(Call {
+            id: call,
+            thread,
+            caller: from.user.clone(),
+            caller_device: from.device.clone(),
+            callee: invite.to,
+            video: invite.video,
+            invited: work.at,
+            offers,
+            busy: BTreeSet::new(),
+            rings: false,
+            gone: BTreeMap::new(),
+            stage: Stage::Ringing,
+        });
+    }
+
+    /// Ringing + Ringing: the caller is told once.
+    pub(super) fn ringing(&mut self, from: Sender<'_>, call: CallId, work: &mut Transaction) {
+        match self.store.call_mut(call) {
+            Some(found) if found.is_rung(from) => {
+                if !std::mem::replace(&mut found.rings, true) {
+                    let caller_device = found.caller_device.clone();
+                    work.tell(&caller_device, ServerMessage::Ringing { call });
+                }
+            }
+            Some(found) if found.is_answerer(from) => {}
+            _ => work.unknown_call(from.device, call),
+        }
+    }
+
+    /// Ringing or Live + Accept.
+    pub(super) fn accept(&mut self, from: Sender<'_>, call: CallId, answer: SealedEnvelope, work: &mut Transaction) {
+        let Some(found) = self.store.call(call) else { return work.unknown_call(from.device, call) };
+        if found.is_answerer(from) {
+            return; // It accepted before, and its `Accepted` is on the way.
+        }
+        if found.ends().is_some() && found.is_callee(from) {
+            return work.tell(from.device, ServerMessage::Elsewhere { call });
+        }
+        if !found.is_rung(from) {
+            self.log("warn", format!("call {call}: {} accepts, but does not ring", from.device));
+            return work.unknown_call(from.device, call);
+        }
+        let (caller, caller_device) = (found.caller.clone(), found.caller_device.clone());
+        if !envelope_is_for(&answer, (EnvelopeKind::Answer, call), (from.device, &caller_device), &found.thread) {
+            return work.unknown_call(from.device, call);
+        }
+        // Again at the accept: with the teardown in the unfriend's own transaction this cannot differ, but a store in
+        // several places could make it.
+        if !self.store.relation(&caller, from.user).allows_calls() {
+            return self.end_call(call, CallEnd::Unfriended, CallOutcome::Missed, work);
+        }
+        self.go_live(from, call, (caller_device, answer), work);
+    }
+
+    fn go_live(
+        &mut self,
+        from: Sender<'_>,
+        call: CallId,
+        (caller_device, answer): (ActorName, SealedEnvelope),
+        work: &mut Transaction,
+    ) {
+        work.facts.push(Fact::CallLive {
+            call,
+            caller_device: caller_device.clone(),
+            callee_device: from.device.clone(),
+        });
+        let mut credentials = Vec::new();
+        let caller_relays = self.issue_relays(call, &caller_device, &mut credentials, work);
+        let callee_relays = self.issue_relays(call, from.device, &mut credentials, work);
+        let Some(found) = self.store.call_mut(call) else { return };
+        found.stage = Stage::Live { callee_device: from.device.clone(), since: work.at, credentials };
+        let others: Vec<ActorName> = found.offers.keys().filter(|device| *device != from.device).cloned().collect();
+        let accepted = |answer, relays| ServerMessage::Accepted { call, device: from.device.clone(), answer, relays };
+        work.tell(&caller_device, accepted(Some(answer), caller_relays));
+        work.tell(from.device, accepted(None, callee_relays));
+        work.tell_all(&others, &ServerMessage::Elsewhere { call });
+        self.log("info", format!("call {call}: live between {caller_device} and {}", from.device));
+    }
+
+    /// Draws a credential at each relay for one end of a live call. The user name is random: it crosses the network in
+    /// clear.
+    fn issue_relays(
+        &mut self,
+        call: CallId,
+        device: &ActorName,
+        credentials: &mut Vec<(ActorName, String)>,
+        work: &mut Transaction,
+    ) -> Vec<RelayGrant> {
+        let mut grants = Vec::new();
+        for relay in self.relays.clone() {
+            let username = to_hex(&self.relay_credentials.bytes::<8>());
+            let password = to_hex(&self.relay_credentials.bytes::<16>());
+            kernel::event!(Secret {
+                holders: vec![device.clone(), self.name.clone(), relay.name.clone()],
+                kind: SecretKind::RelayPassword,
+                kid: None,
+                value: password.clone(),
+            });
+            self.log("debug", format!("relay password {} for {device} at {}", redacted(&password), relay.name));
+            credentials.push((relay.name.clone(), username.clone()));
+            work.effects.push(Effect::Grant {
+                relay: relay.name,
+                username: username.clone(),
+                password: password.clone(),
+            });
+            grants.push(RelayGrant { address: relay.address, username, password });
+        }
+        if !grants.is_empty() {
+            work.facts.push(Fact::RelayCredentialIssued { call, device: device.clone() });
+        }
+        grants
+    }
+
+    /// Ringing + Decline.
+    pub(super) fn decline(&mut self, from: Sender<'_>, call: CallId, work: &mut Transaction) {
+        match self.store.call(call) {
+            Some(found) if found.is_rung(from) => {
+                self.end_call(call, CallEnd::Declined, CallOutcome::Declined, work);
+            }
+            Some(found) if found.is_answerer(from) => {}
+            Some(found) if found.ends().is_some() && found.is_callee(from) => {
+                work.tell(from.device, ServerMessage::Elsewhere { call });
+            }
+            _ => work.unknown_call(from.device, call),
+        }
+    }
+
+    /// Ringing or Live + Cancel or Hangup: whatever the sender calls it, its end of the call is over.
+    pub(super) fn leave(&mut self, from: Sender<'_>, call: CallId, work: &mut Transaction) {
+        let (reason, outcome) = match self.store.call(call) {
+            Some(found) if found.is_end(from) => (CallEnd::HungUp, CallOutcome::Answered),
+            Some(found) if found.ends().is_none() && found.caller_device == *from.device => {
+                (CallEnd::Cancelled, CallOutcome::Cancelled)
+            }
+            Some(found) if found.is_rung(from) => (CallEnd::Declined, CallOutcome::Declined),
+            _ => return work.unknown_call(from.device, call),
+        };
+        self.end_call(call, reason, outcome, work);
+    }
+
+    /// Ringing + Busy: the call ends when every device that rings is busy.
+    pub(super) fn busy(&mut self, from: Sender<'_>, call: CallId, work: &mut Transaction) {
+        match self.store.call_mut(call) {
+            Some(found) if found.is_rung(from) => {
+                found.busy.insert(from.device.clone());
+                if found.busy.len() == found.offers.len() {
+                    self.end_call(call, CallEnd::Busy, CallOutcome::Missed, work);
+                }
+            }
+            Some(found) if found.is_callee(from) => {}
+            _ => work.unknown_call(from.device, call),
+        }
+    }
+
+    /// Live + ToPeer: passed on between the two ends, otherwise dropped.
+    pub(super) fn to_peer(&mut self, from: Sender<'_>, call: CallId, body: SealedEnvelope, work: &mut Transaction) {
+        let Some(found) = self.store.call(call) else { return };
+        let to = match found.ends() {
+            Some((caller_device, callee_device)) if from.device == caller_device => callee_device,
+            Some((caller_device, callee_device)) if from.device == callee_device => caller_device,
+            None if self.passes_before_accept && found.caller_device == *from.device => &body.header.to,
+            _ => return,
+        };
+        let is_party = found.caller_device == *to || found.offers.contains_key(to);
+        if is_party && envelope_is_for(&body, (EnvelopeKind::Peer, call), (from.device, to), &found.thread) {
+            work.tell(&to.clone(), ServerMessage::FromPeer { call, body });
+        }
+    }
+
+    /// The time of a call is up: nobody answered, or an end has been gone for too long.
+    pub(super) fn expire(&mut self, call: CallId, work: &mut Transaction) {
+        let Some(found) = self.store.call(call).filter(|found| found.deadline() <= work.at) else { return };
+        let (reason, outcome) = match found.stage {
+            Stage::Live { .. } => (CallEnd::HungUp, CallOutcome::Answered),
+            Stage::Ringing if found.gone.contains_key(&found.caller_device) => {
+                (CallEnd::Cancelled, CallOutcome::Cancelled)
+            }
+            Stage::Ringing => (CallEnd::Unanswered, CallOutcome::Missed),
+        };
+        self.end_call(call, reason, outcome, work);
+    }
+
+    /// Ringing or Live -> None: the row is written, credentials are revoked, every device concerned is told.
+    pub(super) fn end_call(&mut self, call: CallId, reason: CallEnd, outcome: CallOutcome, work: &mut Transaction) {
+        let Some(ended) = self.store.remove_call(call) else { return };
+        let (duration, credentials, mut told) = match ended.stage {
+            Stage::Ringing => (Micros::ZERO, Vec::new(), ended.offers.into_keys().collect()),
+            Stage::Live { callee_device, since, credentials } => {
+                (work.at.since(since), credentials, vec![callee_device])
+            }
+        };
+        told.insert(0, ended.caller_device);
+        work.facts.push(Fact::CallOver { call, thread: ended.thread.clone(), outcome, duration });
+        for (relay, username) in credentials {
+            work.effects.push(Effect::Revoke { relay, username });
+        }
+        work.tell_all(&told, &ServerMessage::Ended { call, reason });
+        let row = CallRowEntry { thread: ended.thread, call, caller: ended.caller.clone(), outcome, duration };
+        self.store.insert_row(row.clone());
+        let row = ServerMessage::CallRow(row);
+        work.tell_all(&self.store.devices(&ended.caller), &row);
+        work.tell_all(&self.store.devices(&ended.callee), &row);
+        self.log("info", format!("call {call}: over ({reason:?})"));
+    }
+}
+
+impl Call {
+    fn is_callee(&self, from: Sender<'_>) -> bool {
+        self.callee == *from.user && self.offers.contains_key(from.device)
+    }
+
+    /// Whether the sender is a device that rings.
+    fn is_rung(&self, from: Sender<'_>) -> bool {
+        self.stage == Stage::Ringing && self.is_callee(from)
+    }
+
+    /// Whether the sender is the device that accepted.
+    fn is_answerer(&self, from: Sender<'_>) -> bool {
+        self.ends().is_some_and(|(_, callee_device)| callee_device == from.device)
+    }
+
+    /// Whether the sender is an end of the live call.
+    fn is_end(&self, from: Sender<'_>) -> bool {
+        self.ends().is_some_and(|(caller_device, callee_device)| [caller_device, callee_device].contains(&from.device))
+    }
+}
+
+fn offers_are_for(invite: &Invite, from: &ActorName, thread: &ThreadId) -> bool {
+    (1..=MAX_OFFERS).contains(&invite.offers.len())
+        && invite.offers.iter().all(|offer| {
+            envelope_is_for(offer, (EnvelopeKind::Offer, invite.call), (from, &offer.header.to), thread)
+        })
+}
+
+fn envelope_is_for(
+    envelope: &SealedEnvelope,
+    (kind, call): (EnvelopeKind, CallId),
+    (from, to): (&ActorName, &ActorName),
+    thread: &ThreadId,
+) -> bool {
+    let header = &envelope.header;
+    header.kind == kind && header.call == call && header.from == *from && header.to == *to && header.thread == *thread
+}

@@ -1,0 +1,229 @@
+//! A driver for tests: devices that talk to a service whose store takes a fixed time.
+
+use super::{Service, ServiceInput, ServiceOutput, TxId};
+use crate::config::{Argon2Cost, RelayEndpoint, ServerConfig, ServiceCosts};
+use kernel::{
+    event::Fact,
+    names::{ActorName, CallId, ThreadId, UserName},
+    random::SeedTree,
+    time::{Micros, SimTime},
+};
+use protocol::{
+    ClientMessage, ConnectionId, DeviceKeys, EnvelopeHeader, EnvelopeKind, PROTOCOL_VERSION, RequestId, SealedEnvelope,
+    ServerMessage,
+};
+use std::collections::{BTreeMap, VecDeque};
+
+/// How long the test's store takes to make a transaction durable.
+pub(super) const COMMIT: Micros = Micros::from_millis(2);
+
+/// A service with devices around it.
+pub(super) struct Conversation {
+    pub(super) service: Service,
+    pub(super) now: SimTime,
+    /// What each device got, with the time.
+    pub(super) inbox: BTreeMap<ActorName, VecDeque<(SimTime, ServerMessage)>>,
+    /// Everything durable.
+    pub(super) facts: Vec<Fact>,
+    /// Credentials that relays hold now: (relay, user name).
+    pub(super) granted: Vec<(ActorName, String)>,
+    tokens: BTreeMap<ActorName, String>,
+    connections: BTreeMap<ActorName, ConnectionId>,
+    next_connection: u64,
+    committing: Option<(SimTime, TxId, Vec<Fact>)>,
+}
+
+impl Conversation {
+    /// Users with one device each: alice has `alice-phone`; bob has `bob-phone` and `bob-laptop`.
+    pub(super) fn new(users: &[&str]) -> Conversation {
+        let config = ServerConfig {
+            name: "signaling".into(),
+            address: "198.51.100.1:443".parse().unwrap(),
+            relays: vec![RelayEndpoint { name: "relay".into(), address: "198.51.100.2:3478".parse().unwrap() }],
+            password_cost: Argon2Cost::SIMULATION,
+            costs: ServiceCosts::default(),
+            seeds: SeedTree::root(1),
+        };
+        let mut conversation = Conversation {
+            service: Service::new(&config),
+            now: SimTime::ZERO,
+            inbox: BTreeMap::new(),
+            facts: Vec::new(),
+            granted: Vec::new(),
+            tokens: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            next_connection: 1,
+            committing: None,
+        };
+        for user in users {
+            conversation.sign_up(user);
+        }
+        conversation
+    }
+
+    fn sign_up(&mut self, user: &str) {
+        let device = phone(user);
+        self.connect(&device);
+        self.say(&device, sign_up(user, &format!("the password of {user}")));
+        let messages = self.take(&device);
+        let Some(ServerMessage::SignedIn { token, .. }) = messages.first() else { panic!("{user}: {messages:?}") };
+        self.tokens.insert(device, token.clone());
+    }
+
+    /// Gives bob a second device. No message adds one yet; the call table is ready for it.
+    pub(super) fn add_laptop(&mut self, user: &str) -> ActorName {
+        let device = ActorName::from(format!("{user}-laptop"));
+        self.service.store.insert_device(keys(user, device.as_str()));
+        let token = format!("token of {device}");
+        self.service.store.replace_session(*blake3::hash(token.as_bytes()).as_bytes(), &device);
+        self.tokens.insert(device.clone(), token);
+        self.attach(&device);
+        device
+    }
+
+    pub(super) fn connect(&mut self, device: &ActorName) -> ConnectionId {
+        let connection = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        self.connections.insert(device.clone(), connection);
+        connection
+    }
+
+    pub(super) fn attach(&mut self, device: &ActorName) {
+        self.connect(device);
+        let token = self.tokens[device].clone();
+        self.say(device, ClientMessage::Attach { request: RequestId(0), version: PROTOCOL_VERSION, token });
+    }
+
+    pub(super) fn close(&mut self, device: &ActorName) {
+        if let Some(connection) = self.connections.remove(device) {
+            self.input(ServiceInput::Closed(connection));
+            self.settle();
+        }
+    }
+
+    /// Says something and lets the service finish it.
+    pub(super) fn say(&mut self, device: &ActorName, message: ClientMessage) {
+        self.send(device, message);
+        self.settle();
+    }
+
+    /// Says something without waiting.
+    pub(super) fn send(&mut self, device: &ActorName, message: ClientMessage) {
+        let connection = self.connections[device];
+        self.input(ServiceInput::Message(connection, message));
+    }
+
+    pub(super) fn befriend(&mut self, one: &str, other: &str) {
+        self.say(&phone(one), ClientMessage::RequestFriend { request: RequestId(1), user: other.into() });
+        let answer = ClientMessage::AnswerFriend { request: RequestId(2), user: one.into(), accept: true };
+        self.say(&phone(other), answer);
+        self.inbox.clear();
+    }
+
+    pub(super) fn take(&mut self, device: &ActorName) -> Vec<ServerMessage> {
+        self.take_timed(device).into_iter().map(|(_, message)| message).collect()
+    }
+
+    pub(super) fn take_timed(&mut self, device: &ActorName) -> VecDeque<(SimTime, ServerMessage)> {
+        self.inbox.remove(device).unwrap_or_default()
+    }
+
+    pub(super) fn input(&mut self, input: ServiceInput) {
+        self.service.handle(input, self.now);
+        self.drain();
+    }
+
+    /// Lets queued work and commits finish; timers of calls stay.
+    pub(super) fn settle(&mut self) {
+        let until = self.now + Micros::from_millis(100);
+        while self.step(until) {}
+    }
+
+    /// Lets time pass.
+    pub(super) fn pass(&mut self, span: Micros) {
+        let until = self.now + span;
+        while self.step(until) {}
+        self.now = until;
+    }
+
+    fn step(&mut self, until: SimTime) -> bool {
+        let wake = self.service.next_wake().unwrap_or(SimTime::NEVER);
+        let durable = self.committing.as_ref().map_or(SimTime::NEVER, |(at, ..)| *at);
+        let at = wake.min(durable);
+        if at > until {
+            return false;
+        }
+        self.now = self.now.max(at);
+        if durable <= wake {
+            let (_, tx, facts) = self.committing.take().unwrap();
+            self.facts.extend(facts);
+            self.input(ServiceInput::Committed(tx));
+        } else {
+            self.input(ServiceInput::Timeout);
+        }
+        true
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.service.poll() {
+            match output {
+                ServiceOutput::Send { connection, device, message } => {
+                    // Before sign-in the service does not know the device, but the test knows the connection.
+                    let of = self.connections.iter().find(|(_, own)| **own == connection).map(|(device, _)| device);
+                    if let Some(of) = of {
+                        assert!(device.is_none_or(|device| device == *of), "told over the connection of {of}");
+                        self.inbox.entry(of.clone()).or_default().push_back((self.now, message));
+                    }
+                }
+                ServiceOutput::Commit(tx, facts) => {
+                    assert!(self.committing.is_none(), "transactions are serialized");
+                    self.committing = Some((self.now + COMMIT, tx, facts));
+                }
+                ServiceOutput::GrantRelay { relay, username, .. } => self.granted.push((relay, username)),
+                ServiceOutput::RevokeRelay { relay, username } => {
+                    let before = self.granted.len();
+                    self.granted.retain(|held| *held != (relay.clone(), username.clone()));
+                    assert_eq!(self.granted.len() + 1, before, "exactly what was granted is revoked");
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn phone(user: &str) -> ActorName {
+    ActorName::from(format!("{user}-phone"))
+}
+
+pub(super) fn keys(user: &str, device: &str) -> DeviceKeys {
+    DeviceKeys { user: user.into(), device: device.into(), signing: [1; 32], sealing: [2; 32] }
+}
+
+pub(super) fn sign_up(user: &str, password: &str) -> ClientMessage {
+    let keys = keys(user, phone(user).as_str());
+    ClientMessage::SignUp { request: RequestId(0), version: PROTOCOL_VERSION, password: password.into(), keys }
+}
+
+pub(super) fn call_id(n: u8) -> CallId {
+    CallId([n; 16])
+}
+
+pub(super) fn user_of(device: &ActorName) -> UserName {
+    device.as_str().split('-').next().unwrap_or_default().into()
+}
+
+pub(super) fn envelope(kind: EnvelopeKind, call: CallId, from: &ActorName, to: &ActorName) -> SealedEnvelope {
+    let thread = ThreadId::between(&user_of(from), &user_of(to));
+    let header =
+        EnvelopeHeader { version: PROTOCOL_VERSION, kind, call, thread, from: from.clone(), to: to.clone(), sequence: 0 };
+    SealedEnvelope { header, encapsulated: vec![3; 32], ciphertext: vec![4; 100] }
+}
+
+/// An invite from one user's phone, with an offer for each device.
+pub(super) fn invite(call: CallId, from: &ActorName, to: &[&ActorName]) -> ClientMessage {
+    let offers = to.iter().map(|to| envelope(EnvelopeKind::Offer, call, from, to)).collect();
+    ClientMessage::Invite { call, to: user_of(to[0]), video: true, offers }
+}
+
+pub(super) fn accept(call: CallId, from: &ActorName, to: &ActorName) -> ClientMessage {
+    ClientMessage::Accept { call, answer: envelope(EnvelopeKind::Answer, call, from, to) }
+}

@@ -1,0 +1,427 @@
+//! The service behind the channel: which requests are worked on when, and what leaves when.
+
+mod accounts;
+mod calls;
+mod friends;
+mod store;
+mod transaction;
+
+#[cfg(test)]
+mod call_table;
+#[cfg(test)]
+mod conversation;
+#[cfg(test)]
+mod model;
+
+use crate::config::{Argon2Cost, RelayEndpoint, ServerConfig, ServiceCosts};
+use calls::{Invite, Sender};
+use kernel::{
+    event::Fact,
+    mutant,
+    names::{ActorName, CallId},
+    random::Stream,
+    time::{Micros, SimTime},
+};
+use protocol::{ClientMessage, ConnectionId, ServerMessage};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use store::{Stage, Store};
+use transaction::{Effect, Transaction};
+
+/// How long a call rings (SM-8).
+pub const RING_TIME_OUT: Micros = Micros::from_secs(60);
+/// How long a call rings on without its caller's connection.
+pub const DISCONNECTED_CALLER_GRACE: Micros = Micros::from_secs(10);
+/// How long a live call lasts without the connection of one end.
+pub const DISCONNECTED_LIVE_GRACE: Micros = Micros::from_secs(30);
+
+/// Most requests of one connection that wait; more are dropped.
+const MAX_WAITING_PER_CONNECTION: u32 = 64;
+
+/// A transaction of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TxId(pub u64);
+
+/// What happens to the service.
+#[derive(Clone, Debug)]
+pub enum ServiceInput {
+    /// A message came over a connection.
+    Message(ConnectionId, ClientMessage),
+    /// A connection is gone.
+    Closed(ConnectionId),
+    /// [`Service::next_wake`] has come.
+    Timeout,
+    /// The store made a transaction durable.
+    Committed(TxId),
+}
+
+/// What the service wants done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceOutput {
+    /// Send a message.
+    Send {
+        /// Over which connection.
+        connection: ConnectionId,
+        /// To which device; none before it signed in.
+        device: Option<ActorName>,
+        /// What.
+        message: ServerMessage,
+    },
+    /// Make facts durable together, and say when they are.
+    Commit(TxId, Vec<Fact>),
+    /// Tell a relay of a credential.
+    GrantRelay {
+        /// Which relay.
+        relay: ActorName,
+        /// TURN user name.
+        username: String,
+        /// TURN password.
+        password: String,
+    },
+    /// Make a relay forget a credential and drop its allocation.
+    RevokeRelay {
+        /// Which relay.
+        relay: ActorName,
+        /// TURN user name.
+        username: String,
+    },
+}
+
+/// Accounts, friends, threads and calls over abstract connections.
+///
+/// One request is worked on at a time, in the order of arrival. Its work takes simulated time (store accesses,
+/// password hashes); then its facts are committed; what it says leaves when they are durable; then comes the next one.
+/// So every read sees all earlier transactions, and nobody hears of a transaction that could still be lost.
+pub struct Service {
+    name: ActorName,
+    relays: Vec<RelayEndpoint>,
+    password_cost: Argon2Cost,
+    costs: ServiceCosts,
+    tokens: Stream,
+    salts: Stream,
+    relay_credentials: Stream,
+    store: Store,
+    passes_before_accept: bool,
+    connections: BTreeMap<ConnectionId, Connection>,
+    online: BTreeMap<ActorName, ConnectionId>,
+    queue: VecDeque<Request>,
+    expiring: BTreeSet<CallId>,
+    phase: Phase,
+    next_tx: u64,
+    outputs: VecDeque<ServiceOutput>,
+}
+
+#[derive(Default)]
+struct Connection {
+    device: Option<ActorName>,
+    waiting: u32,
+}
+
+enum Request {
+    Message(ConnectionId, ClientMessage),
+    Closed(ConnectionId),
+    Expire(CallId),
+}
+
+enum Phase {
+    Idle,
+    Working { until: SimTime, work: Transaction },
+    Committing { tx: TxId, work: Transaction },
+}
+
+impl Service {
+    /// A service without accounts.
+    pub fn new(config: &ServerConfig) -> Service {
+        let seeds = config.seeds.child("service");
+        Service {
+            name: config.name.clone(),
+            relays: config.relays.clone(),
+            password_cost: config.password_cost,
+            costs: config.costs,
+            tokens: seeds.stream("tokens"),
+            salts: seeds.stream("salts"),
+            relay_credentials: seeds.stream("relay credentials"),
+            store: Store::default(),
+            passes_before_accept: false,
+            connections: BTreeMap::new(),
+            online: BTreeMap::new(),
+            queue: VecDeque::new(),
+            expiring: BTreeSet::new(),
+            phase: Phase::Idle,
+            next_tx: 1,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Makes the service collude with callers: their peer messages pass to devices that only ring.
+    pub(crate) fn pass_before_accept(&mut self, passes: bool) {
+        self.passes_before_accept = passes;
+    }
+
+    /// Takes an input; afterwards [`Service::poll`] until it has nothing.
+    pub fn handle(&mut self, input: ServiceInput, now: SimTime) {
+        match input {
+            ServiceInput::Message(connection, message) => self.enqueue(connection, message),
+            ServiceInput::Closed(connection) => {
+                // From now on messages wait for the device. Requests that came before are still worked on.
+                self.online.retain(|_, online| *online != connection);
+                self.queue.push_back(Request::Closed(connection));
+            }
+            ServiceInput::Timeout => {}
+            ServiceInput::Committed(tx) => self.committed(tx, now),
+        }
+        self.enqueue_expired(now);
+        self.advance(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<ServiceOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// When the service wants [`ServiceInput::Timeout`].
+    pub fn next_wake(&self) -> Option<SimTime> {
+        let working = match &self.phase {
+            Phase::Working { until, .. } => *until,
+            Phase::Idle | Phase::Committing { .. } => SimTime::NEVER,
+        };
+        let deadlines = self.store.calls().filter(|call| !self.expiring.contains(&call.id)).map(store::Call::deadline);
+        Some(deadlines.fold(working, SimTime::min)).filter(|wake| *wake != SimTime::NEVER)
+    }
+
+    /// Everything that the service holds, in postcard.
+    pub fn snapshot(&self) -> Vec<u8> {
+        postcard::to_allocvec(&self.store).expect("the store serializes into memory")
+    }
+
+    /// The device that a message comes from: the signed-in one, or the one that it signs in as, or `unknown`.
+    pub fn speaker(&self, connection: ConnectionId, message: &ClientMessage) -> ActorName {
+        let presented = || match message {
+            ClientMessage::SignUp { keys, .. } => Some(keys.device.clone()),
+            ClientMessage::Attach { token, .. } => self.store.peek_session(blake3::hash(token.as_bytes()).as_bytes()),
+            _ => None,
+        };
+        self.device_of(connection).or_else(presented).unwrap_or_else(|| "unknown".into())
+    }
+
+    fn enqueue(&mut self, connection: ConnectionId, message: ClientMessage) {
+        let waiting = &mut self.connections.entry(connection).or_default().waiting;
+        if *waiting >= MAX_WAITING_PER_CONNECTION {
+            return self.log("warn", "a connection sends faster than it is served".into());
+        }
+        *waiting += 1;
+        self.queue.push_back(Request::Message(connection, message));
+    }
+
+    fn enqueue_expired(&mut self, now: SimTime) {
+        let due: Vec<CallId> =
+            self.store.calls().filter(|call| call.deadline() <= now).map(|call| call.id).collect();
+        for call in due {
+            if self.expiring.insert(call) {
+                self.queue.push_back(Request::Expire(call));
+            }
+        }
+    }
+
+    fn advance(&mut self, now: SimTime) {
+        loop {
+            match std::mem::replace(&mut self.phase, Phase::Idle) {
+                Phase::Idle => {
+                    let Some(request) = self.queue.pop_front() else { return };
+                    let mut work = Transaction::new(now);
+                    self.run(request, &mut work);
+                    let until = now + self.charge(&work);
+                    self.phase = Phase::Working { until, work };
+                }
+                Phase::Working { until, work } if until <= now => {
+                    if work.facts.is_empty() {
+                        self.release(work, now);
+                    } else {
+                        let tx = TxId(self.next_tx);
+                        self.next_tx += 1;
+                        self.outputs.push_back(ServiceOutput::Commit(tx, work.facts.clone()));
+                        self.phase = Phase::Committing { tx, work };
+                    }
+                }
+                waiting => {
+                    self.phase = waiting;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The simulated time that the work took.
+    fn charge(&self, work: &Transaction) -> Micros {
+        let costs = self.costs;
+        Micros(self.store.take_accesses() * costs.store_access.0 + work.hashes * costs.password_hash.0)
+    }
+
+    fn committed(&mut self, tx: TxId, now: SimTime) {
+        match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Committing { tx: awaited, work } if awaited == tx => self.release(work, now),
+            other => self.phase = other,
+        }
+    }
+
+    /// Facts are durable: says what follows from them.
+    fn release(&mut self, work: Transaction, now: SimTime) {
+        for fact in work.facts {
+            kernel::event!(Store { node: self.name.clone(), fact });
+        }
+        for effect in work.effects {
+            match effect {
+                Effect::Reply(connection, message) => {
+                    let device = self.device_of(connection);
+                    self.outputs.push_back(ServiceOutput::Send { connection, device, message });
+                }
+                Effect::Tell(device, message) => self.tell(device, message),
+                Effect::Ring { device, call } => self.ring(&device, call, now),
+                Effect::Grant { relay, username, password } => {
+                    self.outputs.push_back(ServiceOutput::GrantRelay { relay, username, password });
+                }
+                Effect::Revoke { relay, username } => {
+                    self.outputs.push_back(ServiceOutput::RevokeRelay { relay, username });
+                }
+            }
+        }
+        // What a ring is made of was read for the invite: the next request must not pay for it, or its time would tell
+        // what the one before was.
+        self.store.take_accesses();
+    }
+
+    fn tell(&mut self, device: ActorName, message: ServerMessage) {
+        match self.online.get(&device) {
+            Some(&connection) => {
+                self.outputs.push_back(ServiceOutput::Send { connection, device: Some(device), message });
+            }
+            None => self.store.keep(&device, message),
+        }
+    }
+
+    fn ring(&mut self, device: &ActorName, call: CallId, now: SimTime) {
+        let Some(&connection) = self.online.get(device) else { return };
+        let Some(found) = self.store.call(call).filter(|found| found.stage == Stage::Ringing) else { return };
+        let keys = self.store.account(&found.caller).and_then(|account| account.devices.get(&found.caller_device));
+        let (Some(offer), Some(caller)) = (found.offers.get(device), keys) else { return };
+        let message = ServerMessage::Ring {
+            call,
+            from: found.caller.clone(),
+            caller: caller.clone(),
+            video: found.video,
+            age: now.since(found.invited),
+            offer: offer.clone(),
+        };
+        self.outputs.push_back(ServiceOutput::Send { connection, device: Some(device.clone()), message });
+    }
+
+    fn device_of(&self, connection: ConnectionId) -> Option<ActorName> {
+        self.connections.get(&connection).and_then(|connection| connection.device.clone())
+    }
+
+    /// From now on the connection speaks for the device, and no other connection does.
+    fn bind(&mut self, connection: ConnectionId, device: &ActorName) {
+        for other in self.connections.values_mut() {
+            other.device.take_if(|bound| bound == device);
+        }
+        if let Some(entry) = self.connections.get_mut(&connection) {
+            entry.device = Some(device.clone());
+            self.online.insert(device.clone(), connection);
+        }
+    }
+
+    fn run(&mut self, request: Request, work: &mut Transaction) {
+        match request {
+            Request::Message(connection, message) => {
+                if let Some(entry) = self.connections.get_mut(&connection) {
+                    entry.waiting -= 1;
+                }
+                self.run_message(connection, message, work);
+            }
+            Request::Closed(connection) => self.run_closed(connection, work),
+            Request::Expire(call) => {
+                self.expiring.remove(&call);
+                self.expire(call, work);
+            }
+        }
+    }
+
+    fn run_message(&mut self, connection: ConnectionId, message: ClientMessage, work: &mut Transaction) {
+        match message {
+            ClientMessage::SignUp { request, version, password, keys } => {
+                self.sign_up(connection, (request, version), &password, keys, work);
+            }
+            ClientMessage::Attach { request, version, token } => {
+                self.attach(connection, (request, version), &token, work);
+            }
+            message => {
+                let device = self.device_of(connection);
+                let user = device.as_ref().and_then(|device| self.store.owner(device).cloned());
+                match (device, user) {
+                    (Some(device), Some(user)) => {
+                        self.run_signed_in(connection, Sender { user: &user, device: &device }, message, work);
+                    }
+                    _ => self.log("warn", "a message came before sign-in".into()),
+                }
+            }
+        }
+    }
+
+    fn run_signed_in(
+        &mut self,
+        connection: ConnectionId,
+        from: Sender<'_>,
+        message: ClientMessage,
+        work: &mut Transaction,
+    ) {
+        match message {
+            // Handled before sign-in; a signed-in connection cannot sign in again.
+            ClientMessage::SignUp { request, .. } | ClientMessage::Attach { request, .. } => {
+                work.refuse(connection, request);
+            }
+            ClientMessage::RequestFriend { request, user } => {
+                self.request_friend(connection, request, (from.user, &user), work);
+            }
+            ClientMessage::AnswerFriend { request, user, accept } => {
+                self.answer_friend(connection, request, (from.user, &user), accept, work);
+            }
+            ClientMessage::Unfriend { request, user } => self.unfriend(connection, request, (from.user, &user), work),
+            ClientMessage::Block { request, user } => self.block(connection, request, (from.user, &user), work),
+            ClientMessage::FetchKeys { request, user } => {
+                self.fetch_keys(connection, request, (from.user, &user), work);
+            }
+            ClientMessage::Invite { call, to, video, offers } => {
+                self.invite(from, Invite { call, to, video, offers }, work);
+            }
+            ClientMessage::Ringing { call } => self.ringing(from, call, work),
+            ClientMessage::Accept { call, answer } => self.accept(from, call, answer, work),
+            ClientMessage::Decline { call } => self.decline(from, call, work),
+            ClientMessage::Cancel { call } | ClientMessage::HangUp { call } => self.leave(from, call, work),
+            ClientMessage::Busy { call } => self.busy(from, call, work),
+            ClientMessage::ToPeer { call, body } => self.to_peer(from, call, body, work),
+        }
+    }
+
+    /// A connection is gone: its device's calls have a grace until it attaches again.
+    fn run_closed(&mut self, connection: ConnectionId, work: &Transaction) {
+        self.online.retain(|_, online| *online != connection);
+        let Some(device) = self.connections.remove(&connection).and_then(|connection| connection.device) else {
+            return;
+        };
+        for call in self.store.calls_mut() {
+            let callee_device = call.ends().map(|(_, callee_device)| callee_device.clone());
+            if call.caller_device == device || callee_device.as_ref() == Some(&device) {
+                call.gone.insert(device.clone(), work.at);
+            }
+        }
+        self.log("info", format!("{device} lost its connection"));
+    }
+
+    fn log(&self, level: &str, line: String) {
+        kernel::event!(LogLine { actor: self.name.clone(), level: level.into(), line });
+    }
+}
+
+/// What a log line says instead of a secret.
+fn redacted(secret: &str) -> &str {
+    if !mutant!(V130) { "[redacted]" } else { secret }
+}

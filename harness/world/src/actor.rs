@@ -1,0 +1,81 @@
+//! What the stage drives: anything with datagrams in, datagrams out, and a next wake.
+
+use kernel::{
+    SimTime, UserName,
+    event::{Act, Screen},
+    packet::Datagram,
+};
+use signaling::TxId;
+
+/// What happens to an actor.
+#[derive(Clone, Debug)]
+pub enum ActorInput {
+    /// A datagram reached one of its sockets.
+    Datagram(Datagram),
+    /// The time that it asked for has come.
+    Timeout,
+    /// Its user did something.
+    Act(Act),
+    /// Its store made a transaction durable.
+    Committed(TxId),
+    /// Signaling allows a credential at this relay.
+    Grant {
+        /// TURN user name.
+        username: String,
+        /// TURN password.
+        password: String,
+    },
+    /// Signaling withdraws a credential at this relay.
+    Revoke {
+        /// TURN user name.
+        username: String,
+    },
+}
+
+/// What an actor wants done.
+#[derive(Clone, Debug)]
+pub enum ActorOutput {
+    /// Send this.
+    Transmit(Datagram),
+    /// The user sees another screen.
+    Screen(Screen),
+    /// The user sees a friend request.
+    FriendRequest(UserName),
+    /// The user sees that a friendship began.
+    FriendAdded(UserName),
+    /// Make this transaction durable, in order.
+    Commit(TxId),
+    /// Allow a credential at a relay.
+    GrantRelay {
+        /// The relay.
+        relay: kernel::ActorName,
+        /// TURN user name.
+        username: String,
+        /// TURN password.
+        password: String,
+    },
+    /// Withdraw a credential at a relay.
+    RevokeRelay {
+        /// The relay.
+        relay: kernel::ActorName,
+        /// TURN user name.
+        username: String,
+    },
+}
+
+/// A device or server of the system under test, sans-IO.
+pub trait Actor {
+    /// Takes an input at an instant; outputs wait in [`Actor::poll`].
+    fn handle(&mut self, input: ActorInput, now: SimTime);
+
+    /// The next output; call until none.
+    fn poll(&mut self, now: SimTime) -> Option<ActorOutput>;
+
+    /// When it wants a [`ActorInput::Timeout`]; never in the past once its outputs are drained.
+    fn next_wake(&mut self) -> Option<SimTime>;
+
+    /// Everything that it holds, for the oracle's view `server`; none for devices.
+    fn snapshot(&self) -> Option<(&'static str, Vec<u8>)> {
+        None
+    }
+}

@@ -1,0 +1,239 @@
+//! One run: a fresh thread, the seam, turmoil, the stage, and the log at the end.
+
+use crate::{
+    actor::Actor,
+    people::Person,
+    stack::Stack,
+    stage::Stage,
+    trace::{self, LogFilter},
+};
+use kernel::{
+    ActorName, Log, Micros, Plan, SimTime, artifact,
+    artifact::Picture,
+    event::Event,
+    log, mutant,
+    plan::{AccessPlan, NatKind, ServerPlan},
+    random::{self, Draws, SeedTree},
+    seam,
+};
+use network::{Fabric, NodePlan};
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, SystemTime},
+};
+
+/// turmoil's finest tick. It bounds how soon a person can react, never when a packet arrives.
+const TICK: Micros = Micros::from_millis(1);
+/// How often the servers show what they hold.
+const SNAPSHOT_EVERY: Micros = Micros::from_secs(2);
+/// codec and crypto libraries use more stack than Rust's default for threads.
+const STACK_BYTES: usize = 16 << 20;
+
+/// What a run may be asked for besides its plan. None of it changes a byte of the log.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// What to print while it runs.
+    pub log: Option<LogFilter>,
+    /// How many pictures to keep for the report.
+    pub pictures: usize,
+    /// Where the run tells how far it is, in simulated microseconds.
+    pub progress: Option<Arc<AtomicU64>>,
+}
+
+/// What a run leaves.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The log.
+    pub log: Log,
+    /// What was drawn through libc.
+    pub draws: Draws,
+    /// Pictures for the report.
+    pub pictures: Vec<Picture>,
+    /// Processor time of the simulation's thread.
+    pub cpu: Duration,
+}
+
+/// Why a run could not be made. Not a verdict on the system under test.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum WorldError {
+    /// The plan cannot be staged.
+    #[error("the plan cannot be staged: {0}")]
+    Plan(String),
+    /// The machine lacks something.
+    #[error("{0}; `cargo xtask doctor` says more")]
+    Environment(String),
+    /// An actor wakes again and again without letting time pass.
+    #[error("at {at} time stands still: {who} wakes again and again")]
+    Stuck {
+        /// When.
+        at: SimTime,
+        /// Who.
+        who: String,
+    },
+    /// turmoil failed.
+    #[error("turmoil: {0}")]
+    Turmoil(String),
+    /// A thread or library drew randomness outside every scope: the run cannot be repeated.
+    #[error("nondeterminism: {0}")]
+    StrayDraw(String),
+    /// The simulation's thread panicked: a bug.
+    #[error("the simulation panicked: {0}")]
+    Panicked(String),
+}
+
+/// Runs a plan with a stack, on a thread of its own, and returns when it is over.
+///
+/// # Errors
+/// See [`WorldError`].
+pub fn run(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<Outcome, WorldError> {
+    // Process-wide initialization happens outside the seam: it must not depend on which simulation comes first.
+    media::initialize().map_err(|error| WorldError::Environment(error.to_string()))?;
+    let (plan, options) = (plan.clone(), options.clone());
+    let thread = thread::Builder::new().name(format!("{}-{}", plan.scenario, plan.seed)).stack_size(STACK_BYTES);
+    let handle = thread.spawn(move || simulate(&plan, stack, &options)).map_err(|error| WorldError::Plan(error.to_string()))?;
+    handle.join().unwrap_or_else(|panic| Err(WorldError::Panicked(panic_message(panic.as_ref()))))
+}
+
+fn simulate(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<Outcome, WorldError> {
+    let simulation = seam::enter(plan.seed);
+    artifact::start(options.pictures);
+    mutant::plant(plan.mutant.as_slice());
+    // str0m takes user fragments, SSRCs and first sequence numbers from this thread-wide generator.
+    fastrand::seed(SeedTree::root(plan.seed).stream("fastrand").next_u64());
+    let tracing = trace::install(options.log.as_ref());
+    log::emit(Event::Plan(Box::new(plan.clone())));
+    let played = play(plan, stack, options);
+    drop(tracing);
+    let (pictures, cpu) = (artifact::take(), thread_cpu_time());
+    let (log, draws) = simulation.leave();
+    played?;
+    if let Some(stray) = draws.strays.first() {
+        return Err(WorldError::StrayDraw(stray.clone()));
+    }
+    Ok(Outcome { log, draws, pictures, cpu })
+}
+
+/// The host software of one actor: booted with the host, halted when turmoil crashes it.
+struct Running {
+    stage: Rc<RefCell<Stage>>,
+    name: ActorName,
+}
+
+impl Running {
+    fn boot(stage: &Rc<RefCell<Stage>>, name: &ActorName, actor: Box<dyn Actor>) -> Running {
+        stage.borrow_mut().boot(name, actor);
+        Running { stage: stage.clone(), name: name.clone() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The stage itself may be going down with the simulation.
+        if let Ok(mut stage) = self.stage.try_borrow_mut() {
+            stage.halt(&self.name);
+        }
+    }
+}
+
+fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), WorldError> {
+    let seeds = SeedTree::root(plan.seed);
+    let stage = Rc::new(RefCell::new(Stage::new(fabric(plan, seeds)?)));
+    let end = Plan::TIMELINE_START + plan.duration;
+    schedule(plan, end, &mut stage.borrow_mut());
+
+    let turmoil_scope = random::scope("turmoil");
+    let mut sim = turmoil::Builder::new()
+        .rng_seed(seeds.stream("turmoil").next_u64())
+        .epoch(SystemTime::UNIX_EPOCH + Duration::from_nanos(seam::REALTIME_BASE_NS))
+        .tick_duration(TICK.to_duration())
+        .simulation_duration(Duration::MAX)
+        .build();
+    for server in std::iter::once(&plan.signaling).chain(&plan.relays) {
+        let (stage, stack, plan, name) = (stage.clone(), stack.clone(), plan.clone(), server.name.clone());
+        sim.host(server.name.as_str(), move || {
+            let running = Running::boot(&stage, &name, stack.server(&plan, &name, kernel::time::now()));
+            async move {
+                let _running = running;
+                std::future::pending::<turmoil::Result>().await
+            }
+        });
+    }
+    for participant in &plan.participants {
+        let (stage, stack, plan, device) = (stage.clone(), stack.clone(), plan.clone(), participant.device.clone());
+        let user = participant.user.clone();
+        sim.host(participant.device.as_str(), move || {
+            let running = Running::boot(&stage, &device, stack.device(&plan, &device, kernel::time::now()));
+            let (stage, person) = (stage.clone(), Person::new(&plan, &user, &device));
+            async move {
+                let _running = running;
+                person.live(stage).await
+            }
+        });
+    }
+
+    let mut now = SimTime::ZERO;
+    while now < end {
+        sim.step().map_err(|error| WorldError::Turmoil(error.to_string()))?;
+        now += TICK;
+        stage.borrow_mut().run_until(now)?;
+        if let Some(progress) = &options.progress {
+            progress.store(now.0, Ordering::Relaxed);
+        }
+    }
+    drop(sim);
+    drop(turmoil_scope);
+    Ok(())
+}
+
+fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
+    let mut fabric = Fabric::new(seeds.child("network"));
+    for ServerPlan { name, address, up, down } in std::iter::once(&plan.signaling).chain(&plan.relays) {
+        add(&mut fabric, NodePlan {
+            name: name.clone(),
+            address: *address,
+            up: up.clone(),
+            down: down.clone(),
+            nat: NatKind::None,
+            public_address: *address,
+        })?;
+    }
+    for participant in &plan.participants {
+        let AccessPlan { up, down, nat, public_address, .. } = participant.access.clone();
+        let (name, address) = (participant.device.clone(), participant.address);
+        add(&mut fabric, NodePlan { name, address, up, down, nat, public_address })?;
+    }
+    Ok(fabric)
+}
+
+fn add(fabric: &mut Fabric, node: NodePlan) -> Result<(), WorldError> {
+    fabric.add_node(node).map_err(|error| WorldError::Plan(error.to_string()))
+}
+
+fn schedule(plan: &Plan, end: SimTime, stage: &mut Stage) {
+    for step in &plan.link_schedule {
+        stage.change_link_at(Plan::TIMELINE_START + step.at, step.clone());
+    }
+    let mut at = Plan::TIMELINE_START;
+    while at <= end {
+        stage.snapshot_at(at);
+        at += SNAPSHOT_EVERY;
+    }
+}
+
+pub(crate) fn thread_cpu_time() -> Duration {
+    let mut at = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `at` is a writable timespec of ours.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut at) };
+    Duration::new(at.tv_sec as u64, at.tv_nsec as u32)
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("no message").to_owned()
+}

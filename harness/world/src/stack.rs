@@ -1,0 +1,203 @@
+//! The stack under test. The reference stack is ours; a foreign one implements the same trait.
+
+use crate::actor::{Actor, ActorInput, ActorOutput};
+use adversary::Armed;
+use client::{Client, ClientConfig};
+use kernel::{
+    ActorName, Plan, SimTime,
+    event::Act,
+    plan::ServerPlan,
+    random::{self, SeedTree},
+};
+use relay::{Relay, RelayInput};
+use signaling::{Argon2Cost, RelayEndpoint, Server, ServerConfig, ServiceCosts};
+use std::net::SocketAddr;
+
+/// Where signaling listens (QUIC).
+const SIGNALING_PORT: u16 = 443;
+/// Where relays listen (TURN and STUN over UDP).
+const RELAY_PORT: u16 = 3_478;
+
+/// Builds the actors of a run.
+pub trait Stack: Send + Sync {
+    /// The device of a participant.
+    fn device(&self, plan: &Plan, device: &ActorName, now: SimTime) -> Box<dyn Actor>;
+
+    /// Signaling, or a relay.
+    fn server(&self, plan: &Plan, name: &ActorName, now: SimTime) -> Box<dyn Actor>;
+}
+
+/// The complete reference implementation of the calling system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reference;
+
+impl Stack for Reference {
+    fn device(&self, plan: &Plan, device: &ActorName, now: SimTime) -> Box<dyn Actor> {
+        random::act_as(device.as_str());
+        Box::new(Device(Client::new(client_config(plan, device), now)))
+    }
+
+    fn server(&self, plan: &Plan, name: &ActorName, now: SimTime) -> Box<dyn Actor> {
+        random::act_as(name.as_str());
+        if plan.signaling.name == *name {
+            let mut server = Server::new(server_config(plan), now);
+            if let Some(interceptor) = armed(plan).interceptor {
+                server.set_interceptor(interceptor);
+            }
+            return Box::new(Signaling(server));
+        }
+        let relay = plan.relays.iter().find(|relay| relay.name == *name).expect("world asks for servers of the plan");
+        let address = SocketAddr::new(relay.address, RELAY_PORT);
+        Box::new(RelayServer(Relay::new(name.clone(), address, seeds(plan, name), now)))
+    }
+}
+
+fn seeds(plan: &Plan, name: &ActorName) -> SeedTree {
+    SeedTree::root(plan.seed).child("actor").child(name.as_str())
+}
+
+fn armed(plan: &Plan) -> Armed {
+    adversary::arm(&plan.adversary, SeedTree::root(plan.seed).child("adversary"))
+}
+
+fn server_config(plan: &Plan) -> ServerConfig {
+    let ServerPlan { name, address, .. } = &plan.signaling;
+    let relay = |relay: &ServerPlan| RelayEndpoint {
+        name: relay.name.clone(),
+        address: SocketAddr::new(relay.address, RELAY_PORT),
+    };
+    ServerConfig {
+        name: name.clone(),
+        address: SocketAddr::new(*address, SIGNALING_PORT),
+        relays: plan.relays.iter().map(relay).collect(),
+        password_cost: Argon2Cost::SIMULATION,
+        costs: ServiceCosts::default(),
+        seeds: seeds(plan, name),
+    }
+}
+
+fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
+    let numbered = || plan.participants.iter().zip(0u8..);
+    let (me, index) = numbered().find(|(participant, _)| participant.device == *device).expect("world asks for devices of the plan");
+    let peers = numbered().filter(|(peer, _)| peer.device != *device);
+    let seeds = seeds(plan, device);
+    // Who calls first is the hostile one where the plan has a hostile caller; who is called sits behind the hop.
+    let armed = armed(plan);
+    let calls = plan.timeline.iter().any(|step| step.user == me.user && matches!(step.act, Act::Call { .. }));
+    ClientConfig {
+        user: me.user.clone(),
+        device: device.clone(),
+        index,
+        peers: peers.map(|(peer, index)| (peer.user.clone(), peer.device.clone(), index)).collect(),
+        address: me.address,
+        device_class: me.device_class,
+        relay_only: me.relay_only,
+        password: password(&seeds),
+        signaling: SocketAddr::new(plan.signaling.address, SIGNALING_PORT),
+        signaling_key: server_config(plan).identity().public(),
+        stun: plan.relays.first().map(|relay| SocketAddr::new(relay.address, RELAY_PORT)),
+        media: plan.media.clone(),
+        seeds,
+        misbehaviour: if calls { armed.misbehaviour } else { Vec::new() },
+        null_srtp: armed.null_srtp,
+        hop: if calls { None } else { armed.hop },
+    }
+}
+
+/// A password as a careful person has one: 20 random characters.
+fn password(seeds: &SeedTree) -> String {
+    const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyzACDEFGHJKLMNPQRSTUVWXYZ23456789-_.!";
+    let mut stream = seeds.stream("password");
+    (0..20).map(|_| char::from(LETTERS[stream.below(LETTERS.len() as u64) as usize])).collect()
+}
+
+struct Device(Client);
+
+impl Actor for Device {
+    fn handle(&mut self, input: ActorInput, now: SimTime) {
+        match input {
+            ActorInput::Datagram(datagram) => self.0.handle(client::Input::Datagram(datagram), now),
+            ActorInput::Timeout => self.0.handle(client::Input::Timeout, now),
+            ActorInput::Act(act) => self.0.handle(client::Input::Act(act), now),
+            ActorInput::Committed(_) | ActorInput::Grant { .. } | ActorInput::Revoke { .. } => {
+                unreachable!("a device has no store and is no relay")
+            }
+        }
+    }
+
+    fn poll(&mut self, _now: SimTime) -> Option<ActorOutput> {
+        loop {
+            return Some(match self.0.poll()? {
+                client::Output::Transmit(datagram) => ActorOutput::Transmit(datagram),
+                client::Output::Ui(screen) => ActorOutput::Screen(screen),
+                client::Output::FriendRequest(user) => ActorOutput::FriendRequest(user),
+                client::Output::FriendAdded(user) => ActorOutput::FriendAdded(user),
+                client::Output::SignedIn => continue,
+            });
+        }
+    }
+
+    fn next_wake(&mut self) -> Option<SimTime> {
+        self.0.next_wake()
+    }
+}
+
+struct Signaling(Server);
+
+impl Actor for Signaling {
+    fn handle(&mut self, input: ActorInput, now: SimTime) {
+        match input {
+            ActorInput::Datagram(datagram) => self.0.handle(signaling::Input::Datagram(datagram), now),
+            ActorInput::Timeout => self.0.handle(signaling::Input::Timeout, now),
+            ActorInput::Committed(tx) => self.0.handle(signaling::Input::Committed(tx), now),
+            ActorInput::Act(_) | ActorInput::Grant { .. } | ActorInput::Revoke { .. } => {
+                unreachable!("signaling has no user and is no relay")
+            }
+        }
+    }
+
+    fn poll(&mut self, _now: SimTime) -> Option<ActorOutput> {
+        Some(match self.0.poll()? {
+            signaling::Output::Transmit(datagram) => ActorOutput::Transmit(datagram),
+            signaling::Output::Commit(tx, _) => ActorOutput::Commit(tx),
+            signaling::Output::GrantRelay { relay, username, password } => {
+                ActorOutput::GrantRelay { relay, username, password }
+            }
+            signaling::Output::RevokeRelay { relay, username } => ActorOutput::RevokeRelay { relay, username },
+        })
+    }
+
+    fn next_wake(&mut self) -> Option<SimTime> {
+        self.0.next_wake()
+    }
+
+    fn snapshot(&self) -> Option<(&'static str, Vec<u8>)> {
+        Some(("store", self.0.snapshot()))
+    }
+}
+
+struct RelayServer(Relay);
+
+impl Actor for RelayServer {
+    fn handle(&mut self, input: ActorInput, now: SimTime) {
+        match input {
+            ActorInput::Datagram(datagram) => self.0.handle(RelayInput::Datagram(datagram), now),
+            ActorInput::Timeout => self.0.handle(RelayInput::Timeout, now),
+            ActorInput::Grant { username, password } => self.0.grant(&username, &password),
+            ActorInput::Revoke { username } => self.0.revoke(&username),
+            ActorInput::Act(_) | ActorInput::Committed(_) => unreachable!("a relay has no user and no store"),
+        }
+    }
+
+    fn poll(&mut self, _now: SimTime) -> Option<ActorOutput> {
+        self.0.poll().map(ActorOutput::Transmit)
+    }
+
+    fn next_wake(&mut self) -> Option<SimTime> {
+        self.0.next_wake()
+    }
+
+    fn snapshot(&self) -> Option<(&'static str, Vec<u8>)> {
+        Some(("relay", self.0.snapshot()))
+    }
+}

@@ -1,0 +1,210 @@
+//! The stage: the fabric, the actors and everything that is due, in time order to the microsecond.
+
+use crate::{
+    actor::{Actor, ActorInput, ActorOutput},
+    run::WorldError,
+    store::StoreDriver,
+};
+use kernel::{
+    ActorName, SimTime, UserName, event,
+    event::{Act, Screen},
+    plan::LinkStep,
+    time,
+};
+use network::Fabric;
+use signaling::TxId;
+use std::collections::{BTreeMap, VecDeque};
+
+/// More steps than any actor needs at one instant: beyond it somebody wakes without letting time pass.
+const MAX_STEPS_AT_ONE_INSTANT: u32 = 100_000;
+/// What a person may have in sight and not yet have looked at.
+const MAX_SIGHTS: usize = 1_024;
+
+/// What a person sees on a device, with the time.
+#[derive(Clone, Debug)]
+pub(crate) enum Sight {
+    Screen(Screen),
+    FriendRequest(UserName),
+    FriendAdded(UserName),
+}
+
+enum Todo {
+    Act(ActorName, Act),
+    Committed(ActorName, TxId),
+    Link(LinkStep),
+    Snapshot,
+}
+
+struct Seat {
+    actor: Box<dyn Actor>,
+    /// When the actor wants to wake, as it said when its outputs were last drained.
+    wake: Option<SimTime>,
+    store: StoreDriver,
+    sights: VecDeque<(SimTime, Sight)>,
+}
+
+pub(crate) struct Stage {
+    fabric: Fabric,
+    seats: BTreeMap<ActorName, Seat>,
+    todos: BTreeMap<(SimTime, u64), Todo>,
+    sequence: u64,
+    error: Option<WorldError>,
+}
+
+impl Stage {
+    pub(crate) fn new(fabric: Fabric) -> Stage {
+        Stage { fabric, seats: BTreeMap::new(), todos: BTreeMap::new(), sequence: 0, error: None }
+    }
+
+    /// An actor boots: from now on it receives.
+    pub(crate) fn boot(&mut self, name: &ActorName, actor: Box<dyn Actor>) {
+        self.fabric.set_up(name, true);
+        self.seats.insert(name.clone(), Seat { actor, wake: None, store: StoreDriver::default(), sights: VecDeque::new() });
+        self.drain(name);
+    }
+
+    /// An actor stops, with everything that it held in memory.
+    pub(crate) fn halt(&mut self, name: &ActorName) {
+        self.fabric.set_up(name, false);
+        self.seats.remove(name);
+    }
+
+    /// A user acts at an exact instant, not before now.
+    pub(crate) fn act_at(&mut self, at: SimTime, device: &ActorName, act: Act) {
+        self.push(at, Todo::Act(device.clone(), act));
+    }
+
+    /// A link changes at an exact instant.
+    pub(crate) fn change_link_at(&mut self, at: SimTime, step: LinkStep) {
+        self.push(at, Todo::Link(step));
+    }
+
+    /// Every server shows what it holds at an exact instant.
+    pub(crate) fn snapshot_at(&mut self, at: SimTime) {
+        self.push(at, Todo::Snapshot);
+    }
+
+    /// What the user of a device has not yet looked at, oldest first.
+    pub(crate) fn look(&mut self, device: &ActorName) -> Option<(SimTime, Sight)> {
+        self.seats.get_mut(device)?.sights.pop_front()
+    }
+
+    /// Runs everything up to and including `limit`, each thing at its own microsecond.
+    pub(crate) fn run_until(&mut self, limit: SimTime) -> Result<(), WorldError> {
+        let mut steps = 0;
+        while let Some(at) = self.next_event().filter(|at| *at <= limit) {
+            steps = if at > time::now() { 0 } else { steps + 1 };
+            if steps > MAX_STEPS_AT_ONE_INSTANT {
+                return Err(WorldError::Stuck { at, who: self.due_actors(at) });
+            }
+            time::set_now(at.max(time::now()));
+            self.step();
+            if let Some(error) = self.error.take() {
+                return Err(error);
+            }
+        }
+        time::set_now(limit.max(time::now()));
+        Ok(())
+    }
+
+    fn next_event(&self) -> Option<SimTime> {
+        let todo = self.todos.first_key_value().map(|((at, _), _)| *at);
+        let wake = self.seats.values().filter_map(|seat| seat.wake).min();
+        [todo, wake, self.fabric.next_event()].into_iter().flatten().min()
+    }
+
+    /// Does what is due now: first what people, stores and links do, then arrivals, then timers.
+    fn step(&mut self) {
+        let now = time::now();
+        while let Some(entry) = self.todos.first_entry().filter(|entry| entry.key().0 <= now) {
+            let todo = entry.remove();
+            self.carry_out(todo);
+        }
+        while let Some(arrival) = self.fabric.poll() {
+            self.tell(&arrival.to, ActorInput::Datagram(arrival.datagram));
+        }
+        for name in self.due(now) {
+            self.tell(&name, ActorInput::Timeout);
+        }
+    }
+
+    fn carry_out(&mut self, todo: Todo) {
+        match todo {
+            Todo::Act(device, act) => self.tell(&device, ActorInput::Act(act)),
+            Todo::Committed(node, tx) => self.tell(&node, ActorInput::Committed(tx)),
+            Todo::Link(step) => {
+                if let Err(error) = self.fabric.change_link(&step.link, step.rate, step.propagation, step.loss) {
+                    self.error = Some(WorldError::Plan(error.to_string()));
+                }
+            }
+            Todo::Snapshot => self.snapshot(),
+        }
+    }
+
+    fn snapshot(&self) {
+        for (name, seat) in &self.seats {
+            if let Some((what, bytes)) = seat.actor.snapshot() {
+                event!(Snapshot { node: name.clone(), what: what.to_owned(), bytes: kernel::log::store(&bytes) });
+            }
+        }
+    }
+
+    /// Gives an actor an input and does what it wants. An actor that is down gets nothing.
+    fn tell(&mut self, name: &ActorName, input: ActorInput) {
+        let Some(seat) = self.seats.get_mut(name) else { return };
+        kernel::random::act_as(name.as_str());
+        seat.actor.handle(input, time::now());
+        self.drain(name);
+        kernel::random::act_as("world");
+    }
+
+    fn drain(&mut self, name: &ActorName) {
+        let now = time::now();
+        loop {
+            let Some(seat) = self.seats.get_mut(name) else { return };
+            kernel::random::act_as(name.as_str());
+            let Some(output) = seat.actor.poll(now) else {
+                seat.wake = seat.actor.next_wake();
+                return;
+            };
+            match output {
+                ActorOutput::Transmit(datagram) => self.fabric.send(name, datagram),
+                ActorOutput::Screen(screen) => self.show(name, Sight::Screen(screen)),
+                ActorOutput::FriendRequest(user) => self.show(name, Sight::FriendRequest(user)),
+                ActorOutput::FriendAdded(user) => self.show(name, Sight::FriendAdded(user)),
+                ActorOutput::Commit(tx) => {
+                    let durable = seat.store.commit(now);
+                    self.push(durable, Todo::Committed(name.clone(), tx));
+                }
+                // Signaling and relays share an operator: the control channel between them is not simulated as packets.
+                ActorOutput::GrantRelay { relay, username, password } => {
+                    self.tell(&relay, ActorInput::Grant { username, password });
+                }
+                ActorOutput::RevokeRelay { relay, username } => self.tell(&relay, ActorInput::Revoke { username }),
+            }
+        }
+    }
+
+    fn show(&mut self, device: &ActorName, sight: Sight) {
+        let Some(seat) = self.seats.get_mut(device) else { return };
+        if seat.sights.len() < MAX_SIGHTS {
+            seat.sights.push_back((time::now(), sight));
+        } else {
+            self.error = Some(WorldError::Plan(format!("nobody looks at {device}: {MAX_SIGHTS} screens wait")));
+        }
+    }
+
+    fn due(&self, now: SimTime) -> Vec<ActorName> {
+        let due = self.seats.iter().filter(|(_, seat)| seat.wake.is_some_and(|at| at <= now));
+        due.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn due_actors(&self, at: SimTime) -> String {
+        self.due(at).iter().map(ActorName::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    fn push(&mut self, at: SimTime, todo: Todo) {
+        self.todos.insert((at.max(time::now()), self.sequence), todo);
+        self.sequence += 1;
+    }
+}

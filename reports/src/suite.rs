@@ -1,0 +1,151 @@
+//! Many runs in one table: for a terminal, for CI, for a person.
+
+use crate::{
+    console::style_of,
+    junit,
+    metric_name::{human, title},
+    page,
+    run::{Artefact, Files, Outcome, WriteError},
+    run_report::{RunReport, headlines},
+    summary::{cut, escape},
+};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use std::{collections::BTreeMap, fmt::Write, path::Path};
+
+/// Metrics of the tables, by title.
+const COLUMNS: [&str; 5] = ["setup", "glass to glass", "mouth to ear", "freeze", "psnr y"];
+
+/// Many runs.
+#[derive(Clone, Debug, Default)]
+pub struct Suite {
+    /// The runs in the order in which they are listed.
+    pub runs: Vec<RunReport>,
+}
+
+impl Suite {
+    /// How many runs came to this outcome.
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.runs.iter().filter(|run| run.outcome == outcome).count()
+    }
+
+    /// The worst outcome; passed when there is no run.
+    pub fn outcome(&self) -> Outcome {
+        self.runs.iter().map(|run| run.outcome).min().unwrap_or(Outcome::Passed)
+    }
+
+    /// The table for a terminal, with ANSI styles on the verdicts, and the sentence below it. The last lines are the
+    /// commands that reproduce what failed.
+    pub fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
+        table.set_header(["", "scenario", "seed", "invariants", "checks"].into_iter().chain(COLUMNS));
+        for run in &self.runs {
+            table.add_row(self.cells(run));
+        }
+        for column in 2..5 + COLUMNS.len() {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        let mut text = format!("{}\n{}\n", self.styled(table.to_string()), self.sentence());
+        for run in self.runs.iter().filter(|run| run.outcome == Outcome::Failed) {
+            writeln!(text, "{}", run.reproduce).expect("writing to a string succeeds");
+        }
+        text
+    }
+
+    /// The suite in a sentence.
+    pub fn sentence(&self) -> String {
+        let checks: u64 = self.runs.iter().map(RunReport::checks).sum();
+        format!(
+            "{} runs: {} passed, {} failed, {} regressed; {checks} checks",
+            self.runs.len(),
+            self.count(Outcome::Passed),
+            self.count(Outcome::Failed),
+            self.count(Outcome::Regressed),
+        )
+    }
+
+    fn cells(&self, run: &RunReport) -> Vec<String> {
+        let tally = run.tally();
+        let mut cells = vec![
+            run.outcome.word().to_owned(),
+            run.scenario.clone(),
+            run.seed.clone(),
+            format!("{}/{}", tally.held, tally.held + tally.failed),
+            run.checks().to_string(),
+        ];
+        cells.extend(columns(run));
+        cells
+    }
+
+    /// The table library measures plain text, so colour is added to the finished lines.
+    fn styled(&self, table: String) -> String {
+        let mut text = String::with_capacity(table.len());
+        for line in table.lines() {
+            let outcomes = [Outcome::Failed, Outcome::Regressed, Outcome::Passed];
+            match outcomes.iter().find(|outcome| line.trim_start().starts_with(outcome.word())) {
+                Some(outcome) => {
+                    let style = style_of(*outcome);
+                    text.push_str(&line.replacen(outcome.word(), &format!("{style}{}{style:#}", outcome.word()), 1));
+                }
+                None => text.push_str(line),
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// The headline metrics of a run in the order of the columns.
+pub(crate) fn columns(run: &RunReport) -> Vec<String> {
+    let mut by_title: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in headlines(&run.metrics) {
+        by_title.entry(title(name)).or_insert_with(|| human(name, value));
+    }
+    COLUMNS.iter().map(|column| by_title.get(*column).cloned().unwrap_or("-".into())).collect()
+}
+
+/// Titles of the metric columns.
+pub(crate) fn column_titles() -> &'static [&'static str] {
+    &COLUMNS
+}
+
+/// Writes `suite.json`, `junit.xml`, `summary.md` and `index.html` of a suite into `dir`, beside the folders of its
+/// runs, to which the page links.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_suite(dir: &Path, suite: &Suite) -> Result<Vec<Artefact>, WriteError> {
+    let mut files = Files::create(dir.to_path_buf())?;
+    let json = serde_json_canonicalizer::to_vec(&suite.runs).map_err(|e| WriteError::render("suite.json", e))?;
+    files.put("suite.json", &json)?;
+    let junit = junit::render(&suite.runs).map_err(|error| WriteError::render("junit.xml", error))?;
+    files.put("junit.xml", junit.as_bytes())?;
+    files.put("summary.md", summary(suite).as_bytes())?;
+    let page = page::render_suite(suite).map_err(|error| WriteError::render("index.html", error))?;
+    files.put("index.html", page.as_bytes())?;
+    Ok(files.written)
+}
+
+/// Worst first.
+fn summary(suite: &Suite) -> String {
+    let mut runs: Vec<&RunReport> = suite.runs.iter().collect();
+    runs.sort_by(|a, b| (a.outcome, &a.scenario).cmp(&(b.outcome, &b.scenario)));
+    let mut text = format!("# {}: {}\n\n", suite.outcome().word(), suite.sentence());
+    text.push_str("| | scenario | seed | invariants | checks |");
+    COLUMNS.iter().for_each(|column| text.push_str(&format!(" {column} |")));
+    text.push_str("\n| --- | --- | ---: | ---: | ---: |");
+    COLUMNS.iter().for_each(|_| text.push_str(" ---: |"));
+    text.push('\n');
+    for run in &runs {
+        let cells = suite.cells(run).iter().map(|cell| format!(" {} |", escape(cell))).collect::<String>();
+        text.push_str(&format!("|{cells}\n"));
+    }
+    for run in runs.iter().filter(|run| run.outcome == Outcome::Failed) {
+        text.push_str(&format!("\n## {} seed {}\n\n", escape(&run.scenario), run.seed));
+        run.reasons.iter().for_each(|reason| text.push_str(&format!("- {}\n", escape(reason))));
+        text.push_str(&format!("- again: `{}`\n", escape(&run.reproduce)));
+    }
+    cut(text)
+}

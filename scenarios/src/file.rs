@@ -1,0 +1,386 @@
+//! What a scenario file holds. The doc comments become the descriptions that editors show.
+//!
+//! Fields that a file must have are `Option`s marked as required: [`crate::structure`] reports a missing one at its
+//! place, and reading goes on without it.
+
+use crate::{
+    either::Either,
+    located::Located,
+    scalar::{Duration, LinkRate, Rate, Share, Size},
+    seeds::Seeds,
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Visitor},
+};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
+
+/// A Callproof scenario: one story with everything that it needs.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scenario {
+    /// The story in one sentence.
+    #[schemars(required)]
+    pub(crate) title: Option<Located<String>>,
+    /// How long the timeline runs. Accounts and friendships are made before it begins.
+    #[schemars(required)]
+    pub(crate) duration: Option<Located<Duration>>,
+    /// Invariants that must make at least one check in this story.
+    #[schemars(required)]
+    pub(crate) exercises: Option<Located<Vec<Located<String>>>>,
+    /// What the run must come to: everything holds, or exactly one invariant fails.
+    pub(crate) expect: Option<Located<Either<Holds, Fails>>>,
+    /// The known bug that is planted.
+    pub(crate) mutant: Option<Located<String>>,
+    /// The seeds that run when none are asked for: one, a range or a list. Seed 1 unless given.
+    pub(crate) seeds: Option<Seeds>,
+    /// The people. Each has one device.
+    #[schemars(required)]
+    pub(crate) participant: Option<Located<Vec<Located<Participant>>>>,
+    /// Pairs who are friends before the timeline begins.
+    #[serde(default)]
+    pub(crate) friends: Vec<Located<[Located<String>; 2]>>,
+    /// What the people do, and when.
+    #[serde(default)]
+    pub(crate) timeline: Vec<Located<Step>>,
+    /// Links that change while the story runs.
+    #[serde(default)]
+    pub(crate) link_change: Vec<Located<LinkChange>>,
+    /// What the adversary does.
+    #[serde(default)]
+    pub(crate) adversary: Vec<Located<Adversary>>,
+    /// The signaling server's access link: 1 Gbit/s, 5 ms one way, unless given.
+    #[serde(default)]
+    pub(crate) signaling: Server,
+    /// The TURN relay's access link: 1 Gbit/s, 5 ms one way, unless given.
+    #[serde(default)]
+    pub(crate) relay: Server,
+    /// What camera, microphone and codecs are set to.
+    #[serde(default)]
+    pub(crate) media: Media,
+    /// Bounds on metrics, by name.
+    #[serde(default)]
+    pub(crate) thresholds: BTreeMap<Located<String>, Located<Threshold>>,
+}
+
+/// Somebody with an account and a device.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Participant {
+    /// The name, as a handle: lower-case letters, digits and `-`.
+    #[schemars(required)]
+    pub(crate) user: Option<Located<String>>,
+    /// How fast the device is: a mid-range phone unless given.
+    pub(crate) device: Option<DeviceClass>,
+    /// How the device reaches the internet: a preset's name, or a table.
+    #[schemars(required)]
+    pub(crate) network: Option<Located<Either<String, Network>>>,
+    /// The NAT in front of the device: the preset's unless given.
+    pub(crate) nat: Option<Located<Nat>>,
+    /// Participants who name the same home share its NAT and public address.
+    pub(crate) home: Option<Located<String>>,
+    /// The user hides the own addresses: media goes through a relay only.
+    #[serde(default)]
+    pub(crate) relay_only: bool,
+}
+
+/// Speed of a device.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DeviceClass {
+    /// This year's best phone.
+    Flagship,
+    /// A phone of the middle.
+    MidRange,
+    /// A cheap phone.
+    LowEnd,
+    /// A laptop.
+    Laptop,
+}
+
+/// Kind of NAT (RFC 4787, RFC 3489).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Nat {
+    /// The address is public.
+    None,
+    /// Anyone may answer to a mapped port.
+    FullCone,
+    /// Only the address and port that was sent to may answer.
+    PortRestricted,
+    /// As port-restricted, and every destination sees another port.
+    Symmetric,
+}
+
+/// An access network: a preset with changes, or links of its own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Network {
+    /// What the links are unless changed. Without a preset they are ideal.
+    pub(crate) preset: Option<Located<String>>,
+    /// From the device to the internet.
+    #[serde(default)]
+    pub(crate) up: Link,
+    /// From the internet to the device.
+    #[serde(default)]
+    pub(crate) down: Link,
+}
+
+/// One direction of an access link.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Link {
+    /// Bits per second, or `unlimited`.
+    pub(crate) rate: Option<LinkRate>,
+    /// How long a packet travels, one way.
+    pub(crate) propagation: Option<Duration>,
+    /// What is added to that: uniform up to a duration, or a table.
+    pub(crate) jitter: Option<Located<Either<Duration, Jitter>>>,
+    /// What is lost: a share of the packets, or the four parameters of Gilbert and Elliott.
+    pub(crate) loss: Option<Either<Share, GilbertElliott>>,
+    /// What the drop-tail queue holds.
+    pub(crate) queue: Option<Size>,
+}
+
+/// Jitter with a choice of distribution: exactly one of `max` and `deviation`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Jitter {
+    /// Uniform from nothing up to this.
+    pub(crate) max: Option<Duration>,
+    /// Normal with this standard deviation.
+    pub(crate) deviation: Option<Duration>,
+    /// Whether a later packet may overtake an earlier one.
+    #[serde(default)]
+    pub(crate) reorders: bool,
+}
+
+/// Loss in bursts: a good and a bad state, a step per packet.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GilbertElliott {
+    /// Probability to go from good to bad.
+    #[schemars(required)]
+    pub(crate) good_to_bad: Option<Share>,
+    /// Probability to go from bad to good.
+    #[schemars(required)]
+    pub(crate) bad_to_good: Option<Share>,
+    /// Loss in the good state: none unless given.
+    pub(crate) good_loss: Option<Share>,
+    /// Loss in the bad state: everything unless given.
+    pub(crate) bad_loss: Option<Share>,
+}
+
+/// A server's access link.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Server {
+    /// From the server to the internet.
+    #[serde(default)]
+    pub(crate) up: Link,
+    /// From the internet to the server.
+    #[serde(default)]
+    pub(crate) down: Link,
+}
+
+/// A step of the story: exactly one of `at`, `after_ring` and `after_live` says when.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Step {
+    /// At this time of the timeline.
+    pub(crate) at: Option<Located<Duration>>,
+    /// This long after the user's device shows the incoming call.
+    pub(crate) after_ring: Option<Located<Duration>>,
+    /// This long after the user's device shows the live call.
+    pub(crate) after_live: Option<Located<Duration>>,
+    /// Who.
+    #[schemars(required)]
+    pub(crate) user: Option<Located<String>>,
+    /// Does what.
+    #[schemars(required)]
+    pub(crate) does: Option<Located<Does>>,
+    /// The other user, where the act has one.
+    pub(crate) with: Option<Located<String>>,
+    /// With the camera, or by voice only: with it unless given.
+    pub(crate) video: Option<Located<bool>>,
+}
+
+/// What a user does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Does {
+    /// Asks somebody to be friends.
+    RequestFriend,
+    /// Accepts a friend request.
+    AcceptFriend,
+    /// Declines a friend request.
+    DeclineFriend,
+    /// Ends a friendship.
+    Unfriend,
+    /// Blocks somebody.
+    Block,
+    /// Calls somebody.
+    Call,
+    /// Accepts the ringing call.
+    Accept,
+    /// Declines the ringing call.
+    Decline,
+    /// Cancels the own call before it is answered.
+    Cancel,
+    /// Ends the live call.
+    HangUp,
+}
+
+/// A link that changes: what is not named stays as it was.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkChange {
+    /// At this time of the timeline.
+    #[schemars(required)]
+    pub(crate) at: Option<Located<Duration>>,
+    /// Which link: a participant, `signaling` or `relay`, then `/up` or `/down`.
+    #[schemars(required)]
+    pub(crate) link: Option<Located<String>>,
+    /// The new rate.
+    pub(crate) rate: Option<Rate>,
+    /// The new propagation.
+    pub(crate) propagation: Option<Duration>,
+    /// The new loss.
+    pub(crate) loss: Option<Either<Share, GilbertElliott>>,
+}
+
+/// Something that the adversary does.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Adversary {
+    /// What.
+    #[schemars(required)]
+    pub(crate) attack: Option<Located<Attack>>,
+    /// To each n-th frame; 10 unless given. For attacks on frames.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(crate) every: Option<Located<u32>>,
+    /// How much later; 500 ms unless given. For replays.
+    pub(crate) after: Option<Located<Duration>>,
+}
+
+/// What an adversary can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Attack {
+    /// Signaling replaces offers by its own, so that it could sit in the middle.
+    SwapFingerprint,
+    /// The caller sends messages that claim the callee's consent while it rings.
+    ForgeConsent,
+    /// The caller puts its candidates into the offer, against the protocol.
+    CandidatesInOffer,
+    /// Who holds the hop flips a bit in frames, between SRTP and SFrame.
+    TamperAtHop,
+    /// Who holds the hop sends frames again, between SRTP and SFrame.
+    ReplayAtHop,
+    /// Control: neither SFrame nor SRTP encrypts.
+    NullAllEncryption,
+}
+
+/// What is sent.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Media {
+    /// Picture width in pixels, even; 640 unless given.
+    #[schemars(range(min = 64, max = 3840), extend("multipleOf" = 2))]
+    pub(crate) width: Option<u32>,
+    /// Picture height in pixels, even; 360 unless given.
+    #[schemars(range(min = 64, max = 2160), extend("multipleOf" = 2))]
+    pub(crate) height: Option<u32>,
+    /// Frames per second; 30 unless given.
+    #[schemars(range(min = 1, max = 60))]
+    pub(crate) fps: Option<u32>,
+    /// Video codec; vp8 unless given.
+    pub(crate) video_codec: Option<VideoCodec>,
+    /// The most that the video encoder may be given; 1500 kbit/s unless given.
+    pub(crate) video_max: Option<Located<Rate>>,
+    /// The least; 100 kbit/s unless given.
+    pub(crate) video_min: Option<Located<Rate>>,
+    /// What it starts with; 500 kbit/s unless given.
+    pub(crate) video_start: Option<Located<Rate>>,
+    /// Rate of the audio encoder, 6 to 510 kbit/s; 32 kbit/s unless given.
+    pub(crate) audio_rate: Option<Located<Rate>>,
+    /// Measures PSNR and SSIM of each n-th rendered picture, 0 of none; 10 unless given.
+    #[schemars(range(min = 0, max = 100_000))]
+    pub(crate) quality_every: Option<u32>,
+}
+
+/// A video codec.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum VideoCodec {
+    /// VP8 (RFC 6386).
+    Vp8,
+}
+
+/// Bounds on a metric, in the unit of its name.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Threshold {
+    /// Not more than this.
+    pub(crate) at_most: Option<Located<Bound>>,
+    /// Not less than this.
+    pub(crate) at_least: Option<Located<Bound>>,
+}
+
+/// A bound: a number, or for metrics in `_us`, `_bps` and `_ppm` a quantity such as `250ms`.
+#[derive(Clone, Debug)]
+pub(crate) enum Bound {
+    /// In the unit of the metric's name.
+    Number(i64),
+    /// With its own unit.
+    Text(String),
+}
+
+/// Everything holds.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Holds {
+    /// Every invariant and threshold holds.
+    Holds,
+}
+
+/// Exactly this invariant fails.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fails {
+    /// Name of the invariant.
+    #[schemars(required)]
+    pub(crate) fails: Option<Located<String>>,
+}
+
+impl<'de> Deserialize<'de> for Bound {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberOrText;
+        impl Visitor<'_> for NumberOrText {
+            type Value = Bound;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number or a quantity with its unit")
+            }
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Bound, E> {
+                Ok(Bound::Number(number))
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Bound, E> {
+                Ok(Bound::Text(text.into()))
+            }
+        }
+        deserializer.deserialize_any(NumberOrText)
+    }
+}
+
+impl JsonSchema for Bound {
+    fn schema_name() -> Cow<'static, str> {
+        "Bound".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "integer" }, { "type": "string" }] })
+    }
+}

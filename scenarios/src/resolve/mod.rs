@@ -1,0 +1,78 @@
+//! From what a file says to a plan: names are looked up, defaults filled in, addresses given out.
+
+mod access;
+mod judgement;
+mod media;
+mod people;
+mod story;
+
+use crate::{file::Scenario, located::Located, problem::Problems, scalar::Duration, vocabulary::Vocabulary};
+use kernel::{
+    names::ActorName,
+    plan::{Expectation, Plan},
+    time::{Micros, SimTime},
+};
+use people::People;
+
+/// The plan of a file under seed 0. It is whole only when no problem was noted. A story that may be `cut` can have
+/// steps after its end.
+pub(crate) fn resolve(
+    file: &Scenario,
+    name: &str,
+    cut: bool,
+    vocabulary: &Vocabulary,
+    problems: &mut Problems,
+) -> Plan {
+    let duration = duration(file, problems);
+    let end = if cut || duration == Micros::ZERO { SimTime::NEVER } else { SimTime::ZERO + duration };
+    let people = People::resolve(file, vocabulary, problems);
+    let judgement = judgement::resolve(file, vocabulary, problems);
+    Plan {
+        scenario: name.into(),
+        title: file.title.as_ref().map(|title| String::clone(title)).unwrap_or_default(),
+        seed: 0,
+        duration,
+        signaling: access::server(ActorName::from(SIGNALING), [192, 0, 2, 1].into(), &file.signaling, problems),
+        relays: vec![access::server(ActorName::from(RELAY), [192, 0, 2, 2].into(), &file.relay, problems)],
+        friends: people.friends(file, problems),
+        timeline: story::timeline(file, &people, end, problems),
+        link_schedule: story::link_schedule(file, &people, end, problems),
+        adversary: story::adversary(file, problems),
+        participants: people.into_participants(),
+        media: media::resolve(&file.media, problems),
+        thresholds: judgement.thresholds,
+        exercises: judgement.exercises,
+        expect: judgement.expect.unwrap_or(Expectation::Holds),
+        mutant: judgement.mutant,
+    }
+}
+
+/// What the signaling server is called.
+pub(crate) const SIGNALING: &str = "signaling";
+/// What the relay is called.
+pub(crate) const RELAY: &str = "relay";
+
+fn duration(file: &Scenario, problems: &mut Problems) -> Micros {
+    let Some(duration) = &file.duration else { return Micros::ZERO };
+    if duration.0 == Micros::ZERO {
+        problems.note(duration.span(), "a scenario without time has no story", "nothing can happen in this");
+    }
+    duration.0
+}
+
+/// Notes a time that is not before the end of the story.
+fn within(at: &Located<Duration>, end: SimTime, problems: &mut Problems) {
+    if SimTime::ZERO + at.0 >= end {
+        let message = format!("at {} or later the story is over", written(at.0));
+        problems.note(at.span(), message, format!("the duration is {}", written(end - SimTime::ZERO)));
+    }
+}
+
+/// A span of time in the largest unit that leaves it whole.
+fn written(span: Micros) -> String {
+    match span.0 {
+        us if us % 1_000_000 == 0 => format!("{} s", us / 1_000_000),
+        us if us % 1_000 == 0 => format!("{} ms", us / 1_000),
+        us => format!("{us} us"),
+    }
+}

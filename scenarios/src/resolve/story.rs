@@ -1,0 +1,168 @@
+//! What happens: the timeline, links that change, the adversary.
+
+use super::{RELAY, SIGNALING, access, people::People, within};
+use crate::{
+    file::{Adversary, Attack, Does, LinkChange, Scenario, Step as StepEntry},
+    located::Located,
+    problem::Problems,
+};
+use kernel::{
+    event::Act,
+    names::{LinkName, UserName},
+    plan::{AdversaryPlan, LinkStep, Step, When},
+    time::{Micros, SimTime},
+};
+
+/// How often an adversary acts on frames when the file does not say.
+const EVERY: u32 = 10;
+/// How much later a replay comes when the file does not say.
+const REPLAY_AFTER: Micros = Micros::from_millis(500);
+
+/// The steps, in the order of the file.
+pub(super) fn timeline(file: &Scenario, people: &People, end: SimTime, problems: &mut Problems) -> Vec<Step> {
+    let mut timeline = Vec::new();
+    for entry in &file.timeline {
+        let user = entry.user.as_ref().and_then(|user| people.find(user, problems));
+        let act = act(entry, people, problems);
+        let when = when(entry, end, problems);
+        if let (Some(user), Some(act), Some(when)) = (user, act, when) {
+            timeline.push(Step { user, when, act });
+        }
+    }
+    timeline
+}
+
+/// The changes of links, in the order of the file.
+pub(super) fn link_schedule(file: &Scenario, people: &People, end: SimTime, problems: &mut Problems) -> Vec<LinkStep> {
+    let mut schedule = Vec::new();
+    for change in &file.link_change {
+        if let Some(at) = &change.at {
+            within(at, end, problems);
+        }
+        if change.rate.is_none() && change.propagation.is_none() && change.loss.is_none() {
+            let message = "this changes nothing of the link";
+            problems.note(change.span(), message, "name `rate`, `propagation` or `loss`");
+        }
+        let link = change.link.as_ref().and_then(|link| link_name(link, people, problems));
+        if let (Some(at), Some(link)) = (&change.at, link) {
+            schedule.push(link_step(at.0, link, change));
+        }
+    }
+    schedule
+}
+
+/// What the adversary does, in the order of the file.
+pub(super) fn adversary(file: &Scenario, problems: &mut Problems) -> Vec<AdversaryPlan> {
+    file.adversary.iter().filter_map(|entry| attack(entry, problems)).collect()
+}
+
+fn when(entry: &Located<StepEntry>, end: SimTime, problems: &mut Problems) -> Option<When> {
+    let given = [("at", &entry.at), ("after_ring", &entry.after_ring), ("after_live", &entry.after_live)];
+    let mut given = given.into_iter().filter_map(|(key, time)| time.as_ref().map(|time| (key, time)));
+    let Some((key, time)) = given.next() else {
+        let note = problems.note(entry.span(), "a step does not say when", "`at`, `after_ring` or `after_live`");
+        note.with_help("`at` counts from the start of the timeline, the others from what the user's own device shows");
+        return None;
+    };
+    if let Some((second, at)) = given.next() {
+        problems.note(at.span(), format!("a step has one time, this has `{key}` and `{second}`"), "the second one");
+    }
+    within(time, end, problems);
+    Some(match key {
+        "at" => When::At { at: time.0 },
+        "after_ring" => When::AfterRing { delay: time.0 },
+        _ => When::AfterLive { delay: time.0 },
+    })
+}
+
+fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Act> {
+    let does = entry.does.as_ref()?;
+    let with = with(entry, does, people, problems);
+    if let Some(video) = &entry.video
+        && !matches!(**does, Does::Call | Does::Accept)
+    {
+        problems.note(video.span(), "only `call` and `accept` choose the camera", "means nothing here");
+    }
+    let video = entry.video.as_ref().is_none_or(|video| **video);
+    Some(match (**does, with) {
+        (Does::RequestFriend, Some(user)) => Act::RequestFriend { user },
+        (Does::AcceptFriend, Some(user)) => Act::AcceptFriend { user },
+        (Does::DeclineFriend, Some(user)) => Act::DeclineFriend { user },
+        (Does::Unfriend, Some(user)) => Act::Unfriend { user },
+        (Does::Block, Some(user)) => Act::Block { user },
+        (Does::Call, Some(user)) => Act::Call { user, video },
+        (Does::Accept, None) => Act::Accept { video },
+        (Does::Decline, None) => Act::Decline,
+        (Does::Cancel, None) => Act::Cancel,
+        (Does::HangUp, None) => Act::HangUp,
+        _ => return None,
+    })
+}
+
+/// The other user of a step; notes when one is missing, not wanted, or the same.
+fn with(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut Problems) -> Option<UserName> {
+    let alone = matches!(**does, Does::Accept | Does::Decline | Does::Cancel | Does::HangUp);
+    match (&entry.with, alone) {
+        (None, true) => None,
+        (Some(with), true) => {
+            problems.note(with.span(), "this act is of the call at hand and names nobody", "means nothing here");
+            None
+        }
+        (None, false) => {
+            problems.note(does.span(), "this act has somebody else in it", "`with` is missing");
+            None
+        }
+        (Some(with), false) => {
+            let other = people.find(with, problems)?;
+            if entry.user.as_ref().is_some_and(|user| **user == **with) {
+                problems.note(with.span(), format!("`{other}` cannot do this with themselves"), "the same person");
+                return None;
+            }
+            Some(other)
+        }
+    }
+}
+
+fn link_name(link: &Located<String>, people: &People, problems: &mut Problems) -> Option<LinkName> {
+    let owners = people.names().chain([SIGNALING, RELAY]);
+    let known: Vec<String> = owners.flat_map(|owner| [format!("{owner}/up"), format!("{owner}/down")]).collect();
+    if !known.contains(link) {
+        let note = problems.note(link.span(), format!("no link is called `{}`", **link), "unknown link");
+        note.did_you_mean(link, known.iter().map(String::as_str));
+        return None;
+    }
+    let (owner, direction) = link.split_once('/')?;
+    let node = people.device_of(owner).map_or(owner, |device| device.as_str());
+    Some(LinkName::from(format!("{node}/{direction}")))
+}
+
+fn link_step(at: Micros, link: LinkName, change: &LinkChange) -> LinkStep {
+    LinkStep {
+        at,
+        link,
+        rate: change.rate.map(|rate| rate.0),
+        propagation: change.propagation.map(|propagation| propagation.0),
+        loss: change.loss.as_ref().map(access::loss),
+    }
+}
+
+fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
+    let attack = entry.attack.as_ref()?;
+    let on_frames = matches!(**attack, Attack::TamperAtHop | Attack::ReplayAtHop);
+    if let Some(every) = entry.every.as_ref().filter(|_| !on_frames) {
+        problems.note(every.span(), "only attacks on frames have an `every`", "means nothing here");
+    }
+    if let Some(after) = entry.after.as_ref().filter(|_| **attack != Attack::ReplayAtHop) {
+        problems.note(after.span(), "only a replay comes `after` something", "means nothing here");
+    }
+    let every = entry.every.as_ref().map_or(EVERY, |every| **every);
+    let after = entry.after.as_ref().map_or(REPLAY_AFTER, |after| after.0);
+    Some(match **attack {
+        Attack::SwapFingerprint => AdversaryPlan::SwapFingerprint,
+        Attack::ForgeConsent => AdversaryPlan::ForgeConsent,
+        Attack::CandidatesInOffer => AdversaryPlan::CandidatesInOffer,
+        Attack::TamperAtHop => AdversaryPlan::TamperAtHop { every },
+        Attack::ReplayAtHop => AdversaryPlan::ReplayAtHop { every, after },
+        Attack::NullAllEncryption => AdversaryPlan::NullAllEncryption,
+    })
+}

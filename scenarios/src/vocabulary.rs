@@ -1,0 +1,26 @@
+//! The names that other rooms own and a scenario may use.
+
+use kernel::plan::{LinkPlan, NatKind};
+use std::collections::BTreeMap;
+
+/// What a preset of the network stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccessPreset {
+    /// From the node to the core.
+    pub up: LinkPlan,
+    /// From the core to the node.
+    pub down: LinkPlan,
+    /// The NAT in between, unless the participant names another.
+    pub nat: NatKind,
+}
+
+/// The catalogues of other rooms. Mutants are the kernel's and need not be given.
+#[derive(Clone, Debug, Default)]
+pub struct Vocabulary {
+    /// Network presets by name.
+    pub presets: BTreeMap<String, AccessPreset>,
+    /// Names of the invariants.
+    pub invariants: Vec<String>,
+    /// Names of the metrics, each with its statistic: `glass_to_glass_us_p95`.
+    pub metrics: Vec<String>,
+}

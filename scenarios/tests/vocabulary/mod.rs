@@ -1,0 +1,61 @@
+//! The names that scenarios may use, as the other rooms will give them.
+
+use kernel::{
+    plan::{Jitter, LinkPlan, Loss, NatKind},
+    time::{BitRate, Micros},
+};
+use scenarios::{AccessPreset, Vocabulary};
+
+const PRESETS: &[(&str, u64)] = &[("lan", 1_000), ("home-wifi", 20), ("lossy-wifi", 10), ("lte-good", 10)];
+
+const INVARIANTS: &[&str] = &[
+    "only_friends_ring",
+    "unfriending_ends_the_call",
+    "nothing_before_accept",
+    "nothing_parsed_or_sent_before_accept",
+    "media_stops_after_hangup",
+    "media_unreadable",
+    "relay_and_server_hold_no_key",
+    "no_credential_in_foreign_views",
+    "tampering_is_rejected",
+    "frames_come_from_their_sender",
+    "replayed_frames_are_rejected",
+    "no_nonce_twice",
+    "fingerprint_swap_ends_the_call",
+    "relay_only_hides_addresses",
+    "every_call_ends",
+    "direct_path_used_when_open",
+    "legs_sum_to_glass_to_glass",
+];
+
+const METRICS: &[&str] = &[
+    "setup_us",
+    "glass_to_glass_us_p95",
+    "mouth_to_ear_us_p95",
+    "freeze_count",
+    "freeze_total_us",
+    "harmonic_fps_milli",
+    "psnr_y_mdb_p5",
+    "ssim_y_ppm_p5",
+    "video_sent_bps",
+    "loss_ppm",
+];
+
+/// A vocabulary with round figures in its presets.
+pub(crate) fn vocabulary() -> Vocabulary {
+    let preset = |mbps: u64| {
+        let link = LinkPlan {
+            rate: Some(BitRate::from_mbps(mbps)),
+            queue_bytes: 64_000,
+            propagation: Micros::from_millis(10),
+            jitter: Jitter::None,
+            loss: Loss::None,
+        };
+        AccessPreset { up: link.clone(), down: link, nat: NatKind::PortRestricted }
+    };
+    Vocabulary {
+        presets: PRESETS.iter().map(|(name, mbps)| (name.to_string(), preset(*mbps))).collect(),
+        invariants: INVARIANTS.iter().map(|name| name.to_string()).collect(),
+        metrics: METRICS.iter().map(|name| name.to_string()).collect(),
+    }
+}
