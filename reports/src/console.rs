@@ -9,7 +9,7 @@ use crate::{
 };
 use anstyle::{AnsiColor, Style};
 use oracle::{Finding, InvariantReport, InvariantVerdict};
-use std::{fmt::Write, path::Path};
+use std::fmt::Write;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -18,9 +18,9 @@ const STRONG: Style = Style::new().bold();
 /// Findings beyond these are in the report.
 const MAX_FINDINGS: usize = 6;
 
-/// The verdict of a run for a terminal. `page` is the report to open, where one was written. The last line of a failed
-/// run is the command that reproduces it.
-pub fn console(run: &Run<'_>, page: Option<&Path>) -> String {
+/// The verdict of a run for a terminal, with the page to open where its facts name one. The last line of a run that
+/// failed or regressed is the command that reproduces it.
+pub fn console(run: &Run<'_>) -> String {
     let report = RunReport::new(run, &[]);
     let mut text = String::new();
     headline(&mut text, &report);
@@ -29,7 +29,7 @@ pub fn console(run: &Run<'_>, page: Option<&Path>) -> String {
     thresholds(&mut text, &report);
     findings(&mut text, &report.findings);
     reasons(&mut text, &report, run);
-    if let Some(page) = page {
+    if let Some(page) = &run.facts.page {
         line(&mut text, format_args!("  {MINOR}report{MINOR:#}  {}", page.display()));
     }
     if report.outcome != Outcome::Passed {

@@ -32,7 +32,7 @@ impl<'a> MetricName<'a> {
 /// A metric's title: its base without the unit, in words.
 pub fn title(name: &str) -> String {
     let base = MetricName::parse(name).base;
-    let unit = ["_us", "_bps", "_mdb", "_ppm", "_milli", "_bytes", "_count"];
+    let unit = ["_us", "_bps", "_mdb", "_ppm", "_milli", "_bytes"];
     let bare = unit.iter().find_map(|unit| base.strip_suffix(unit)).unwrap_or(base);
     bare.replace('_', " ")
 }
@@ -49,6 +49,8 @@ pub fn human(name: &str, value: i64) -> String {
         "ppm" => format!("{} %", decimal(value, 4, 2)),
         "milli" => decimal(value, 3, 2),
         "bytes" => bytes(value),
+        // `bytes_searched`: the unit stands in front.
+        _ if base.starts_with("bytes_") => bytes(value),
         _ => decimal(value, 0, 0),
     }
 }

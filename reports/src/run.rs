@@ -44,6 +44,8 @@ pub struct RunFacts {
     pub pictures: Vec<Picture>,
     /// The comparison with the committed baseline, where it was asked for.
     pub comparison: Option<Comparison>,
+    /// The page to open, as people are told: set once it is written.
+    pub page: Option<PathBuf>,
     /// Files that others wrote into the run's folder; their paths are relative to it.
     pub artefacts: Vec<Artefact>,
 }

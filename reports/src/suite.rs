@@ -13,7 +13,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZO
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 
 /// Metrics of the tables, by title.
-const COLUMNS: [&str; 5] = ["setup", "glass to glass", "mouth to ear", "freeze", "psnr y"];
+const COLUMNS: [&str; 5] = ["setup", "glass to glass", "mouth to ear", "freeze count", "psnr y"];
 
 /// Many runs.
 #[derive(Clone, Debug, Default)]
@@ -33,8 +33,7 @@ impl Suite {
         self.runs.iter().map(|run| run.outcome).min().unwrap_or(Outcome::Passed)
     }
 
-    /// The table for a terminal, with ANSI styles on the verdicts, and the sentence below it. The last lines are the
-    /// commands that reproduce what failed.
+    /// The table for a terminal, with ANSI styles on the verdicts, and below it the commands that reproduce what failed.
     pub fn table(&self) -> String {
         let mut table = Table::new();
         table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
@@ -47,7 +46,7 @@ impl Suite {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        let mut text = format!("{}\n{}\n", self.styled(table.to_string()), self.sentence());
+        let mut text = self.styled(table.to_string());
         for run in self.runs.iter().filter(|run| run.outcome == Outcome::Failed) {
             writeln!(text, "{}", run.reproduce).expect("writing to a string succeeds");
         }

@@ -175,7 +175,7 @@ fn scaled(number: &str, scale: u64) -> Option<u64> {
     let digits =
         whole.parse::<u128>().ok()? * denominator + if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
     let product = digits * u128::from(scale);
-    (product % denominator == 0).then_some(product / denominator).and_then(|value| u64::try_from(value).ok())
+    product.is_multiple_of(denominator).then_some(product / denominator).and_then(|value| u64::try_from(value).ok())
 }
 
 fn smallest<'u>(units: &[(&'u str, u64)]) -> &'u str {

@@ -28,7 +28,7 @@ fn every_stem_names_one_file() {
     let stems: BTreeSet<_> = scenarios.iter().map(Scenario::name).collect();
     assert_eq!(stems.len(), scenarios.len());
     for scenario in &scenarios {
-        assert_eq!(find(scenario.name()).unwrap(), [scenario.path.clone()]);
+        assert_eq!(find(scenario.name()).unwrap(), std::slice::from_ref(&scenario.path));
     }
 }
 

@@ -7,99 +7,111 @@ use crate::{
 };
 use client::{Hop, Misbehaviour};
 use kernel::{
-    ActorName, Mutant,
+    ActorName, Micros, Mutant,
     plan::{AdversaryPlan, VideoCodec},
     random::SeedTree,
 };
 use signaling::Interceptor;
 
-/// What the adversary of a run needs in the actors' hands.
-#[derive(Clone, Debug, Default)]
-pub struct Arms(Vec<AdversaryPlan>);
-
-/// Arms the adversary of a plan.
-pub fn arm(plan: &[AdversaryPlan]) -> Arms {
-    Arms(plan.to_vec())
-}
-
-impl Arms {
+/// What the adversary of a run puts into the actors.
+#[derive(Default)]
+pub struct Armed {
     /// For `signaling::Server::set_interceptor`: a server that swaps offers, or one that colludes with a caller who
     /// forges consent. With both planned it swaps.
-    pub fn interceptor(&self, seeds: &SeedTree) -> Option<Box<dyn Interceptor>> {
-        if self.0.contains(&AdversaryPlan::SwapFingerprint) {
-            return Some(Box::new(MaliciousServer::new(&seeds.child("malicious-server"))));
-        }
-        self.0.contains(&AdversaryPlan::ForgeConsent).then(|| Box::new(ColludingServer) as Box<dyn Interceptor>)
-    }
+    pub interceptor: Option<Box<dyn Interceptor>>,
+    /// For `ClientConfig::misbehaviour` of the caller.
+    pub misbehaviour: Vec<Misbehaviour>,
+    /// For `ClientConfig::null_srtp` of every device.
+    pub null_srtp: bool,
+    /// Bugs to plant besides the scenario's own: without SRTP but with SFrame nothing would be in clear.
+    pub mutants: Vec<Mutant>,
+    /// For `ClientConfig::hop` of the attacked device.
+    pub hop: HopAttacks,
+}
 
-    /// For `ClientConfig::hop` of the device: what sits between its SRTP and its SFrame.
-    pub fn hop(&self, device: &ActorName, codec: VideoCodec) -> Option<Box<dyn Hop>> {
-        let mut hops: Vec<Box<dyn Hop>> = Vec::new();
-        for attack in &self.0 {
-            match attack {
-                AdversaryPlan::TamperAtHop { every } => {
-                    hops.push(Box::new(TamperingHop::new(device.clone(), codec, *every)));
-                }
-                AdversaryPlan::ReplayAtHop { every, after } => {
-                    hops.push(Box::new(ReplayingHop::new(device.clone(), *every, *after)));
-                }
-                _ => {}
+/// The attacks between SRTP and SFrame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HopAttacks(Vec<HopAttack>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HopAttack {
+    Tamper { every: u32 },
+    Replay { every: u32, after: Micros },
+}
+
+/// Arms the adversary of a plan. Its own keys are drawn below `seeds`.
+pub fn arm(plan: &[AdversaryPlan], seeds: SeedTree) -> Armed {
+    let mut armed = Armed::default();
+    for attack in plan {
+        match attack {
+            AdversaryPlan::SwapFingerprint => armed.interceptor = Some(Box::new(MaliciousServer::new(&seeds))),
+            AdversaryPlan::ForgeConsent => {
+                armed.misbehaviour.push(Misbehaviour::ForgeConsent);
+                armed.interceptor.get_or_insert_with(|| Box::new(ColludingServer));
+            }
+            AdversaryPlan::CandidatesInOffer => armed.misbehaviour.push(Misbehaviour::CandidatesInOffer),
+            AdversaryPlan::TamperAtHop { every } => armed.hop.0.push(HopAttack::Tamper { every: *every }),
+            AdversaryPlan::ReplayAtHop { every, after } => {
+                armed.hop.0.push(HopAttack::Replay { every: *every, after: *after });
+            }
+            AdversaryPlan::NullAllEncryption => {
+                armed.null_srtp = true;
+                armed.mutants.push(Mutant::V136);
             }
         }
-        if hops.len() > 1 { Some(Box::new(HopChain::new(hops))) } else { hops.pop() }
     }
+    armed
+}
 
-    /// For `ClientConfig::misbehaviour` of every device: it acts as a caller only.
-    pub fn misbehaviour(&self) -> Vec<Misbehaviour> {
-        let of_peer = |attack: &AdversaryPlan| match attack {
-            AdversaryPlan::ForgeConsent => Some(Misbehaviour::ForgeConsent),
-            AdversaryPlan::CandidatesInOffer => Some(Misbehaviour::CandidatesInOffer),
-            _ => None,
+impl HopAttacks {
+    /// What sits in front of the device; none without such an attack.
+    pub fn at(&self, device: &ActorName, codec: VideoCodec) -> Option<Box<dyn Hop>> {
+        let hop = |attack: &HopAttack| -> Box<dyn Hop> {
+            match *attack {
+                HopAttack::Tamper { every } => Box::new(TamperingHop::new(device.clone(), codec, every)),
+                HopAttack::Replay { every, after } => Box::new(ReplayingHop::new(device.clone(), every, after)),
+            }
         };
-        self.0.iter().filter_map(of_peer).collect()
-    }
-
-    /// For `ClientConfig::null_srtp` of every device.
-    pub fn null_srtp(&self) -> bool {
-        self.0.contains(&AdversaryPlan::NullAllEncryption)
-    }
-
-    /// Bugs that the plan needs planted besides the scenario's own: without SRTP and with SFrame nothing is in clear.
-    pub fn mutants(&self) -> &'static [Mutant] {
-        if self.null_srtp() { &[Mutant::V136] } else { &[] }
+        match &self.0[..] {
+            [] => None,
+            [attack] => Some(hop(attack)),
+            several => Some(Box::new(HopChain::new(several.iter().map(hop).collect()))),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kernel::{Micros, SimTime, Track};
+    use kernel::{SimTime, Track};
+
+    fn armed(plan: &[AdversaryPlan]) -> Armed {
+        arm(plan, SeedTree::root(1))
+    }
 
     #[test]
     fn without_a_plan_nobody_is_armed() {
-        let arms = arm(&[]);
-        assert!(arms.interceptor(&SeedTree::root(1)).is_none());
-        assert!(arms.hop(&"bob-phone".into(), VideoCodec::Vp8).is_none());
-        assert!(arms.misbehaviour().is_empty() && !arms.null_srtp() && arms.mutants().is_empty());
+        let armed = armed(&[]);
+        assert!(armed.interceptor.is_none() && armed.hop.at(&"bob-phone".into(), VideoCodec::Vp8).is_none());
+        assert!(armed.misbehaviour.is_empty() && !armed.null_srtp && armed.mutants.is_empty());
     }
 
     #[test]
     fn each_plan_arms_its_actor() {
-        let seeds = SeedTree::root(1);
-        assert!(arm(&[AdversaryPlan::SwapFingerprint]).interceptor(&seeds).is_some_and(|i| !i.passes_before_accept()));
-        let forge = arm(&[AdversaryPlan::ForgeConsent]);
-        assert!(forge.interceptor(&seeds).is_some_and(|interceptor| interceptor.passes_before_accept()));
-        assert_eq!(forge.misbehaviour(), [Misbehaviour::ForgeConsent]);
-        assert_eq!(arm(&[AdversaryPlan::CandidatesInOffer]).misbehaviour(), [Misbehaviour::CandidatesInOffer]);
-        let null = arm(&[AdversaryPlan::NullAllEncryption]);
-        assert!(null.null_srtp() && null.mutants() == [Mutant::V136]);
+        let passes = |armed: &Armed| armed.interceptor.as_ref().map(|interceptor| interceptor.passes_before_accept());
+        assert_eq!(passes(&armed(&[AdversaryPlan::SwapFingerprint])), Some(false));
+        let forge = armed(&[AdversaryPlan::ForgeConsent]);
+        assert_eq!((passes(&forge), &forge.misbehaviour[..]), (Some(true), &[Misbehaviour::ForgeConsent][..]));
+        assert_eq!(armed(&[AdversaryPlan::CandidatesInOffer]).misbehaviour, [Misbehaviour::CandidatesInOffer]);
+        let null = armed(&[AdversaryPlan::NullAllEncryption]);
+        assert!(null.null_srtp && null.mutants == [Mutant::V136]);
     }
 
     #[test]
     fn two_attacks_share_one_hop() {
         let plan =
             [AdversaryPlan::TamperAtHop { every: 1 }, AdversaryPlan::ReplayAtHop { every: 1, after: Micros(10) }];
-        let mut hop = arm(&plan).hop(&"bob-phone".into(), VideoCodec::Vp8).unwrap();
+        let mut hop = armed(&plan).hop.at(&"bob-phone".into(), VideoCodec::Vp8).unwrap();
         assert_eq!(hop.incoming(Track::Audio, vec![0; 40], SimTime(1)).len(), 2);
         assert_eq!(hop.next_wake(), Some(SimTime(11)));
         assert!(hop.poll(SimTime(11)).is_some() && hop.poll(SimTime(11)).is_some() && hop.poll(SimTime(11)).is_none());

@@ -10,7 +10,7 @@ mod description;
 mod hop;
 mod malicious_server;
 
-pub use arms::{Arms, arm};
+pub use arms::{Armed, HopAttacks, arm};
 pub use catalogue::{KnownAttack, MUTANTS, known_attack};
 pub use colluding_server::ColludingServer;
 pub use hop::{HopChain, ReplayingHop, TamperingHop};

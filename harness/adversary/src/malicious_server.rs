@@ -110,7 +110,8 @@ mod tests {
             to: "bob-phone".into(),
             sequence: 0,
         };
-        let real = envelope::seal(header, b"the real offer", &alice, &bob.public().1, &mut tree.stream("seal")).unwrap();
+        let real =
+            envelope::seal(header, b"the real offer", &alice, &bob.public().1, &mut tree.stream("seal")).unwrap();
         let (call, from, caller) = (CallId([7; 16]), "alice".into(), keys("alice", &alice));
         let ring = ServerMessage::Ring { call, from, caller, video: true, age: Micros(5), offer: real.clone() };
         let ring = server.outgoing(&"bob-phone".into(), ring);

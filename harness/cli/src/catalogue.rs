@@ -69,7 +69,7 @@ fn rows(catalogue: Catalogue) -> miette::Result<Rows> {
             (vec!["id", "invariant", "truth"], rows.collect())
         }
         Catalogue::Mutants => {
-            let rows = adversary::catalogue::MUTANTS.iter().map(|entry| {
+            let rows = adversary::MUTANTS.iter().map(|entry| {
                 vec![entry.mutant.to_string(), entry.invariant.into(), entry.scenario.into(), entry.sentence.into()]
             });
             (vec!["mutant", "killed by", "in", "what is planted"], rows.collect())

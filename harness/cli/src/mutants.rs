@@ -5,7 +5,7 @@ use crate::{
     exit::{Exit, Failure},
     suite,
 };
-use adversary::catalogue::{Entry, MUTANTS};
+use adversary::{KnownAttack, MUTANTS};
 use campaign::{
     CampaignError, Fate, MutantRow,
     matrix::{Trial, try_mutants},
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &MutantArgs) -> miette::Result<Exit> {
     Ok(if killed == rows.len() { Exit::Held } else { Exit::Broken })
 }
 
-fn chosen(names: &[String]) -> miette::Result<Vec<&'static Entry>> {
+fn chosen(names: &[String]) -> miette::Result<Vec<&'static KnownAttack>> {
     let wanted: Result<Vec<Mutant>, _> = names.iter().map(|name| name.parse()).collect();
     let wanted = wanted.map_err(|error: kernel::mutant::UnknownMutant| Failure::Usage(error.to_string()))?;
     Ok(MUTANTS.iter().filter(|entry| wanted.is_empty() || wanted.contains(&entry.mutant)).collect())

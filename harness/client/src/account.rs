@@ -1,11 +1,6 @@
 //! The account of a device: sign-up, the connection to signaling with reconnection, and the roster of friends.
 
-use kernel::{
-    ActorName, Datagram, Micros, SimTime, UserName, event,
-    event::SecretKind,
-    mutant,
-    random::SeedTree,
-};
+use kernel::{ActorName, Datagram, Micros, SimTime, UserName, event, event::SecretKind, mutant, random::SeedTree};
 use protocol::{
     ClientChannel, ClientMessage, DeviceKeys, PROTOCOL_VERSION, RequestId, ServerIdentityPublic, ServerMessage,
 };
@@ -53,7 +48,7 @@ pub(crate) enum AccountEvent {
     /// The server gives no keys of this user.
     KeysRefused(UserName),
     /// A message about a call.
-    Call(ServerMessage),
+    Call(Box<ServerMessage>),
 }
 
 /// Friends and what is known of their devices.
@@ -294,13 +289,16 @@ impl Account {
                 self.roster.friends.insert(user.clone());
                 self.roster.blocked.remove(&user);
                 // Seen before any call: whoever swaps keys in a call's messages meets the ones that are known.
-                self.ask(Request::Keys(user.clone()), |request| ClientMessage::FetchKeys { request, user: user.clone() });
+                self.ask(Request::Keys(user.clone()), |request| ClientMessage::FetchKeys {
+                    request,
+                    user: user.clone(),
+                });
                 self.events.push_back(AccountEvent::FriendAdded(user));
             }
             ServerMessage::FriendRemoved { user } => {
                 self.roster.friends.remove(&user);
             }
-            about_a_call => self.events.push_back(AccountEvent::Call(about_a_call)),
+            about_a_call => self.events.push_back(AccountEvent::Call(Box::new(about_a_call))),
         }
     }
 

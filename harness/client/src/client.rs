@@ -7,7 +7,7 @@ mod messages;
 
 use crate::{
     account::{Account, AccountConfig, AccountEvent},
-    call::{Call, Own},
+    call::Call,
     config::{ClientConfig, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORT},
     machine::{Event, Machine, UserEvent},
     transport::TransportConfig,
@@ -208,7 +208,7 @@ impl Client {
             AccountEvent::FriendAdded(user) => self.outputs.push_back(Output::FriendAdded(user)),
             AccountEvent::KeysKnown(user) => self.keys_known(&user, now),
             AccountEvent::KeysRefused(user) => self.keys_refused(&user, now),
-            AccountEvent::Call(message) => self.call_message(message, now),
+            AccountEvent::Call(message) => self.call_message(*message, now),
         }
     }
 
@@ -223,10 +223,6 @@ impl Client {
 
     fn misbehaves(&self, how: Misbehaviour) -> bool {
         self.misbehaviour.contains(&how)
-    }
-
-    fn own(&self) -> Own<'_> {
-        Own { device: &self.device, identity: &self.identity }
     }
 
     fn transport_config(&self, call: CallId, peer: ActorName, video: bool) -> TransportConfig {

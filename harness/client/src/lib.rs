@@ -12,7 +12,6 @@ mod call;
 mod client;
 mod config;
 pub mod crypto;
-#[path = "/tmp/engine_stub.rs"]
 pub mod engine;
 pub mod machine;
 pub mod transport;

@@ -275,9 +275,13 @@ impl Machine {
                 Some(self.begin(dialog, Incoming, "srv.ring", deadline, Effect::Ring))
             }
             (Idle | Ended, _) => None,
-            (state, ServerEvent::Ring { call, .. }) if !self.is(call) => {
-                Some(Transition { call, from: state, to: state, because: "srv.ring", effects: vec![Effect::SendBusy(call)] })
-            }
+            (state, ServerEvent::Ring { call, .. }) if !self.is(call) => Some(Transition {
+                call,
+                from: state,
+                to: state,
+                because: "srv.ring",
+                effects: vec![Effect::SendBusy(call)],
+            }),
             (Outgoing, ServerEvent::Rejected { call }) if self.is(call) => {
                 self.end(Idle, "srv.rejected", EndReason::Unavailable, None)
             }
@@ -330,9 +334,7 @@ impl Machine {
         match self.state {
             Outgoing => self.end(Idle, "timer.ring", EndReason::Unanswered, Some(Effect::SendCancel)),
             Incoming => self.end(Idle, "timer.ring", EndReason::Unanswered, None),
-            Accepting | Connecting => {
-                self.end(Ended, "timer.connecting", EndReason::Failed, Some(Effect::SendHangUp))
-            }
+            Accepting | Connecting => self.end(Ended, "timer.connecting", EndReason::Failed, Some(Effect::SendHangUp)),
             _ => None,
         }
     }

@@ -60,8 +60,11 @@ pub fn read(luma: &[u8], size: PictureSize) -> Option<Mark> {
         // The edges of a cell are blurred by its neighbours.
         let margin = (to - from) / 4;
         let (from, to) = (from + margin, to - margin);
-        let sum: u32 =
-            inner_rows.clone().flat_map(|y| &luma[y * size.width() + from..y * size.width() + to]).map(|&p| u32::from(p)).sum();
+        let sum: u32 = inner_rows
+            .clone()
+            .flat_map(|y| &luma[y * size.width() + from..y * size.width() + to])
+            .map(|&p| u32::from(p))
+            .sum();
         let area = (inner_rows.len() * (to - from)) as u32;
         word = word << 1 | u64::from(sum > THRESHOLD * area);
     }

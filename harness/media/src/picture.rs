@@ -12,7 +12,9 @@ pub struct PictureSize {
 
 /// A size that the camera or a codec cannot take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{width}x{height} is no picture size: width a multiple of 8 in 192..=3840, height a multiple of 2 in 96..=2160")]
+#[error(
+    "{width}x{height} is no picture size: width a multiple of 8 in 192..=3840, height a multiple of 2 in 96..=2160"
+)]
 pub struct SizeError {
     width: u32,
     height: u32,

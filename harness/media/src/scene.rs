@@ -48,10 +48,10 @@ impl Scene {
         let texture = texture(size.height(), &mut noise);
         let at = |x: usize, y: usize| texture[y * TEXTURE_WIDTH + x % TEXTURE_WIDTH];
         let (radius_x, radius_y) = (size.width() * 14 / 100, size.height() * 30 / 100);
-        let background = Noisy::new(TEXTURE_WIDTH + size.width(), size.height(), &mut noise, |x, y| {
-            (128 + at(x, y)).clamp(16, 235)
-        });
-        let head = Noisy::new(2 * radius_x, 2 * radius_y, &mut noise, |x, y| head_luma(x, y, radius_x, radius_y, at(x, y)));
+        let background =
+            Noisy::new(TEXTURE_WIDTH + size.width(), size.height(), &mut noise, |x, y| (128 + at(x, y)).clamp(16, 235));
+        let head =
+            Noisy::new(2 * radius_x, 2 * radius_y, &mut noise, |x, y| head_luma(x, y, radius_x, radius_y, at(x, y)));
         let cloth = Noisy::new(radius_x * 36 / 10, CLOTH_ROWS, &mut noise, |x, y| 70 + ((x + y) % 8) as i32);
         Scene {
             size,

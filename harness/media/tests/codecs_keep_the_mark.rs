@@ -3,7 +3,7 @@
 
 use kernel::{BitRate, event::Mark};
 use media::{
-    OpusDecoder, OpusEncoder, PictureSize, Scene, Vp8Decoder, Vp8Encoder, Voice,
+    OpusDecoder, OpusEncoder, PictureSize, Scene, Voice, Vp8Decoder, Vp8Encoder,
     codec::{EncodeBlock, EncodePicture, OpusInput, OpusSettings, Vp8Settings},
     mark, probe,
 };
@@ -80,7 +80,10 @@ fn another_bit_rate_takes_effect() {
     let mut encoder = encoder(size, 1_000);
     let scene = Scene::shared(size, 0);
     let mut second = |first: u32, kbps| {
-        (first..first + 90).map(|n| encoder.encode(&picture(&scene, n, kbps, false)).unwrap().bytes.len()).skip(30).sum::<usize>()
+        (first..first + 90)
+            .map(|n| encoder.encode(&picture(&scene, n, kbps, false)).unwrap().bytes.len())
+            .skip(30)
+            .sum::<usize>()
     };
     let (fast, slow) = (second(0, 1_000), second(90, 200));
     assert!(slow * 3 < fast, "{slow} bytes after {fast}");
@@ -116,7 +119,7 @@ fn damaged(frame: &[u8], round: u32) -> Vec<u8> {
         0 => frame.truncate(place),
         1 => frame[place] ^= 1 << (round % 8),
         2 => frame.iter_mut().skip(place).for_each(|byte| *byte = byte.wrapping_mul(73).wrapping_add(round as u8)),
-        _ => frame = (0..place).map(|i| (i as u32 * 2_654_435_761 >> 13) as u8).collect(),
+        _ => frame = (0..place).map(|i| ((i as u32).wrapping_mul(2_654_435_761) >> 13) as u8).collect(),
     }
     frame
 }
@@ -157,7 +160,9 @@ fn sound_comes_back_and_lost_packets_are_concealed() {
         heard += loudness(&samples);
     }
     let said: u64 = (0..200)
-        .flat_map(|block| voice.block(block).chunks_exact(2).map(|s| u64::from(i16::from_le_bytes([s[0], s[1]]).unsigned_abs())))
+        .flat_map(|block| {
+            voice.block(block).chunks_exact(2).map(|s| u64::from(i16::from_le_bytes([s[0], s[1]]).unsigned_abs()))
+        })
         .sum();
     assert!((said / 2..said * 2).contains(&heard), "{heard} heard of {said} said");
     assert!((14_000..=18_000).contains(&bytes), "{bytes} bytes in 4 s at 32 kbit/s");

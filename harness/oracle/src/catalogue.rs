@@ -2,7 +2,9 @@
 
 use crate::{
     checks::Checks,
-    invariants::{call_machine, confidentiality, consent, friend_gating, identity, integrity, key_hygiene, path, privacy},
+    invariants::{
+        call_machine, confidentiality, consent, friend_gating, identity, integrity, key_hygiene, path, privacy,
+    },
     run::Run,
     trial::Trial,
     views::Search,

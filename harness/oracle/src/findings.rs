@@ -21,7 +21,8 @@ pub(crate) fn find(run: &Run, invariants: &[InvariantReport], metrics: &[Metric]
         find_relay(run, way, metrics, &mut findings);
     }
     find_by_metric(run, metrics, &mut findings);
-    findings.sort_by_key(|finding| (finding.severity, std::cmp::Reverse(finding.until.since(finding.from)), finding.from));
+    findings
+        .sort_by_key(|finding| (finding.severity, std::cmp::Reverse(finding.until.since(finding.from)), finding.from));
     findings
 }
 
@@ -56,7 +57,9 @@ fn find_freezes(run: &Run, way: Way, findings: &mut Vec<Finding>) {
         from: freeze.from,
         until: freeze.until,
     }));
-    let (Some(from), Some(until)) = (rest.iter().map(|f| f.from).min(), rest.iter().map(|f| f.until).max()) else { return };
+    let (Some(from), Some(until)) = (rest.iter().map(|f| f.from).min(), rest.iter().map(|f| f.until).max()) else {
+        return;
+    };
     let sentence = format!("{sender}'s picture froze {} more times at {receiver}'s, each time shorter.", rest.len());
     findings.push(Finding { severity: 1, sentence, from, until });
 }
@@ -112,7 +115,8 @@ fn find_relay(run: &Run, way: Way, metrics: &[Metric], findings: &mut Vec<Findin
         format!("NATs: {:?} and {:?}", one.access.nat, other.access.nat)
     };
     let (from, until) = call_span(run);
-    let sentence = format!("{} % of what {} sent to {} went over a relay ({why}).", percent(share), one.user, other.user);
+    let sentence =
+        format!("{} % of what {} sent to {} went over a relay ({why}).", percent(share), one.user, other.user);
     findings.push(Finding { severity: 2, sentence, from, until });
 }
 
@@ -139,21 +143,31 @@ const REMARKS: &[Remark] = &[
         bound: 400_000,
         low_is_bad: false,
         severity: 1,
-        words: |value| format!("Glass to glass is {} ms at the 95th percentile: talking over each other begins.", value / 1_000),
+        words: |value| {
+            format!("Glass to glass is {} ms at the 95th percentile: talking over each other begins.", value / 1_000)
+        },
     },
     Remark {
         metric: "mouth_to_ear_us_p95",
         bound: 400_000,
         low_is_bad: false,
         severity: 1,
-        words: |value| format!("Mouth to ear is {} ms at the 95th percentile; ITU-T G.114 advises at most 400 ms.", value / 1_000),
+        words: |value| {
+            format!("Mouth to ear is {} ms at the 95th percentile; ITU-T G.114 advises at most 400 ms.", value / 1_000)
+        },
     },
     Remark {
         metric: "psnr_y_mdb_p5",
         bound: 28_000,
         low_is_bad: true,
         severity: 1,
-        words: |value| format!("The worst twentieth of the pictures is at {}.{} dB PSNR or below.", value / 1_000, value % 1_000 / 100),
+        words: |value| {
+            format!(
+                "The worst twentieth of the pictures is at {}.{} dB PSNR or below.",
+                value / 1_000,
+                value % 1_000 / 100
+            )
+        },
     },
     Remark {
         metric: "concealed_ppm",
@@ -167,7 +181,9 @@ const REMARKS: &[Remark] = &[
         bound: 10_000,
         low_is_bad: false,
         severity: 1,
-        words: |value| format!("{} % of the frames never came together at the receiver, in spite of repair.", percent(value)),
+        words: |value| {
+            format!("{} % of the frames never came together at the receiver, in spite of repair.", percent(value))
+        },
     },
     Remark {
         metric: "loss_ppm",

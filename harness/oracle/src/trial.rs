@@ -17,7 +17,9 @@ pub(crate) struct Trial<'a> {
 
 /// The most windows that are tried in a run.
 const MAX_WINDOWS: usize = 1_000_000;
-/// Sixteen random bytes have fewer different values about once in 3 million times.
+/// Frames below this have no whole block behind their clear bytes.
+const MIN_FRAME: u32 = 26;
+/// Sixteen random bytes have fewer different values about once in a hundred million times.
 const MIN_DIFFERENT: u32 = 10;
 
 impl<'a> Trial<'a> {
@@ -53,10 +55,13 @@ fn samples<'a>(run: &Run<'a>) -> Vec<(usize, SealedFrame<'a>)> {
     let mut samples = Vec::new();
     for device in 0..run.cast.len() {
         for track in [Track::Audio, Track::Video] {
-            let sealed = run.frames.sent.iter().filter(|sent| sent.device == device && sent.track == track);
-            let shortest = sealed.filter_map(|sent| sent.sealed).min_by_key(|sealed| (sealed.bytes.len, sealed.index));
-            let frame = shortest.and_then(|seen| {
-                SealedFrame::parse(run.log.bytes(seen.bytes), seen.clear_bytes as usize)
+            let sent = run.frames.sent.iter().filter(|sent| sent.device == device && sent.track == track);
+            let both = sent.filter_map(|sent| sent.sealed.zip(sent.encoded));
+            let long_enough = both.filter(|(_, encoded)| encoded.bytes.len >= MIN_FRAME);
+            let shortest = long_enough.min_by_key(|(sealed, _)| (sealed.bytes.len, sealed.index));
+            let frame = shortest.and_then(|(sealed, encoded)| {
+                let clear = sealed.clear_bytes as usize;
+                SealedFrame::parse_known(run.log.bytes(sealed.bytes), clear, run.log.bytes(encoded.bytes))
             });
             samples.extend(frame.map(|frame| (device, frame)));
         }

@@ -89,7 +89,11 @@ fn reasons(plan: &Plan, invariants: &[InvariantReport], thresholds: &[ThresholdR
                 "{} ({}) was expected to fail, but {}.",
                 invariant.name,
                 invariant.id,
-                if invariant.checks == 0 { "no check was made".into() } else { format!("all {} checks held", invariant.checks) }
+                if invariant.checks == 0 {
+                    "no check was made".into()
+                } else {
+                    format!("all {} checks held", invariant.checks)
+                }
             )),
             _ => {}
         }
@@ -113,9 +117,8 @@ fn reasons(plan: &Plan, invariants: &[InvariantReport], thresholds: &[ThresholdR
 fn broken(invariant: &InvariantReport) -> String {
     let (name, id, violations, checks) = (&invariant.name, &invariant.id, invariant.violations, invariant.checks);
     let first = invariant.first_violation.as_ref();
-    let first = first.map_or(String::new(), |first| {
-        format!(": {} (first at {}, record {})", first.message, first.at, first.record)
-    });
+    let first = first
+        .map_or(String::new(), |first| format!(": {} (first at {}, record {})", first.message, first.at, first.record));
     format!("{name} ({id}) failed in {violations} of {checks} checks{first}.")
 }
 
@@ -126,5 +129,144 @@ fn missed(threshold: &ThresholdReport) -> String {
         (Some(bound), _) if value > bound => format!("{metric} is {value}, more than {bound}."),
         (_, Some(bound)) => format!("{metric} is {value}, less than {bound}."),
         _ => format!("{metric} is {value}, out of bounds."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::Story;
+    use kernel::{
+        Micros,
+        event::{self, Event},
+    };
+    use std::fmt::Write;
+
+    fn call() -> Story {
+        let mut story = Story::new();
+        story.live();
+        for number in 0..40 {
+            story.frame("alice-phone", number).at(7_300 + 33 * u64::from(number));
+            story.frame("bob-phone", number);
+        }
+        story.over(8_700);
+        story
+    }
+
+    fn threshold(metric: &str, at_most: Option<i64>, at_least: Option<i64>) -> Threshold {
+        Threshold { metric: metric.into(), at_most, at_least }
+    }
+
+    #[test]
+    fn a_call_that_keeps_all_promises_passes() {
+        let mut story = call();
+        story.plan.exercises = vec!["only_friends_ring".into(), "legs_sum_to_glass_to_glass".into()];
+        story.plan.thresholds = vec![threshold("glass_to_glass_us_p95", Some(20_000), None)];
+        let judgement = story.judge();
+        assert_eq!((judgement.verdict, judgement.reasons), (Verdict::Passed, Vec::new()));
+    }
+
+    #[test]
+    fn what_is_listed_and_not_exercised_fails() {
+        let mut story = call();
+        story.plan.exercises = vec!["tampering_is_rejected".into(), "no_such_truth".into()];
+        assert_eq!(
+            story.judge().reasons,
+            [
+                "tampering_is_rejected (INT-1) was not exercised: no check was made.",
+                "no_such_truth is not in the catalogue of invariants."
+            ]
+        );
+    }
+
+    #[test]
+    fn a_threshold_that_is_missed_or_not_measured_fails() {
+        let mut story = call();
+        story.plan.thresholds = vec![
+            threshold("glass_to_glass_us_p95", Some(17_919), None),
+            threshold("alice-phone>bob-phone/glass_to_glass_us_p50", None, Some(17_921)),
+            threshold("psnr_y_mdb_p5", None, Some(1)),
+            threshold("freeze_count", Some(0), None),
+        ];
+        assert_eq!(
+            story.judge().reasons,
+            [
+                "glass_to_glass_us_p95 is 17920, more than 17919.",
+                "alice-phone>bob-phone/glass_to_glass_us_p50 is 17920, less than 17921.",
+                "psnr_y_mdb_p5 was not measured, but has a threshold."
+            ]
+        );
+    }
+
+    /// A call in which one nonce is used twice, as a canary.
+    fn canary(expected: &str) -> Story {
+        let mut story = call();
+        for _ in 0..2 {
+            let (device, key) = ("bob-phone".into(), "k".into());
+            story.tell(Event::KeyUsed(event::KeyUsed { device, key, kid: 0, counter: 0, seals: true }));
+        }
+        story.plan.expect = Expectation::Fails { invariant: expected.into() };
+        story
+    }
+
+    #[test]
+    fn a_canary_passes_when_exactly_its_invariant_fails() {
+        let mut story = canary("no_nonce_twice");
+        story.plan.thresholds = vec![threshold("glass_to_glass_us_p95", Some(1), None)];
+        let judgement = story.judge();
+        assert_eq!((judgement.verdict, judgement.reasons), (Verdict::Passed, Vec::new()));
+        assert!(!judgement.thresholds[0].holds, "reported, but not judged");
+    }
+
+    #[test]
+    fn a_canary_fails_when_another_invariant_does() {
+        let reasons = canary("only_friends_ring").judge().reasons;
+        assert_eq!(reasons.len(), 2);
+        assert_eq!(reasons[0], "only_friends_ring (FG-1) was expected to fail, but all 2 checks held.");
+        assert!(
+            reasons[1].starts_with("no_nonce_twice (KH-1) failed in 1 of 82 checks: bob-phone seals"),
+            "{}",
+            reasons[1]
+        );
+    }
+
+    #[test]
+    fn a_canary_fails_when_nothing_does() {
+        let mut story = call();
+        story.plan.expect = Expectation::Fails { invariant: "tampering_is_rejected".into() };
+        assert_eq!(
+            story.judge().reasons,
+            ["tampering_is_rejected (INT-1) was expected to fail, but no check was made."]
+        );
+    }
+
+    #[test]
+    fn a_small_call_is_judged_as_ever() {
+        let mut story = call();
+        story.plan.duration = Micros::from_secs(8);
+        let judgement = story.judge();
+        let mut text = format!("{:?} {:?}\n\n", judgement.verdict, judgement.reasons);
+        for report in &judgement.invariants {
+            writeln!(text, "{:<16} {:<38} {:>6} {:?}", report.id, report.name, report.checks, report.verdict).unwrap();
+        }
+        text.push('\n');
+        // The directions are alike, and so are the legs' percentiles.
+        for metric in judgement.metrics.iter().filter(|metric| !metric.name.contains('>')) {
+            writeln!(text, "{:<55} {:>10} {:?}", metric.name, metric.value, metric.direction).unwrap();
+        }
+        text.push('\n');
+        for finding in &judgement.findings {
+            writeln!(text, "{} {} .. {} {}", finding.severity, finding.from, finding.until, finding.sentence).unwrap();
+        }
+        for histogram in judgement.histograms.iter().filter(|histogram| !histogram.name.contains("leg_")) {
+            writeln!(text, "{} has {} values", histogram.name, histogram.values.len()).unwrap();
+        }
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    #[should_panic(expected = "a log begins with its plan")]
+    fn a_log_without_a_plan_is_a_bug() {
+        judge(&Log::default());
     }
 }

@@ -210,14 +210,22 @@ fn choose_windows<'a>(run: &Run<'a>, search: &mut Search) -> Vec<(FrameIndex, &'
         let clear = match (frame.sealed, frame.track) {
             (Some(sealed), _) => sealed.clear_bytes as usize,
             (None, Track::Audio) => 0,
-            (None, Track::Video) => if encoded.key { 10 } else { 1 },
+            (None, Track::Video) => {
+                if encoded.key {
+                    10
+                } else {
+                    1
+                }
+            }
         };
         let wanted = match frame.track {
             Track::Audio => 1,
             Track::Video => 3,
         };
         let before = windows.len();
-        if bytes.len() >= MIN_FRAME && let Some(secret) = bytes.get(clear..) {
+        if bytes.len() >= MIN_FRAME
+            && let Some(secret) = bytes.get(clear..)
+        {
             windows.extend((0..wanted).filter_map(|_| Some((index, choose_window(secret, &mut stream)?))));
         }
         *(if windows.len() > before { &mut search.frames_searched } else { &mut search.frames_skipped }) += 1;

@@ -13,9 +13,9 @@ mod server;
 mod service;
 
 pub use config::{Argon2Cost, BelowFloor, RelayEndpoint, ServerConfig, ServiceCosts};
-pub use password::{PasswordHash, PasswordRefused};
 pub use interceptor::Interceptor;
 pub use naming::{call_of_client_message, call_of_server_message, kind_of_client_message, kind_of_server_message};
+pub use password::{PasswordHash, PasswordRefused};
 pub use server::{Input, Output, Server};
 pub use service::{
     DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT, Service, ServiceInput, ServiceOutput, TxId,

@@ -13,9 +13,7 @@ use kernel::{
     packet::Datagram,
     time::SimTime,
 };
-use protocol::{
-    ChannelEvent, ClientMessage, ConnectionId, ServerChannel, ServerIdentityPublic, ServerMessage,
-};
+use protocol::{ChannelEvent, ClientMessage, ConnectionId, ServerChannel, ServerIdentityPublic, ServerMessage};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What happens to the server.

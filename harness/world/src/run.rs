@@ -8,7 +8,7 @@ use crate::{
     trace::{self, LogFilter},
 };
 use kernel::{
-    ActorName, Log, Micros, Plan, SimTime, artifact,
+    ActorName, Log, Micros, Mutant, Plan, SimTime, artifact,
     artifact::Picture,
     event::Event,
     log, mutant,
@@ -103,7 +103,7 @@ pub fn run(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<O
 fn simulate(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<Outcome, WorldError> {
     let simulation = seam::enter(plan.seed);
     artifact::start(options.pictures);
-    mutant::plant(plan.mutant.as_slice());
+    mutant::plant(&planted(plan));
     // str0m takes user fragments, SSRCs and first sequence numbers from this thread-wide generator.
     fastrand::seed(SeedTree::root(plan.seed).stream("fastrand").next_u64());
     let tracing = trace::install(options.log.as_ref());
@@ -209,6 +209,12 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
         add(&mut fabric, NodePlan { name, address, up, down, nat, public_address })?;
     }
     Ok(fabric)
+}
+
+/// The scenario's planted bug, and those that its adversary needs.
+fn planted(plan: &Plan) -> Vec<Mutant> {
+    let adversary = adversary::arm(&plan.adversary, SeedTree::root(plan.seed)).mutants;
+    plan.mutant.into_iter().chain(adversary).collect()
 }
 
 fn add(fabric: &mut Fabric, node: NodePlan) -> Result<(), WorldError> {

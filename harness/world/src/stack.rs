@@ -100,7 +100,7 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
         seeds,
         misbehaviour: if calls { armed.misbehaviour } else { Vec::new() },
         null_srtp: armed.null_srtp,
-        hop: if calls { None } else { armed.hop },
+        hop: if calls { None } else { armed.hop.at(device, plan.media.video_codec) },
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn resolve(
     let judgement = judgement::resolve(file, vocabulary, problems);
     Plan {
         scenario: name.into(),
-        title: file.title.as_ref().map(|title| String::clone(title)).unwrap_or_default(),
+        title: file.title.as_deref().cloned().unwrap_or_default(),
         seed: 0,
         duration,
         signaling: access::server(ActorName::from(SIGNALING), [192, 0, 2, 1].into(), &file.signaling, problems),

@@ -147,7 +147,7 @@ fn place(
     homes: &mut Vec<Home>,
     problems: &mut Problems,
 ) -> (IpAddr, IpAddr) {
-    let name = participant.home.as_ref().map(|home| String::clone(home));
+    let name = participant.home.as_deref().cloned();
     let known = name.as_ref().and_then(|name| homes.iter().position(|home| home.name.as_ref() == Some(name)));
     let index = known.unwrap_or_else(|| {
         homes.push(Home { name, nat, devices: 0 });

@@ -68,7 +68,8 @@ fn parts(frame: &[u8], clear: usize) -> Vec<(&'static str, Range<usize>)> {
     let Some(tag) = frame.len().checked_sub(TAG_BYTES).filter(|tag| header <= *tag) else {
         return vec![("whole", 0..frame.len())];
     };
-    let parts = [("clear", 0..clear), ("header", clear..header), ("ciphertext", header..tag), ("tag", tag..frame.len())];
+    let parts =
+        [("clear", 0..clear), ("header", clear..header), ("ciphertext", header..tag), ("tag", tag..frame.len())];
     parts.into_iter().filter(|(_, range)| !range.is_empty()).collect()
 }
 
@@ -116,7 +117,10 @@ mod tests {
                     assert_eq!(opened.unwrap().bytes, plain);
                 } else {
                     assert_eq!(flipped, 1);
-                    assert!(matches!(opened, Err(OpenError::Forged { .. } | OpenError::UnknownKey { .. })), "{opened:?}");
+                    assert!(
+                        matches!(opened, Err(OpenError::Forged { .. } | OpenError::UnknownKey { .. })),
+                        "{opened:?}"
+                    );
                 }
             }
         }

@@ -22,11 +22,8 @@ impl Client {
 
     /// As [`Client::step`], with the relays that came with the server's `Accepted`.
     pub(super) fn step_with(&mut self, event: Event, relays: &[RelayGrant], now: SimTime) {
-        // Needed for the screens of a call that the transition ends.
-        let before = self.machine.state();
         let Some(transition) = self.machine.handle(event, now) else { return };
         let Transition { call, from, to, because, effects } = transition;
-        debug_assert_eq!(before, from);
         if from != to {
             event!(CallState { device: self.device.clone(), call: Some(call), from, to, because: because.to_owned() });
             self.note_pending(call, to);

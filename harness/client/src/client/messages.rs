@@ -2,7 +2,7 @@
 
 use super::Client;
 use crate::{
-    call::Call,
+    call::{Call, Own},
     config::Misbehaviour,
     machine::{Event, PeerEvent, ServerEvent},
 };
@@ -67,7 +67,7 @@ impl Client {
                 self.notice(call, "ended");
                 self.step(Event::Server(ServerEvent::Ended { call, reason }), now);
             }
-            ServerMessage::FromPeer { call, body } => self.from_peer(call, body, now),
+            ServerMessage::FromPeer { call, body } => self.peer_message(call, body, now),
             ServerMessage::CallRow(row) => self.row(row),
             // The account took the others.
             _ => {}
@@ -125,7 +125,7 @@ impl Client {
     }
 
     /// A sealed message of the peer. Before `Accepted` it waits un-opened: nothing that a peer says can consent.
-    fn from_peer(&mut self, id: CallId, sealed: SealedEnvelope, now: SimTime) {
+    fn peer_message(&mut self, id: CallId, sealed: SealedEnvelope, now: SimTime) {
         let early = mutant!(V02) || mutant!(V03);
         let open = matches!(self.machine.state(), CallStateName::Connecting | CallStateName::Live);
         let Some(call) = self.call.as_mut().filter(|call| call.id == id) else { return };
@@ -143,7 +143,7 @@ impl Client {
     }
 
     fn open_peer_message(&mut self, sealed: &SealedEnvelope, now: SimTime) {
-        let own = super::Own { device: &self.device, identity: &self.identity };
+        let own = Own { device: &self.device, identity: &self.identity };
         let Some(message) = self.call.as_mut().and_then(|call| call.open_from_peer(own, sealed)) else { return };
         match message {
             PeerMessage::Candidate(line) => {
@@ -183,7 +183,7 @@ impl Client {
         let Some(callee) = self.machine.dialog().map(|dialog| dialog.peer.clone()) else { return };
         for device in self.account.roster().devices(&callee).to_vec() {
             for message in [PeerMessage::ClaimAccepted, PeerMessage::Update] {
-                let own = super::Own { device: &self.device, identity: &self.identity };
+                let own = Own { device: &self.device, identity: &self.identity };
                 let Some(call) = &mut self.call else { return };
                 let Some(body) = call.seal_to(own, &device, &message, &mut self.sealing) else { continue };
                 let (kind, target, detail) = (AttackKind::ForgeConsent, device.device.clone(), format!("{message:?}"));

@@ -32,11 +32,11 @@ pub(super) fn generate() -> DtlsCert {
     let (key, secret) = signing_key();
     let tbs = to_be_signed(&key);
     let signature: Signature = key.sign(&tbs);
-    let certificate =
-        element(SEQUENCE, &[&tbs, ECDSA_SHA256, &bit_string(signature.to_der().as_bytes())].concat());
+    let certificate = element(SEQUENCE, &[&tbs, ECDSA_SHA256, &bit_string(signature.to_der().as_bytes())].concat());
     // PKCS #8 (RFC 5958) around an ECPrivateKey (RFC 5915) without its optional parts.
-    let private_key = [&[SEQUENCE, 0x41, INTEGER, 1, 0], EC_P256, &[0x04, 0x27, SEQUENCE, 0x25, INTEGER, 1, 1, 0x04, 0x20], &secret]
-        .concat();
+    let private_key =
+        [&[SEQUENCE, 0x41, INTEGER, 1, 0], EC_P256, &[0x04, 0x27, SEQUENCE, 0x25, INTEGER, 1, 1, 0x04, 0x20], &secret]
+            .concat();
     DtlsCert { certificate, private_key }
 }
 
@@ -52,10 +52,8 @@ fn signing_key() -> (SigningKey, [u8; 32]) {
 }
 
 fn to_be_signed(key: &SigningKey) -> Vec<u8> {
-    let public = element(
-        SEQUENCE,
-        &[EC_P256, &bit_string(key.verifying_key().to_sec1_point(false).as_bytes())].concat(),
-    );
+    let public =
+        element(SEQUENCE, &[EC_P256, &bit_string(key.verifying_key().to_sec1_point(false).as_bytes())].concat());
     let common_name = element(SEQUENCE, &[element(OBJECT_ID, COMMON_NAME), element(UTF8_STRING, NAME)].concat());
     let name = element(SEQUENCE, &element(SET, &common_name));
     let validity =
@@ -63,10 +61,7 @@ fn to_be_signed(key: &SigningKey) -> Vec<u8> {
     let mut serial = [0; 8];
     random::fill(&mut serial);
     serial[0] = (serial[0] & 0x7f) | 1;
-    element(
-        SEQUENCE,
-        &[VERSION_3, &element(INTEGER, &serial), ECDSA_SHA256, &name, &validity, &name, &public].concat(),
-    )
+    element(SEQUENCE, &[VERSION_3, &element(INTEGER, &serial), ECDSA_SHA256, &name, &validity, &name, &public].concat())
 }
 
 fn bit_string(bytes: &[u8]) -> Vec<u8> {

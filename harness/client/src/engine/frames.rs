@@ -2,13 +2,7 @@
 
 use super::Local;
 use e2ee::{FrameKeys, OpenError, SealError, SealedFrame, clear_bytes};
-use kernel::{
-    Micros, Track, event,
-    event::OpenVerdict,
-    log, mutant,
-    names::to_hex,
-    plan::VideoCodec,
-};
+use kernel::{Micros, Track, event, event::OpenVerdict, log, mutant, names::to_hex, plan::VideoCodec};
 
 /// A frame that was opened, with what identifies it in the log.
 #[derive(Clone, Debug)]
@@ -62,7 +56,13 @@ impl FrameCipher {
     }
 
     /// Opens a frame and emits `Opened` and, where it was accepted, `KeyUsed`.
-    pub(super) fn open(&mut self, local: &Local, track: Track, bytes: &[u8], decrypt: Micros) -> Result<OpenedFrame, OpenError> {
+    pub(super) fn open(
+        &mut self,
+        local: &Local,
+        track: Track,
+        bytes: &[u8],
+        decrypt: Micros,
+    ) -> Result<OpenedFrame, OpenError> {
         let codec = self.codec;
         let opened = if mutant!(V136) && track == Track::Video {
             take_in_clear(bytes)
@@ -70,7 +70,7 @@ impl FrameCipher {
             self.keys.open(track, |front| clear_bytes(track, codec, front), bytes)
         };
         let opened = opened.map(|frame| {
-            let hash = to_hex(&log_hash(&frame.bytes));
+            let hash = to_hex(&blake3::hash(&frame.bytes).as_bytes()[..16]);
             OpenedFrame { counter: frame.counter, bytes: frame.bytes, hash }
         });
         event!(Opened {

@@ -131,7 +131,8 @@ impl Engine {
     /// # Panics
     /// When the plan's picture size is refused by [`PictureSize::new`]: scenarios are checked when they are loaded.
     pub fn new(config: EngineConfig, now: SimTime) -> Engine {
-        let EngineConfig { device, peer, tile, index, peer_index, class, media, seeds, frame_keys, peer_video } = config;
+        let EngineConfig { device, peer, tile, index, peer_index, class, media, seeds, frame_keys, peer_video } =
+            config;
         let size = PictureSize::new(media.width, media.height).expect("the plan's picture size is checked");
         let costs = DeviceCosts::of(class);
         let rate = RateControl::new(&media);
@@ -167,7 +168,9 @@ impl Engine {
             }
             event!(CaptureSwitched { device: self.local.device.clone(), call, track, on: true });
             match track {
-                Track::Video => self.camera = Some(Camera::switch_on(&self.local, &self.seeds, self.rate.target(), now)),
+                Track::Video => {
+                    self.camera = Some(Camera::switch_on(&self.local, &self.seeds, self.rate.target(), now))
+                }
                 Track::Audio => self.microphone = Some(Microphone::switch_on(&self.local, &self.seeds, now)),
             }
         }

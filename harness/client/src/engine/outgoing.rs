@@ -119,7 +119,8 @@ impl<S: Source> Outgoing<S> {
 
     /// Drops everything under way, and says which frames will never be encoded.
     pub(super) fn abandon(self, local: &Local) {
-        let unencoded = self.encoding.map(|encoding| encoding.of).into_iter().chain(self.waiting).chain(self.in_readout);
+        let unencoded =
+            self.encoding.map(|encoding| encoding.of).into_iter().chain(self.waiting).chain(self.in_readout);
         unencoded.for_each(|sensed| dropped(local, S::TRACK, sensed.frame, "stopped"));
     }
 

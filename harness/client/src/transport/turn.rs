@@ -2,10 +2,13 @@
 
 use kernel::{Datagram, SimTime, random};
 use protocol::RelayGrant;
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    net::SocketAddr,
+};
 use turn_client_proto::{
     api::{TurnConfig, TurnEvent, TurnPollRet, TurnRecvRet},
-    prelude::{DelayedTransmitBuild, TurnClientApi},
+    prelude::TurnClientApi,
     stun::{Instant, agent::Transmit},
     types::{TransportType, TurnCredentials},
     udp::TurnClientUdp,
@@ -13,6 +16,8 @@ use turn_client_proto::{
 
 /// Peers that get a permission and a channel: more than a call between two ever has candidates.
 const MAX_PEERS: usize = 32;
+/// Packets that wait for a permission; further ones are dropped, as the relay would.
+const MAX_HELD: usize = 16;
 /// Calls of `poll` in a row before the rest waits for the next wake.
 const MAX_POLLS: usize = 16;
 
@@ -25,6 +30,8 @@ pub(super) struct RelayLeg {
     /// Peers to be let in: asked for as soon as the allocation exists.
     peers: BTreeSet<SocketAddr>,
     asked: BTreeSet<SocketAddr>,
+    /// Connectivity checks that came before the permission for their peer: a lost one costs a retransmission time-out.
+    held: VecDeque<(SocketAddr, Vec<u8>)>,
     wake: Option<SimTime>,
 }
 
@@ -40,6 +47,7 @@ impl RelayLeg {
             relayed: None,
             peers: BTreeSet::new(),
             asked: BTreeSet::new(),
+            held: VecDeque::new(),
             wake: Some(SimTime::ZERO),
         }
     }
@@ -64,16 +72,25 @@ impl RelayLeg {
     /// A datagram of the relay. Gives what a peer sent through it.
     pub(super) fn receive(&mut self, datagram: &Datagram, now: SimTime) -> Option<(SocketAddr, Vec<u8>)> {
         let _scope = random::scope("turn");
-        let transmit = Transmit::new(datagram.bytes.as_slice(), TransportType::Udp, datagram.source, datagram.destination);
+        let transmit =
+            Transmit::new(datagram.bytes.as_slice(), TransportType::Udp, datagram.source, datagram.destination);
         match self.client.recv(transmit, instant(now)) {
             TurnRecvRet::PeerData(data) => Some((data.peer, data.data().to_vec())),
             _ => None,
         }
     }
 
-    /// Wraps what goes to a peer through the relay; `None` while the relay would refuse it.
+    /// Wraps what goes to a peer through the relay; `None` while there is no permission for the peer. A connectivity check
+    /// (RFC 8445) is held until there is.
     pub(super) fn wrap(&mut self, peer: SocketAddr, bytes: &[u8], now: SimTime) -> Option<Datagram> {
         let _scope = random::scope("turn");
+        if !self.client.have_permission(TransportType::Udp, peer.ip()) {
+            let is_check = matches!(bytes.first(), Some(0..=3));
+            if is_check && self.peers.contains(&peer) && self.held.len() < MAX_HELD {
+                self.held.push_back((peer, bytes.to_vec()));
+            }
+            return None;
+        }
         let transmit = self.client.send_to(TransportType::Udp, peer, bytes, instant(now)).ok()??.build();
         Some(Datagram::new(self.local, self.server, transmit.data))
     }
@@ -97,11 +114,13 @@ impl RelayLeg {
             }
             while let Some(event) = self.client.poll_event() {
                 idle = false;
-                if let TurnEvent::AllocationCreated(_, address) = event
-                    && self.relayed.is_none()
-                {
-                    self.relayed = Some(address);
-                    allocated = true;
+                match event {
+                    TurnEvent::AllocationCreated(_, address) if self.relayed.is_none() => {
+                        self.relayed = Some(address);
+                        allocated = true;
+                    }
+                    TurnEvent::PermissionCreated(..) => self.send_held(now, sends),
+                    _ => {}
                 }
             }
             if idle {
@@ -124,6 +143,13 @@ impl RelayLeg {
     /// When the client wants to be driven.
     pub(super) fn next_wake(&self) -> Option<SimTime> {
         self.wake
+    }
+
+    /// Sends what waited for a permission; what has none yet goes on waiting.
+    fn send_held(&mut self, now: SimTime, sends: &mut Vec<Datagram>) {
+        for (peer, bytes) in std::mem::take(&mut self.held) {
+            sends.extend(self.wrap(peer, &bytes, now));
+        }
     }
 
     fn ask(&mut self, now: SimTime) {

@@ -7,7 +7,9 @@ use kernel::BitRate;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotDeterministic {
     /// `cpu-used` of zero or more.
-    #[error("cpu-used {0}: libvpx then measures its own encoding time and adapts (4 different streams in 5 runs); use -16 to -1")]
+    #[error(
+        "cpu-used {0}: libvpx then measures its own encoding time and adapts (4 different streams in 5 runs); use -16 to -1"
+    )]
     AdaptiveSpeed(i32),
     /// More than one thread, or automatic.
     #[error("{0} threads: only one thread is deterministic and does not stall under load")]

@@ -65,18 +65,30 @@ impl Vp8Encoder {
     /// # Errors
     /// When the encoder refuses or swallows it.
     pub fn encode(&mut self, input: &EncodePicture) -> Result<EncodedPicture, CodecError> {
-        if input.target != self.settings.target {
-            self.settings.target = input.target;
-            self.element.set("target-bitrate", i32::try_from(input.target.0).unwrap_or(i32::MAX));
-        }
-        if input.key {
-            self.element.force_key_frame();
-        }
         let mut pixels = self.pool.take(self.settings.size.bytes());
         input.scene.fill(input.frame, &mut pixels.bytes);
+        self.encode_planes(pixels, input.target, input.key)
+    }
+
+    /// Encodes a picture that is there already, as I420 planes without padding. Its memory is used, not copied.
+    ///
+    /// # Errors
+    /// When the encoder refuses or swallows it.
+    pub fn encode_planes(
+        &mut self,
+        planes: impl AsRef<[u8]> + Send + 'static,
+        target: BitRate,
+        key: bool,
+    ) -> Result<EncodedPicture, CodecError> {
+        if target != self.settings.target {
+            self.settings.target = target;
+            self.element.set("target-bitrate", i32::try_from(target.0).unwrap_or(i32::MAX));
+        }
+        if key {
+            self.element.force_key_frame();
+        }
         let duration = NS_PER_SECOND / u64::from(self.settings.fps.max(1));
-        let buffer = gst::Buffer::from_mut_slice(pixels);
-        self.element.push(buffer, self.pictures * duration, duration)?;
+        self.element.push(gst::Buffer::from_slice(planes), self.pictures * duration, duration)?;
         self.pictures += 1;
         let encoded = self.element.pull().ok_or(CodecError::Swallowed("vp8enc"))?;
         let bytes = read(&encoded);
@@ -193,11 +205,5 @@ impl Drop for Pooled {
 impl AsRef<[u8]> for Pooled {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
-    }
-}
-
-impl AsMut<[u8]> for Pooled {
-    fn as_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
     }
 }

@@ -234,7 +234,10 @@ mod tests {
     }
 
     fn numbers(played: &[(SimTime, Block<u64>)]) -> Vec<u64> {
-        played.iter().filter_map(|(_, block)| if let Block::Packet(packet, _) = block { Some(packet.content) } else { None }).collect()
+        played
+            .iter()
+            .filter_map(|(_, block)| if let Block::Packet(packet, _) = block { Some(packet.content) } else { None })
+            .collect()
     }
 
     fn concealed(played: &[(SimTime, Block<u64>)]) -> usize {
@@ -272,7 +275,10 @@ mod tests {
     fn a_delay_that_is_over_is_made_up_by_playing_faster() {
         let stall = |n| if (100..130).contains(&n) { (130 - n) * 20_000 } else { 0 };
         let played = play(&(0..1_000).map(|n| Some(PATH + n * 20_000 + stall(n))).collect::<Vec<_>>());
-        let (late, _) = played.iter().find(|(_, block)| matches!(block, Block::Packet(packet, _) if packet.content == 990)).unwrap();
+        let (late, _) = played
+            .iter()
+            .find(|(_, block)| matches!(block, Block::Packet(packet, _) if packet.content == 990))
+            .unwrap();
         let waits = late.0 - (PATH + 990 * 20_000);
         assert!(waits <= 60_000, "a packet waits {waits} us long after the stall");
         assert!(played.iter().any(|(_, block)| matches!(block, Block::Packet(_, Stretch::Accelerate))));

@@ -168,7 +168,8 @@ mod tests {
     fn an_even_network_costs_one_bucket() {
         let arrivals: Vec<_> = (0..100).map(|n| 50_000 + n * INTERVAL).collect();
         let decoded = play(&arrivals);
-        let waits: Vec<_> = decoded.iter().zip(&arrivals).map(|(due, &arrived)| due.since(SimTime(arrived)).0).collect();
+        let waits: Vec<_> =
+            decoded.iter().zip(&arrivals).map(|(due, &arrived)| due.since(SimTime(arrived)).0).collect();
         assert!(waits.iter().all(|&wait| (4_900..=5_100).contains(&wait)), "{waits:?}");
     }
 

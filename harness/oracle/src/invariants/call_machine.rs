@@ -6,7 +6,7 @@ use crate::{
     run::{Part, Run, Seen},
 };
 use kernel::{
-    Micros, SimTime,
+    Micros,
     event::{CallState, CallStateName, Pending},
 };
 
@@ -53,9 +53,11 @@ fn judge_wait(run: &Run, pending: Seen<Pending>, checks: &mut Checks) {
         // The move into the waiting state itself may stand on either side of the wait in the log.
         state.index > pending.index && (state.at > pending.at || !waits(state.to))
     });
-    let next = run.events.pending.iter().find(|next| {
-        next.index > pending.index && next.device == pending.device && next.call == pending.call
-    });
+    let next = run
+        .events
+        .pending
+        .iter()
+        .find(|next| next.index > pending.index && next.device == pending.device && next.call == pending.call);
     let ended = part.ended.filter(|ended| ended.index > pending.index).map(|ended| ended.at);
     let over = moved.map(|state| state.at).into_iter().chain(next.map(|next| next.at)).chain(ended).min();
     if over.is_none() && run.end <= deadline {
@@ -87,12 +89,81 @@ fn judge_naming(run: &Run, part: &Part, state: Seen<CallState>, checks: &mut Che
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::waits;
+    use crate::story::{CALL, Story};
+    use kernel::{
+        LinkName, Micros,
+        event::{self, CallStateName, EndReason, Event},
+        plan::Loss,
+    };
+
+    const ENDS: &str = "every_call_ends";
+
+    /// A ring that nobody answers, with its end at a time.
+    fn unanswered(end_ms: Option<u64>, run_ms: u64) -> Story {
+        let mut story = Story::new();
+        story.befriend().ringing();
+        if let Some(ms) = end_ms {
+            story.at(ms).ended("alice-phone", EndReason::Unanswered).ended("bob-phone", EndReason::Unanswered);
+        }
+        story.at(run_ms).signal("signaling", "bob-phone", "call_row", b"");
+        story
+    }
 
     #[test]
     fn only_states_before_live_wait() {
         assert!(waits(CallStateName::Accepting));
         assert!(!waits(CallStateName::Live) && !waits(CallStateName::Idle) && !waits(CallStateName::Ended));
-        assert!(SimTime::ZERO + NAMING < SimTime::ZERO + SLACK);
+    }
+
+    #[test]
+    fn a_call_that_ends_in_time_or_still_may() {
+        // Each device: one wait, one naming, one arrival.
+        assert_eq!(unanswered(Some(66_000), 70_000).holds(ENDS), 6);
+        assert_eq!(unanswered(None, 66_000).holds(ENDS), 2);
+    }
+
+    #[test]
+    fn a_call_that_waits_for_ever() {
+        let sentence = unanswered(None, 70_000).fails_only(ENDS);
+        assert_eq!(sentence, "alice-phone waits for answer for ever, but its limit is 60000.000 ms");
+    }
+
+    #[test]
+    fn a_call_that_ends_too_late() {
+        let sentence = unanswered(Some(67_500), 70_000).fails_only(ENDS);
+        assert_eq!(sentence, "alice-phone waits for answer for 61500.000 ms, but its limit is 60000.000 ms");
+    }
+
+    #[test]
+    fn the_run_goes_on_after_its_last_event() {
+        let mut story = unanswered(None, 10_000);
+        story.plan.duration = Micros::from_secs(70);
+        story.fails_only(ENDS);
+    }
+
+    #[test]
+    fn a_cut_path_to_signaling_gives_time() {
+        let mut story = unanswered(None, 30_000);
+        let mut link = story.plan.participants[0].access.up.clone();
+        for (at, ppm) in [(30_000, 1_000_000), (40_000, 0)] {
+            link.loss = Loss::Bernoulli { ppm };
+            for name in ["alice-phone/up", "bob-phone/down"] {
+                let change = event::LinkChanged { link: LinkName::from(name), to: link.clone() };
+                story.at(at).tell(Event::LinkChanged(change));
+            }
+        }
+        story.at(75_000).ended("alice-phone", EndReason::Unanswered).ended("bob-phone", EndReason::Unanswered);
+        story.holds(ENDS);
+    }
+
+    #[test]
+    fn a_wait_without_a_reason() {
+        let mut story = Story::new();
+        let (device, because) = ("bob-phone".into(), "test".into());
+        let (from, to) = (CallStateName::Idle, CallStateName::Incoming);
+        story.at(6_000).tell(Event::CallState(event::CallState { device, call: Some(CALL), from, to, because }));
+        story.at(7_000).signal("signaling", "bob-phone", "done", b"");
+        assert_eq!(story.fails_only(ENDS), "bob-phone enters Incoming and does not say what it waits for");
     }
 }

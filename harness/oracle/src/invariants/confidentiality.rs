@@ -58,7 +58,12 @@ pub(crate) fn no_credential_in_foreign_views(evidence: &Evidence) -> Checks {
         let exhibit = exposure.exhibit;
         checks.fail(exhibit.at(), exhibit.record(), || {
             let holders = holders(&exposure.what);
-            format!("the {} of {holders} lies in view {}, {}", kind(exposure.what.kind), exhibit.view(), exhibit.place())
+            format!(
+                "the {} of {holders} lies in view {}, {}",
+                kind(exposure.what.kind),
+                exhibit.view(),
+                exhibit.place()
+            )
         });
     }
     checks
@@ -88,5 +93,167 @@ fn kind(kind: SecretKind) -> &'static str {
         SecretKind::Password => "password",
         SecretKind::SessionToken => "session token",
         SecretKind::RelayPassword => "relay password",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::story::{Story, address_of, noise};
+    use kernel::{
+        event::{self, Event, SecretKind, WireProtocol},
+        names::from_hex,
+    };
+
+    const MEDIA: &str = "media_unreadable";
+    const KEYS: &str = "relay_and_server_hold_no_key";
+    const CREDENTIALS: &str = "no_credential_in_foreign_views";
+    const TOKEN: &str = "5f1d9a3c77e0b2468ace13579bdf02468ace13579bdf5f1d9a3c77e0b2468ac0";
+
+    fn call() -> Story {
+        let mut story = Story::new();
+        story.live().secret(SecretKind::FrameKey, &["alice-phone", "bob-phone"], &Story::frame_key());
+        for number in 0..5 {
+            story.frame("alice-phone", number);
+        }
+        story
+    }
+
+    #[test]
+    fn sealed_frames_are_unreadable() {
+        assert_eq!(call().holds(MEDIA), 5);
+        assert_eq!(call().judge().metrics.iter().find(|metric| metric.name == "frames_searched").unwrap().value, 5);
+    }
+
+    #[test]
+    fn a_frame_that_was_not_sealed_is_found_at_the_hop() {
+        let mut story = call();
+        let plain = noise("alice-phone 5", 120);
+        let in_clear = story.store(&[plain, vec![0; 8]].concat());
+        story.changed_frame("alice-phone", 5, |way| {
+            for (_, event) in way {
+                match event {
+                    Event::Sealed(sealed) => sealed.bytes = in_clear,
+                    Event::Reassembled(reassembled) => reassembled.bytes = in_clear,
+                    _ => {}
+                }
+            }
+        });
+        let judgement = story.judge();
+        let found = |name: &str| judgement.metrics.iter().find(|metric| metric.name == name).unwrap().value;
+        assert_eq!((found("frames_found_at_hop"), found("frames_found_on_wire")), (1, 0));
+        let report = judgement.invariants.iter().find(|report| report.name == MEDIA).unwrap();
+        assert_eq!((report.checks, report.violations), (6, 1));
+        let sentence = &report.first_violation.as_ref().unwrap().message;
+        assert_eq!(sentence, "video frame 5 of alice-phone can be read in view hop, in what alice-phone hands to RTP");
+    }
+
+    #[test]
+    fn a_frame_is_found_wherever_it_is_written() {
+        let plain = noise("alice-phone 3", 120);
+        let mut story = call();
+        let path = (address_of("alice-phone"), address_of("bob-phone"));
+        story.packet(("alice-phone", "bob-phone"), path, WireProtocol::Rtp, &[&[1; 13], &plain[..]].concat());
+        assert!(story.fails_only(MEDIA).contains("in view wire"));
+        let mut story = call();
+        story.signal("alice-phone", "signaling", "to_peer", &[&[1; 3], &plain[..], &[2; 9]].concat());
+        assert!(story.fails_only(MEDIA).contains("in view server"));
+    }
+
+    #[test]
+    fn clear_bytes_and_short_frames_are_not_searched_for() {
+        let mut story = call();
+        story.signal("alice-phone", "signaling", "to_peer", &noise("alice-phone 0", 120)[..10]);
+        let short = story.store(&noise("short", 23));
+        let (device, track, capture, encode) =
+            ("alice-phone".into(), kernel::Track::Audio, kernel::Micros(1), kernel::Micros(1));
+        let encoded = event::Encoded { device, track, frame: 0, key: false, bytes: short, capture, encode };
+        story.tell(Event::Encoded(encoded)).signal("alice-phone", "signaling", "to_peer", &noise("short", 23));
+        assert_eq!(story.holds(MEDIA), 5);
+    }
+
+    #[test]
+    fn the_reference_call_leaks_no_key() {
+        let mut story = call();
+        story.signal("alice-phone", "signaling", "to_peer", &noise("sealed", 64));
+        // One key, and the windows of 16 and 32 bytes.
+        assert_eq!(story.holds(KEYS), 1 + 49 + 33);
+    }
+
+    #[test]
+    fn a_key_is_found_in_every_spelling() {
+        let upper = Story::frame_key().to_uppercase();
+        for spelling in [Story::frame_key(), upper, "jBGiU9Rl5gcYmarLPO1O/w==".into(), "jBGiU9Rl5gcYmarLPO1O_w".into()]
+        {
+            let mut story = call();
+            story.signal("alice-phone", "signaling", "fetch_keys", format!("user {spelling}").as_bytes());
+            let sentence = story.fails_only(KEYS);
+            assert_eq!(
+                sentence,
+                "a frame key of alice-phone and bob-phone lies in view server, in the message fetch_keys from alice-phone \
+                 to signaling"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_that_nobody_registered_opens_a_frame() {
+        let mut key = [0; 16];
+        from_hex(&Story::frame_key(), &mut key).unwrap();
+        for spelling in [key.to_vec(), Story::frame_key().into_bytes()] {
+            let mut story = Story::new();
+            story.live().frame("alice-phone", 0).frame("alice-phone", 1);
+            let bytes = story.store(&[b"held: ", &spelling[..], b" for later"].concat());
+            let (node, what) = ("relay".into(), "relay".into());
+            story.tell(Event::Snapshot(event::Snapshot { node, what, bytes }));
+            let sentence = story.fails_only(KEYS);
+            assert_eq!(sentence, "a frame of alice-phone opens with bytes in the relay of relay, view server");
+        }
+    }
+
+    #[test]
+    fn a_token_stays_between_its_device_and_the_server() {
+        let mut story = call();
+        story.secret(SecretKind::SessionToken, &["alice-phone", "signaling"], TOKEN);
+        story.signal("signaling", "alice-phone", "signed_in", TOKEN.as_bytes());
+        story.signal("alice-phone", "signaling", "attach", TOKEN.as_bytes());
+        assert_eq!(story.holds(CREDENTIALS), 1);
+    }
+
+    #[test]
+    fn a_token_is_in_a_log() {
+        let mut story = call();
+        story.secret(SecretKind::SessionToken, &["alice-phone", "signaling"], TOKEN);
+        let (actor, level, line) = ("signaling".into(), "debug".into(), format!("issued {TOKEN}"));
+        story.tell(Event::LogLine(event::LogLine { actor, level, line }));
+        let sentence = story.fails_only(CREDENTIALS);
+        assert_eq!(
+            sentence,
+            "the session token of alice-phone and signaling lies in view logs, in the log of signaling"
+        );
+    }
+
+    #[test]
+    fn a_password_is_stored_as_a_hash_only() {
+        let mut story = call();
+        story.secret(SecretKind::Password, &["alice-phone", "signaling"], "p4ss-w0rd");
+        story.signal("alice-phone", "signaling", "sign_up", b"user alice p4ss-w0rd");
+        let bytes = story.store(b"alice: p4ss-w0rd");
+        let (node, what) = ("signaling".into(), "store".into());
+        story.tell(Event::Snapshot(event::Snapshot { node, what, bytes }));
+        story.fails_only(CREDENTIALS);
+    }
+
+    #[test]
+    fn a_relay_password_may_be_at_its_relay_and_nowhere_else() {
+        let hold = |node: &str| {
+            let mut story = call();
+            story.secret(SecretKind::RelayPassword, &["bob-phone", "signaling", "relay"], &TOKEN[..32]);
+            let bytes = story.store(TOKEN[..32].as_bytes());
+            let (node, what) = (node.into(), "relay".into());
+            story.tell(Event::Snapshot(event::Snapshot { node, what, bytes }));
+            story
+        };
+        assert_eq!(hold("relay").holds(CREDENTIALS), 1);
+        hold("other-relay").fails_only(CREDENTIALS);
     }
 }

@@ -17,11 +17,16 @@ const AFTERGLOW: Micros = Micros::from_millis(500);
 pub(crate) fn nothing_before_accept(evidence: &Evidence) -> Checks {
     let run = evidence.run;
     let mut checks = Checks::default();
+    judge_rings(run, &mut checks);
     for switched in run.events.captures.iter().filter(|switched| switched.on) {
         let Some(device) = run.cast.device(&switched.device) else { continue };
-        let consented = run.part(device, switched.call).is_some_and(|part| part.consented(switched.track, switched.index));
+        let consented =
+            run.part(device, switched.call).is_some_and(|part| part.consented(switched.track, switched.index));
         checks.check(consented, switched.at, switched.index, || {
-            format!("{} switches {} on, but its user neither called nor accepted with it", switched.device, switched.track)
+            format!(
+                "{} switches {} on, but its user neither called nor accepted with it",
+                switched.device, switched.track
+            )
         });
     }
     let mut judge = |device: &kernel::ActorName, track: Track, at: SimTime, index: u64, does: &str| {
@@ -39,6 +44,22 @@ pub(crate) fn nothing_before_accept(evidence: &Evidence) -> Checks {
     }
     judge_media_packets(run, &mut checks);
     checks
+}
+
+/// Each ring is a temptation to begin early, also one that nobody accepts.
+fn judge_rings(run: &Run, checks: &mut Checks) {
+    for part in run.calls.parts.values() {
+        let Some(ring) = part.ring else { continue };
+        let device = run.cast.name(part.device);
+        let early = run.events.captures.iter().find(|switched| {
+            switched.on
+                && switched.device == *device
+                && switched.call == part.call
+                && !part.consented(switched.track, switched.index)
+        });
+        let (at, record) = early.map_or((ring.at, ring.index), |switched| (switched.at, switched.index));
+        checks.check(early.is_none(), at, record, || format!("{device} begins to capture for a call that only rings"));
+    }
 }
 
 /// What the wire shows without the device's word: RTP of whatever kind needs consent to sound at least.
@@ -83,11 +104,15 @@ pub(crate) fn nothing_parsed_or_sent_before_accept(evidence: &Evidence) -> Check
             let count = 1 + sent.count();
             format!("{device} sends {count} {protocol}packets past signaling for a call that is not accepted")
         });
-        let offered = run.events.candidates.iter().find(|seen| {
-            window.contains(&seen.index) && seen.device == *device && seen.offered
-        });
+        let offered = run
+            .events
+            .candidates
+            .iter()
+            .find(|seen| window.contains(&seen.index) && seen.device == *device && seen.offered);
         let (at, record) = offered.map_or((ring.at, ring.index), |seen| (seen.at, seen.index));
-        checks.check(offered.is_none(), at, record, || format!("{device} offers a candidate for a call that is not accepted"));
+        checks.check(offered.is_none(), at, record, || {
+            format!("{device} offers a candidate for a call that is not accepted")
+        });
     }
     checks
 }
@@ -106,7 +131,8 @@ pub(crate) fn media_stops_after_hangup(evidence: &Evidence) -> Checks {
     for part in run.calls.parts.values() {
         let Some(end) = part.hung_up.into_iter().chain(part.over()).min_by_key(|moment| moment.1) else { continue };
         let limit = end.0 + AFTERGLOW;
-        let had_media = part.first(CallStateName::Live).is_some() || sends_media(run, part, part.began.0, end.0).is_some();
+        let had_media =
+            part.first(CallStateName::Live).is_some() || sends_media(run, part, part.began.0, end.0).is_some();
         if !had_media || run.end < limit {
             continue;
         }
@@ -123,12 +149,159 @@ pub(crate) fn media_stops_after_hangup(evidence: &Evidence) -> Checks {
 /// The first media packet of a device in a call between two times: by its own word, or RTP on the wire.
 fn sends_media(run: &Run, part: &Part, from: SimTime, until: SimTime) -> Option<(SimTime, u64)> {
     let device = run.cast.name(part.device);
-    let next_call = run.calls.parts.values().filter(|other| other.device == part.device && other.began.1 > part.began.1);
+    let next_call =
+        run.calls.parts.values().filter(|other| other.device == part.device && other.began.1 > part.began.1);
     let before = next_call.map(|next| next.began.1).min().unwrap_or(u64::MAX);
     let fits = |at: SimTime, index: u64| at >= from && at <= until && index < before;
     let said = run.events.rtp_sent.iter().find(|sent| sent.device == *device && fits(sent.at, sent.index));
     let seen = run.events.packets_sent.iter().find(|sent| {
         fits(sent.at, sent.index) && sent.from == *device && carries_rtp(sent.protocol, run.log.bytes(sent.bytes))
     });
-    said.map(|sent| (sent.at, sent.index)).into_iter().chain(seen.map(|sent| (sent.at, sent.index))).min_by_key(|moment| moment.1)
+    said.map(|sent| (sent.at, sent.index))
+        .into_iter()
+        .chain(seen.map(|sent| (sent.at, sent.index)))
+        .min_by_key(|moment| moment.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::story::{CALL, Story, address_of, relay_address};
+    use kernel::{
+        Track,
+        event::{self, Act, CallStateName, EndReason, Event, WireProtocol},
+    };
+
+    fn parser(story: &mut Story, device: &str) {
+        let (device, parser) = (device.into(), "sdp".into());
+        story.tell(Event::ParserEntered(event::ParserEntered { device, call: CALL, parser }));
+    }
+
+    #[test]
+    fn a_call_with_consent_holds() {
+        let mut story = Story::new();
+        story.live().frame("alice-phone", 0).frame("bob-phone", 0).over(9_000);
+        // One ring, four tracks, two captures, two packets by word and on the wire.
+        assert_eq!(story.holds("nothing_before_accept"), 11);
+    }
+
+    #[test]
+    fn capture_while_it_rings() {
+        let mut story = Story::new();
+        story.befriend().ringing().capture("bob-phone", Track::Video, true);
+        let sentence = story.fails_only("nothing_before_accept");
+        assert!(sentence.contains("bob-phone"), "{sentence}");
+    }
+
+    #[test]
+    fn a_camera_that_was_not_asked_for() {
+        let mut story = Story::new();
+        story.befriend().ringing().at(7_000).act("bob-phone", Act::Accept { video: false });
+        story.state("bob-phone", CallStateName::Incoming, CallStateName::Accepting);
+        story.capture("bob-phone", Track::Audio, true);
+        story.capture("bob-phone", Track::Video, true);
+        story.fails_only("nothing_before_accept");
+    }
+
+    #[test]
+    fn media_on_the_wire_without_an_act() {
+        let mut story = Story::new();
+        story.befriend();
+        let path = (address_of("bob-phone"), address_of("alice-phone"));
+        story.packet(("bob-phone", "alice-phone"), path, WireProtocol::Rtp, &[128; 40]);
+        assert_eq!(
+            story.fails_only("nothing_before_accept"),
+            "media leaves bob-phone, whose user neither called nor accepted"
+        );
+    }
+
+    #[test]
+    fn an_accept_of_another_call_is_no_consent() {
+        let mut story = Story::new();
+        story.befriend().ringing().at(7_000).act("bob-phone", Act::Accept { video: true });
+        let (device, call) = ("bob-phone".into(), kernel::CallId([9; 16]));
+        story.tell(Event::CaptureSwitched(event::CaptureSwitched { device, call, track: Track::Audio, on: true }));
+        story.fails_only("nothing_before_accept");
+    }
+
+    #[test]
+    fn a_parser_before_and_after_the_accept() {
+        let mut story = Story::new();
+        story.live();
+        parser(&mut story, "bob-phone");
+        assert_eq!(story.holds("nothing_parsed_or_sent_before_accept"), 3);
+        let mut story = Story::new();
+        story.befriend().ringing();
+        parser(&mut story, "bob-phone");
+        let sentence = story.fails_only("nothing_parsed_or_sent_before_accept");
+        assert_eq!(sentence, "bob-phone enters its sdp parser for a call that it has not accepted");
+    }
+
+    #[test]
+    fn a_callers_parsers_are_free() {
+        let mut story = Story::new();
+        story.befriend().ringing();
+        parser(&mut story, "alice-phone");
+        story.holds("nothing_parsed_or_sent_before_accept");
+    }
+
+    #[test]
+    fn a_ringing_device_talks_to_signaling_only() {
+        let send = |destination: &str| {
+            let mut story = Story::new();
+            story.befriend().ringing();
+            let path = (address_of("bob-phone"), destination.parse().unwrap());
+            story.packet(("bob-phone", "relay"), path, WireProtocol::Stun, &[0; 20]);
+            story
+        };
+        assert_eq!(send("192.0.2.44:443").holds("nothing_parsed_or_sent_before_accept"), 2);
+        let sentence = send(&relay_address().to_string()).fails_only("nothing_parsed_or_sent_before_accept");
+        assert_eq!(sentence, "bob-phone sends 1 stun packets past signaling for a call that is not accepted");
+    }
+
+    #[test]
+    fn after_the_servers_accept_packets_are_free() {
+        let mut story = Story::new();
+        story.live();
+        let path = (address_of("bob-phone"), relay_address());
+        story.packet(("bob-phone", "relay"), path, WireProtocol::Stun, &[0; 20]);
+        assert_eq!(story.holds("nothing_parsed_or_sent_before_accept"), 2);
+    }
+
+    #[test]
+    fn media_ends_with_the_call() {
+        let mut story = Story::new();
+        story.live().frame("alice-phone", 0).over(9_000);
+        assert_eq!(story.holds("media_stops_after_hangup"), 2);
+    }
+
+    #[test]
+    fn packets_in_the_afterglow_are_allowed_and_later_ones_not() {
+        let late = |ms: u64| {
+            let mut story = Story::new();
+            story.live().at(9_000).act("alice-phone", Act::HangUp);
+            story.ended("alice-phone", EndReason::HungUp).at(9_040).ended("bob-phone", EndReason::PeerHungUp);
+            story.at(9_000 + ms).media_packet("alice-phone", "bob-phone");
+            story.at(12_000).signal("signaling", "bob-phone", "call_row", b"");
+            story
+        };
+        assert_eq!(late(500).holds("media_stops_after_hangup"), 2);
+        let sentence = late(501).fails_only("media_stops_after_hangup");
+        assert_eq!(sentence, "alice-phone still sends media 501.000 ms after the end of its call");
+    }
+
+    #[test]
+    fn a_cancel_that_crosses_the_accept_ends_nothing() {
+        let mut story = Story::new();
+        story.live().at(8_000).act("alice-phone", Act::Cancel).at(10_000).frame("alice-phone", 0).over(12_000);
+        story.holds("media_stops_after_hangup");
+    }
+
+    #[test]
+    fn a_call_that_only_rang_has_no_media_to_stop() {
+        let mut story = Story::new();
+        story.befriend().ringing().at(7_000).act("bob-phone", Act::Decline);
+        story.ended("bob-phone", EndReason::Declined).ended("alice-phone", EndReason::Declined);
+        story.at(9_000).signal("signaling", "bob-phone", "call_row", b"");
+        assert_eq!(story.holds("media_stops_after_hangup"), 0);
+    }
 }

@@ -33,9 +33,10 @@ pub(crate) fn only_friends_ring(evidence: &Evidence) -> Checks {
         }
     }
     for ring in &run.events.rings {
-        let sent = run.calls.by_id.get(&ring.call).and_then(|call| {
-            call.rings.iter().rev().find(|sent| sent.to == ring.device && sent.index < ring.index)
-        });
+        let sent =
+            run.calls.by_id.get(&ring.call).and_then(|call| {
+                call.rings.iter().rev().find(|sent| sent.to == ring.device && sent.index < ring.index)
+            });
         let decided = sent.map_or(ring.index, |sent| sent.index);
         checks.check(friendships.may_ring(&ring.caller, &ring.user, decided), ring.at, ring.index, || {
             format!("{} rings for {}, but {} and {0} are not friends then", ring.user, ring.caller, ring.caller)
@@ -98,7 +99,9 @@ fn judge_part(run: &Run, part: &Part, commit: Seen<Store>, checks: &mut Checks) 
     let in_time = over.is_some_and(|(at, _)| at <= deadline);
     let (at, record) = over.unwrap_or((deadline, commit.index));
     checks.check(in_time, at, record, || match over {
-        Some((at, _)) => format!("at {device} the call went on for {} after the friendship had ended", at.since(commit.at)),
+        Some((at, _)) => {
+            format!("at {device} the call went on for {} after the friendship had ended", at.since(commit.at))
+        }
         None => format!("at {device} the call is not over 2 s after the friendship had ended"),
     });
     // Only while this is the device's call: a later one has rights of its own.
@@ -114,4 +117,118 @@ fn judge_part(run: &Run, part: &Part, commit: Seen<Store>, checks: &mut Checks) 
     checks.check(shown.is_none(), at, record, || {
         format!("{device} still shows the former friend {} after the friendship had ended", at.since(commit.at))
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::story::{CALL, Story};
+    use kernel::event::{CallStateName, EndReason, Fact};
+
+    const GATE: &str = "only_friends_ring";
+    const TEARDOWN: &str = "unfriending_ends_the_call";
+
+    fn unfriended() -> Fact {
+        Fact::Unfriended { by: "alice".into(), other: "bob".into() }
+    }
+
+    #[test]
+    fn a_friend_rings() {
+        let mut story = Story::new();
+        story.befriend().ringing();
+        assert_eq!(story.holds(GATE), 2);
+    }
+
+    #[test]
+    fn a_stranger_rings() {
+        let mut story = Story::new();
+        story.ringing();
+        assert_eq!(
+            story.fails_only(GATE),
+            "the server rings bob for alice, but the store does not hold them as friends then"
+        );
+    }
+
+    #[test]
+    fn a_pending_request_is_no_friendship() {
+        let mut story = Story::new();
+        story.at(1_000).fact(Fact::FriendRequested { from: "alice".into(), to: "bob".into() }).ringing();
+        story.fails_only(GATE);
+    }
+
+    #[test]
+    fn a_blocked_friend_rings() {
+        let mut story = Story::new();
+        story.befriend().at(2_000).fact(Fact::Blocked { by: "bob".into(), other: "alice".into() }).ringing();
+        story.fails_only(GATE);
+    }
+
+    #[test]
+    fn a_device_that_rings_without_the_server_is_judged_by_itself() {
+        let mut story = Story::new();
+        story.at(6_000).ring("bob-phone", "alice");
+        assert_eq!(story.fails_only(GATE), "bob rings for alice, but alice and bob are not friends then");
+    }
+
+    #[test]
+    fn a_ring_in_flight_when_the_friendship_ends_was_allowed() {
+        let mut story = Story::new();
+        story.befriend().at(6_000).signal("alice-phone", "signaling", "invite", b"");
+        story.fact(Fact::CallRinging { call: CALL, caller: "alice".into(), callee: "bob".into() });
+        story.signal("signaling", "bob-phone", "ring", b"").at(6_010).fact(unfriended());
+        story.at(6_020).state("bob-phone", CallStateName::Idle, CallStateName::Incoming).ring("bob-phone", "alice");
+        story.at(6_040).ended("bob-phone", EndReason::Unfriended).at(9_000).signal(
+            "signaling",
+            "bob-phone",
+            "done",
+            b"",
+        );
+        assert_eq!(story.holds(GATE), 2);
+    }
+
+    #[test]
+    fn an_unfriended_call_ends_at_both_sides() {
+        let mut story = Story::new();
+        story.live().at(10_000).fact(unfriended());
+        story.at(10_100).ended("alice-phone", EndReason::Unfriended).ended("bob-phone", EndReason::Unfriended);
+        story.at(14_000).signal("signaling", "bob-phone", "done", b"");
+        assert_eq!(story.holds(TEARDOWN), 8);
+    }
+
+    #[test]
+    fn an_unfriended_call_goes_on() {
+        let mut story = Story::new();
+        story.live().at(10_000).fact(unfriended()).at(14_000).frame("alice-phone", 0);
+        let sentence = story.fails_only(TEARDOWN);
+        assert_eq!(sentence, "at alice-phone the call is not over 2 s after the friendship had ended");
+    }
+
+    #[test]
+    fn one_side_ends_too_late() {
+        let mut story = Story::new();
+        story.live().at(10_000).fact(unfriended()).at(10_100).ended("alice-phone", EndReason::Unfriended);
+        story.at(12_001).ended("bob-phone", EndReason::Unfriended);
+        let sentence = story.fails_only(TEARDOWN);
+        assert_eq!(sentence, "at bob-phone the call went on for 2001.000 ms after the friendship had ended");
+    }
+
+    #[test]
+    fn an_acceptance_or_credential_after_the_end_of_the_friendship_is_wrong() {
+        for late in ["accepted", "credential"] {
+            let mut story = Story::new();
+            story.live().at(10_000).fact(unfriended());
+            match late {
+                "accepted" => story.signal("signaling", "bob-phone", "accepted", b""),
+                _ => story.fact(Fact::RelayCredentialIssued { call: CALL, device: "bob-phone".into() }),
+            };
+            story.at(10_100).ended("alice-phone", EndReason::Unfriended).ended("bob-phone", EndReason::Unfriended);
+            story.fails_only(TEARDOWN);
+        }
+    }
+
+    #[test]
+    fn without_a_call_of_the_pair_nothing_is_judged() {
+        let mut story = Story::new();
+        story.befriend().at(2_000).fact(unfriended());
+        assert_eq!(story.holds(TEARDOWN), 0);
+    }
 }

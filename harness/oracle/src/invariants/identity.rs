@@ -47,11 +47,14 @@ fn judge(run: &Run, attack: Seen<Attack>, part: &Part, checks: &mut Checks) {
         seen.device == *device && seen.index > attack.index && call == Some(part.call)
     });
     if let Some(rendered) = rendered {
-        checks.fail(rendered.at, rendered.index, || format!("{device} shows a picture of a call whose keys were swapped"));
+        checks.fail(rendered.at, rendered.index, || {
+            format!("{device} shows a picture of a call whose keys were swapped")
+        });
     }
     // The body is opened when the user accepts: a call that nobody answered shows nothing either way.
     let Some((at, record)) = part.over() else {
-        return checks.fail(attack.at, attack.index, || format!("the call at {device} goes on after its keys were swapped"));
+        return checks
+            .fail(attack.at, attack.index, || format!("the call at {device} goes on after its keys were swapped"));
     };
     if part.consents.is_empty() {
         return;
@@ -60,4 +63,52 @@ fn judge(run: &Run, attack: Seen<Attack>, part: &Part, checks: &mut Checks) {
     checks.check(reason == Some(EndReason::Security), at, record, || {
         format!("the call at {device} ends as {reason:?} and not as a security failure after its keys were swapped")
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::story::{CALL, Story};
+    use kernel::event::{self, Act, AttackKind, CallStateName, EndReason, Event};
+
+    const SWAP: &str = "fingerprint_swap_ends_the_call";
+
+    fn swapped() -> Story {
+        let mut story = Story::new();
+        story.befriend().ringing();
+        let (target, call, detail) = ("bob-phone".into(), Some(CALL), "offer replaced".into());
+        story.tell(Event::Attack(event::Attack { kind: AttackKind::SwapFingerprint, target, call, detail }));
+        story.at(7_000).act("bob-phone", Act::Accept { video: true });
+        story.state("bob-phone", CallStateName::Incoming, CallStateName::Accepting);
+        story
+    }
+
+    #[test]
+    fn the_call_ends_as_a_security_failure() {
+        let mut story = swapped();
+        story.at(7_001).ended("bob-phone", EndReason::Security).ended("alice-phone", EndReason::Declined);
+        assert_eq!(story.holds(SWAP), 1);
+    }
+
+    #[test]
+    fn the_call_goes_on() {
+        let mut story = swapped();
+        story.at(7_100).state("bob-phone", CallStateName::Accepting, CallStateName::Connecting);
+        story.at(9_000).ended("bob-phone", EndReason::Failed).ended("alice-phone", EndReason::Failed);
+        let sentence = story.fails_only(SWAP);
+        assert_eq!(sentence, "bob-phone goes on to Connecting with what signaling put in place of its peer's keys");
+    }
+
+    #[test]
+    fn the_call_ends_for_another_reason() {
+        let mut story = swapped();
+        story.at(7_001).ended("bob-phone", EndReason::Failed).ended("alice-phone", EndReason::Failed);
+        story.fails_only(SWAP);
+    }
+
+    #[test]
+    fn the_call_does_not_end() {
+        let mut story = swapped();
+        story.at(9_000).signal("signaling", "bob-phone", "done", b"");
+        story.fails_only(SWAP);
+    }
 }

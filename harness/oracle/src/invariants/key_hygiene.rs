@@ -17,3 +17,30 @@ pub(crate) fn no_nonce_twice(evidence: &Evidence) -> Checks {
     }
     checks
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::story::Story;
+    use kernel::event::{self, Event};
+
+    fn sealing(device: &str, key: &str, counter: u64, seals: bool) -> Event {
+        Event::KeyUsed(event::KeyUsed { device: device.into(), key: key.into(), kid: 0, counter, seals })
+    }
+
+    #[test]
+    fn counters_of_different_keys_and_openings_do_not_clash() {
+        let mut story = Story::new();
+        story.tell(sealing("alice-phone", "a", 1, true)).tell(sealing("alice-phone", "b", 1, true));
+        story.tell(sealing("bob-phone", "a", 1, false)).tell(sealing("alice-phone", "a", 2, true));
+        assert_eq!(story.holds("no_nonce_twice"), 3);
+    }
+
+    #[test]
+    fn a_counter_that_starts_again() {
+        let mut story = Story::new();
+        story.tell(sealing("alice-phone", "a", 1, true)).tell(sealing("alice-phone", "a", 2, true));
+        story.tell(sealing("alice-phone", "a", 1, true));
+        let sentence = story.fails_only("no_nonce_twice");
+        assert_eq!(sentence, "alice-phone seals under counter 1 of key a again, first in record 1");
+    }
+}

@@ -51,7 +51,9 @@ fn judge_candidates(run: &Run, device: usize, relay_only: bool, checks: &mut Che
         if relay_only {
             let hides = candidate.kind == CandidateKind::Relayed && !own.contains(&candidate.address.ip());
             checks.check(hides, candidate.at, candidate.index, || offers(candidate, "which hides its addresses"));
-        } else if let Some(part) = run.call_at(device, candidate.index).filter(|part| part.ring.is_none() && !misbehaves) {
+        } else if let Some(part) =
+            run.call_at(device, candidate.index).filter(|part| part.ring.is_none() && !misbehaves)
+        {
             let accepted = run.calls.by_id.get(&part.call).and_then(|call| call.accepted_from());
             checks.check(accepted.is_some_and(|from| from < candidate.index), candidate.at, candidate.index, || {
                 offers(candidate, "whose call is not accepted")
@@ -136,7 +138,9 @@ impl<'r, 'a> Hidden<'r, 'a> {
 
     fn judge_pairs(&self, checks: &mut Checks) {
         for pair in self.run.events.pairs.iter().filter(|seen| seen.device == *self.peer) {
-            checks.check(!self.addresses.contains(&pair.remote.ip()), pair.at, pair.index, || told_pair(pair, self.hider));
+            checks.check(!self.addresses.contains(&pair.remote.ip()), pair.at, pair.index, || {
+                told_pair(pair, self.hider)
+            });
         }
     }
 }
@@ -194,5 +198,146 @@ fn inner_protocol(bytes: &[u8]) -> WireProtocol {
         Some(20..=63) => WireProtocol::Dtls,
         Some(128..=191) => WireProtocol::Rtp,
         _ => WireProtocol::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{binary_forms, readable_attributes};
+    use crate::story::{Story, address_of, relay_address};
+    use kernel::event::{self, CandidateKind, Event, WireProtocol};
+    use std::net::SocketAddr;
+
+    const HIDES: &str = "relay_only_hides_addresses";
+    const PRIVATE: [u8; 4] = [192, 168, 84, 6];
+
+    /// A call in which bob hides his addresses, over the relay.
+    fn hidden() -> Story {
+        let mut story = Story::new();
+        story.plan.participants[1].relay_only = true;
+        story.live();
+        story.pair("alice-phone", address_of("alice-phone"), relay_address(), true);
+        story
+    }
+
+    /// `live` tells a direct pair, which is bob's leak already: the call as it was before it.
+    fn before_pairs() -> Story {
+        let mut story = Story::new();
+        story.plan.participants[1].relay_only = true;
+        story.befriend().ringing();
+        story
+    }
+
+    fn candidate(device: &str, kind: CandidateKind, address: SocketAddr, offered: bool) -> Event {
+        Event::CandidateGathered(event::CandidateGathered { device: device.into(), kind, address, offered })
+    }
+
+    fn to_alice(bytes: &[u8], source: SocketAddr, protocol: WireProtocol) -> Story {
+        let mut story = before_pairs();
+        story.packet(("relay", "alice-phone"), (source, address_of("alice-phone")), protocol, bytes);
+        story
+    }
+
+    fn stun(kind: u16, value: &[u8]) -> Vec<u8> {
+        let length = value.len() as u16;
+        [
+            &[1, 1, 0, length as u8 + 4, 0x21, 0x12, 0xa4, 0x42][..],
+            &[9; 12],
+            &kind.to_be_bytes(),
+            &length.to_be_bytes(),
+            value,
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn a_peer_that_sees_the_relay_only() {
+        let story = to_alice(&stun(0x0020, &[0; 8]), relay_address(), WireProtocol::Stun);
+        assert!(story.holds(HIDES) > 0);
+    }
+
+    #[test]
+    fn a_direct_pair_shows_the_address() {
+        let sentence = hidden().fails_only(HIDES);
+        assert_eq!(sentence, "alice-phone uses a pair with 198.51.100.22, an address of bob-phone, which hides it");
+    }
+
+    #[test]
+    fn a_packet_comes_from_the_hidden_address() {
+        let sentence = to_alice(&[0; 30], address_of("bob-phone"), WireProtocol::Dtls).fails_only(HIDES);
+        assert_eq!(sentence, "packet 1 that reaches alice-phone comes from an address of bob-phone");
+    }
+
+    #[test]
+    fn a_packet_holds_the_hidden_address_in_any_form() {
+        for form in binary_forms("192.168.84.6".parse().unwrap()) {
+            let bytes = stun(0x0012, &[&[0, 1, 0x13, 0x88], &form[..]].concat());
+            let sentence = to_alice(&bytes, relay_address(), WireProtocol::Stun).fails_only(HIDES);
+            assert_eq!(sentence, "packet 1 that reaches alice-phone holds an address of bob-phone");
+        }
+        let text = b"a=candidate:1 1 udp 1 192.168.84.6 5000 typ host";
+        to_alice(text, relay_address(), WireProtocol::Other).fails_only(HIDES);
+    }
+
+    #[test]
+    fn a_keyed_hash_says_nothing() {
+        let story =
+            to_alice(&stun(0x0008, &[&[1; 8], &PRIVATE[..], &[2; 8]].concat()), relay_address(), WireProtocol::Stun);
+        story.holds(HIDES);
+    }
+
+    #[test]
+    fn attributes_are_walked_with_their_padding() {
+        let message =
+            [&stun(0x0006, b"abc")[..], &[0], &[0x80, 0x28, 0, 4, 1, 2, 3, 4], &[0, 0x24, 0, 4, 5, 6, 7, 8]].concat();
+        let values: Vec<&[u8]> = readable_attributes(&message).collect();
+        assert_eq!(values, [&b"abc"[..], &[5, 6, 7, 8]]);
+    }
+
+    #[test]
+    fn a_hider_offers_relayed_candidates_only() {
+        let offer = |kind, address| {
+            let mut story = before_pairs();
+            story.tell(candidate("bob-phone", kind, address, true));
+            story
+        };
+        let relayed: SocketAddr = "192.0.2.33:49152".parse().unwrap();
+        // While it rings every candidate is also too early: that is another invariant.
+        assert_eq!(offer(CandidateKind::Relayed, relayed).report(HIDES).violations, 0);
+        let leak = offer(CandidateKind::Host, "192.168.84.6:5000".parse().unwrap());
+        let sentence = leak.report(HIDES).first_violation.unwrap().message;
+        assert_eq!(sentence, "bob-phone, which hides its addresses, offers the Host candidate 192.168.84.6:5000");
+        assert_eq!(offer(CandidateKind::Relayed, address_of("bob-phone")).report(HIDES).violations, 1);
+    }
+
+    #[test]
+    fn a_candidate_that_is_kept_is_no_leak() {
+        let mut story = before_pairs();
+        story.tell(candidate("bob-phone", CandidateKind::Host, "192.168.84.6:5000".parse().unwrap(), false));
+        story.holds(HIDES);
+    }
+
+    #[test]
+    fn a_caller_offers_nothing_before_the_accept() {
+        let mut story = Story::new();
+        story.befriend().ringing().tell(candidate("alice-phone", CandidateKind::Host, address_of("alice-phone"), true));
+        let sentence = story.fails_only(HIDES);
+        assert!(
+            sentence.starts_with("alice-phone, whose call is not accepted, offers the Host candidate"),
+            "{sentence}"
+        );
+        let mut story = Story::new();
+        story.live().tell(candidate("alice-phone", CandidateKind::Host, address_of("alice-phone"), true));
+        story.holds(HIDES);
+    }
+
+    #[test]
+    fn signaling_tells_no_address_before_the_accept() {
+        let mut story = Story::new();
+        story.befriend().ringing().signal("signaling", "bob-phone", "ring", b"from 203.0.113.11");
+        assert_eq!(story.fails_only(HIDES), "the message ring to bob-phone holds an address of alice-phone");
+        let mut story = Story::new();
+        story.live().signal("signaling", "bob-phone", "from_peer", b"from 203.0.113.11");
+        story.holds(HIDES);
     }
 }

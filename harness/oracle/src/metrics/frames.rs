@@ -117,42 +117,54 @@ fn count(run: &Run, way: Way, name: &str, sheet: &mut Sheet) {
             first.is_none_or(|index| run.way_of(way.sender, index).is_none_or(|of| of == way))
         })
     };
-    let received = |track: Track| run.deliveries(way).filter(move |(sent, _)| sent.track == track).map(|(_, delivery)| delivery);
+    let received =
+        |track: Track| run.deliveries(way).filter(move |(sent, _)| sent.track == track).map(|(_, delivery)| delivery);
     let mut put = |quantity: &str, count: usize| sheet.of(name, quantity, count as u64);
     for (track, prefix) in [(Track::Video, "video"), (Track::Audio, "audio")] {
         put(&format!("{prefix}_frames_captured"), sent(track).filter(|sent| sent.captured.is_some()).count());
         put(&format!("{prefix}_frames_sealed"), sent(track).filter(|sent| sent.sealed.is_some()).count());
-        put(&format!("{prefix}_frames_received"), received(track).filter(|delivery| delivery.reassembled.is_some()).count());
+        put(
+            &format!("{prefix}_frames_received"),
+            received(track).filter(|delivery| delivery.reassembled.is_some()).count(),
+        );
     }
     put("video_frames_encoded", sent(Track::Video).filter(|sent| sent.encoded.is_some()).count());
     put("video_frames_decoded", received(Track::Video).filter(|delivery| delivery.decoded.is_some()).count());
     put("video_frames_rendered", received(Track::Video).filter(|delivery| delivery.rendered.is_some()).count());
     put("audio_frames_played", received(Track::Audio).filter(|delivery| delivery.played.is_some()).count());
     count_drops(run, way, &mut put);
-    let lost_to_capture = unaccounted(run, way, sent(Track::Video).filter_map(|sent| sent.captured.filter(|_| sent.encoded.is_none())));
+    let lost_to_capture =
+        unaccounted(run, way, sent(Track::Video).filter_map(|sent| sent.captured.filter(|_| sent.encoded.is_none())));
     put("video_frames_unaccounted", lost_to_capture);
 }
 
 fn count_drops(run: &Run, way: Way, put: &mut impl FnMut(&str, usize)) {
     let (device, sender) = (run.cast.name(way.receiver), run.cast.name(way.sender));
     let dropped = run.events.dropped_frames.iter().filter(|seen| seen.track == Track::Video);
-    put("video_frames_dropped", dropped.filter(|seen| seen.device == *sender && is_senders(&seen.reason) || seen.device == *device && !is_senders(&seen.reason)).count());
+    put(
+        "video_frames_dropped",
+        dropped
+            .filter(|seen| {
+                seen.device == *sender && is_senders(&seen.reason)
+                    || seen.device == *device && !is_senders(&seen.reason)
+            })
+            .count(),
+    );
     let refused = run.events.opened.iter().filter(|seen| seen.verdict != OpenVerdict::Accepted);
     put("frames_refused", refused.filter(|seen| seen.device == *device && seen.sender == *sender).count());
     let requests = run.events.key_frame_requests.iter().filter(|seen| seen.device == *device);
-    put("key_frame_requests", requests.filter(|seen| run.way_of(way.receiver, seen.index).is_none_or(|of| of.receiver == way.sender)).count());
+    put(
+        "key_frame_requests",
+        requests.filter(|seen| run.way_of(way.receiver, seen.index).is_none_or(|of| of.receiver == way.sender)).count(),
+    );
 }
 
-/// Whether a frame was dropped before it was sent.
+/// Whether a frame was dropped before it was sent, and its number is the sender's.
 fn is_senders(reason: &str) -> bool {
-    matches!(reason, "encoder_busy" | "no_path")
+    !matches!(reason, "late" | "missing_reference" | "before_key_frame")
 }
 
-fn unaccounted<'e>(
-    run: &Run,
-    way: Way,
-    captured: impl Iterator<Item = Seen<'e, Captured>>,
-) -> usize {
+fn unaccounted<'e>(run: &Run, way: Way, captured: impl Iterator<Item = Seen<'e, Captured>>) -> usize {
     let sender = run.cast.name(way.sender);
     let own = run.events.dropped_frames.iter().filter(|seen| seen.device == *sender && is_senders(&seen.reason));
     let dropped: BTreeSet<u64> = own.filter(|seen| seen.track == Track::Video).filter_map(|seen| seen.frame).collect();

@@ -10,8 +10,8 @@ mod traffic;
 
 pub use catalogue::{Across, METRICS, MetricFamily, metric_names};
 
-pub(crate) use freezes::{Freeze, Smoothness};
 pub(crate) use frames::smoothness;
+pub(crate) use freezes::{Freeze, Smoothness};
 pub(crate) use sheet::Sheet;
 
 use crate::{catalogue::Evidence, views::View};

@@ -27,9 +27,15 @@ fn measure_call(run: &Run, id: CallId, call: &Call, sheet: &mut Sheet) {
     step("setup_accept_us", accepted);
     let both = [caller, callee];
     step("setup_ice_us", later(both, |part| ice_connected(run, part)));
-    step("setup_dtls_us", later(both, |part| first(run, part, run.events.dtls.iter().map(|seen| (&seen.device, seen.at)))));
+    step(
+        "setup_dtls_us",
+        later(both, |part| first(run, part, run.events.dtls.iter().map(|seen| (&seen.device, seen.at)))),
+    );
     step("setup_live_us", later(both, |part| part.first(CallStateName::Live).map(|(at, _)| at)));
-    step("setup_first_key_us", later(both, |part| first(run, part, run.events.sealed.iter().map(|seen| (&seen.device, seen.at)))));
+    step(
+        "setup_first_key_us",
+        later(both, |part| first(run, part, run.events.sealed.iter().map(|seen| (&seen.device, seen.at)))),
+    );
     step("setup_first_audio_us", later(both, |part| first_sound(run, part)));
     step("setup_first_video_us", later(both, |part| first_picture(run, part)));
     let first_media = later([(caller, callee), (callee, caller)], |(part, peer)| {
@@ -50,7 +56,8 @@ fn later<T>(both: [T; 2], time: impl Fn(T) -> Option<SimTime>) -> Option<SimTime
 }
 
 fn ice_connected(run: &Run, part: &Part) -> Option<SimTime> {
-    let connected = run.events.ice_states.iter().filter(|seen| matches!(seen.state.as_str(), "connected" | "completed"));
+    let connected =
+        run.events.ice_states.iter().filter(|seen| matches!(seen.state.as_str(), "connected" | "completed"));
     first(run, part, connected.map(|seen| (&seen.device, seen.at)))
 }
 
@@ -64,7 +71,47 @@ fn first_picture(run: &Run, part: &Part) -> Option<SimTime> {
 }
 
 /// The first of a device's events in its part of the call.
-fn first<'e>(run: &Run, part: &Part, mut events: impl Iterator<Item = (&'e kernel::ActorName, SimTime)>) -> Option<SimTime> {
+fn first<'e>(
+    run: &Run,
+    part: &Part,
+    mut events: impl Iterator<Item = (&'e kernel::ActorName, SimTime)>,
+) -> Option<SimTime> {
     let device = run.cast.name(part.device);
     events.find(|(name, at)| *name == device && *at >= part.began.0).map(|(_, at)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::story::Story;
+
+    fn value(judgement: &crate::Judgement, name: &str) -> Option<i64> {
+        judgement.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
+    }
+
+    #[test]
+    fn the_steps_of_a_call_are_measured_from_the_call_act() {
+        let mut story = Story::new();
+        story.live().at(7_320).frame("alice-phone", 0).at(7_400).frame("bob-phone", 0).over(9_000);
+        let judgement = story.judge();
+        assert_eq!(value(&judgement, "setup_ring_us"), Some(40_000));
+        assert_eq!(value(&judgement, "setup_accept_us"), Some(1_000_000));
+        assert_eq!(value(&judgement, "setup_ice_us"), Some(1_200_000));
+        assert_eq!(value(&judgement, "setup_dtls_us"), Some(1_200_000));
+        assert_eq!(value(&judgement, "setup_live_us"), Some(1_300_000));
+        assert_eq!(value(&judgement, "setup_first_key_us"), Some(1_403_010));
+        assert_eq!(value(&judgement, "setup_first_video_us"), Some(1_417_920));
+        assert_eq!(value(&judgement, "accept_to_media_us"), Some(417_920));
+        // Without the 960 ms from the ring to the accept.
+        assert_eq!(value(&judgement, "setup_us"), Some(457_920));
+        assert_eq!(value(&judgement, "setup_first_audio_us"), None);
+    }
+
+    #[test]
+    fn a_call_without_media_has_no_setup_time() {
+        let mut story = Story::new();
+        story.live().frame("alice-phone", 0).over(9_000);
+        let judgement = story.judge();
+        assert_eq!(value(&judgement, "setup_us"), None);
+        assert_eq!(value(&judgement, "setup_ring_us"), Some(40_000));
+    }
 }

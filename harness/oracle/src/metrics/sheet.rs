@@ -63,7 +63,11 @@ impl Sheet {
             let direction = family.direction;
             metrics.extend(plain.map(|value| Metric { name: name.clone(), value, direction }));
             let directed = values.iter().filter(|(way, _)| !way.is_empty());
-            metrics.extend(directed.map(|(way, value)| Metric { name: format!("{way}/{name}"), value: *value, direction }));
+            metrics.extend(directed.map(|(way, value)| Metric {
+                name: format!("{way}/{name}"),
+                value: *value,
+                direction,
+            }));
         }
         metrics
     }

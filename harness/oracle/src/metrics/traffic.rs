@@ -120,7 +120,8 @@ fn frames_lost(run: &Run, way: Way) -> (u64, u64) {
         .filter_map(|(sent, _)| sent.sealed.map(|sealed| sealed.index))
         .collect();
     let ends = run.calls.parts.values().filter(|part| part.device == way.sender || part.device == way.receiver);
-    let ends: Vec<SimTime> = ends.flat_map(|part| part.hung_up.into_iter().chain(part.over())).map(|(at, _)| at).collect();
+    let ends: Vec<SimTime> =
+        ends.flat_map(|part| part.hung_up.into_iter().chain(part.over())).map(|(at, _)| at).collect();
     let settled = |at: SimTime| {
         let next_end = ends.iter().filter(|end| **end >= at).min().copied().unwrap_or(run.end);
         at + IN_FLIGHT < next_end
@@ -135,8 +136,11 @@ fn frames_lost(run: &Run, way: Way) -> (u64, u64) {
 fn capacity(run: &Run, way: Way, flow: &Flow) -> Option<u64> {
     let from = flow.first?;
     let up = Rates::of(run, format!("{}/up", run.cast.name(way.sender)), &run.cast.participant(way.sender).access.up);
-    let down =
-        Rates::of(run, format!("{}/down", run.cast.name(way.receiver)), &run.cast.participant(way.receiver).access.down);
+    let down = Rates::of(
+        run,
+        format!("{}/down", run.cast.name(way.receiver)),
+        &run.cast.participant(way.receiver).access.down,
+    );
     let mut times: Vec<SimTime> = up.0.iter().chain(&down.0).map(|(at, _)| *at).collect();
     times.extend([from, flow.last]);
     times.retain(|at| *at >= from && *at <= flow.last);
@@ -161,5 +165,118 @@ impl Rates {
 
     fn at(&self, at: SimTime) -> Option<BitRate> {
         self.0.iter().rfind(|(since, _)| *since <= at).and_then(|(_, rate)| *rate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::story::Story;
+    use kernel::{
+        BitRate, LinkName,
+        event::{self, DropReason, Event},
+    };
+
+    fn value(judgement: &crate::Judgement, name: &str) -> Option<i64> {
+        judgement.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
+    }
+
+    /// Alice sends 101 packets of 170 bytes, one a 10 ms, of which every tenth is lost.
+    fn lossy() -> Story {
+        let mut story = Story::new();
+        story.live();
+        for number in 0..101u32 {
+            story.at(8_000 + 10 * u64::from(number));
+            story.changed_frame("alice-phone", number, |way| {
+                if number % 10 == 9 {
+                    lose(way);
+                }
+            });
+        }
+        story.over(12_000);
+        story
+    }
+
+    /// The packet is dropped, and whatever would follow does not happen.
+    fn lose(way: &mut crate::story::Way) {
+        let lost = way.iter().position(|(_, event)| matches!(event, Event::PacketArrived(_))).unwrap();
+        let Event::PacketArrived(arrived) = &way[lost].1 else { return };
+        let (packet, place, reason) = (arrived.packet, "alice-phone/up".into(), DropReason::QueueFull);
+        way[lost].1 = Event::PacketDropped(event::PacketDropped { packet, place, reason });
+        way.truncate(lost + 1);
+    }
+
+    #[test]
+    fn rates_and_losses_are_what_was_sent_and_arrived() {
+        let judgement = lossy().judge();
+        // 101 x 170 x 8 bits in 1 s.
+        assert_eq!(value(&judgement, "alice-phone>bob-phone/video_sent_bps"), Some(137_360));
+        assert_eq!(value(&judgement, "alice-phone>bob-phone/video_received_bps"), Some(91 * 170 * 8));
+        assert_eq!(value(&judgement, "alice-phone>bob-phone/loss_ppm"), Some(10 * 1_000_000 / 101));
+        assert_eq!(value(&judgement, "alice-phone>bob-phone/loss_after_repair_ppm"), Some(10 * 1_000_000 / 101));
+        assert_eq!(value(&judgement, "relayed_ppm"), Some(0));
+        assert_eq!(value(&judgement, "bob-phone>alice-phone/video_sent_bps"), None);
+    }
+
+    #[test]
+    fn utilization_follows_the_narrower_link_as_it_changes() {
+        let mut story = Story::new();
+        story.live();
+        let mut link = story.plan.participants[0].access.up.clone();
+        link.rate = Some(BitRate(200_000));
+        story
+            .at(7_500)
+            .tell(Event::LinkChanged(event::LinkChanged { link: LinkName::from("alice-phone/up"), to: link.clone() }));
+        for number in 0..=50u32 {
+            story.at(8_000 + 10 * u64::from(number)).frame("alice-phone", number);
+        }
+        link.rate = Some(BitRate(100_000));
+        // The packets leave 3,510 us after the frames were sensed; the rate halves in the middle of them.
+        story.at(8_503);
+        for number in 51..=100u32 {
+            if number == 51 {
+                let change = event::LinkChanged { link: LinkName::from("alice-phone/up"), to: link.clone() };
+                story.tell(Event::LinkChanged(change));
+            }
+            story.at(8_000 + 10 * u64::from(number)).frame("alice-phone", number);
+        }
+        story.over(12_000);
+        let judgement = story.judge();
+        // 137,360 bits over 200,000 x 0.49949 s + 100,000 x 0.50051 s.
+        assert_eq!(value(&judgement, "alice-phone>bob-phone/utilization_ppm"), Some(137_360 * 1_000_000 / 149_949));
+    }
+
+    #[test]
+    fn the_estimate_is_the_senders() {
+        let mut story = lossy();
+        for kbps in [300, 500, 400] {
+            let (device, rate) = ("alice-phone".into(), BitRate::from_kbps(kbps));
+            story.tell(Event::BitrateEstimate(event::BitrateEstimate { device, rate }));
+        }
+        assert_eq!(value(&story.judge(), "alice-phone>bob-phone/estimate_bps_p50"), Some(400_000));
+    }
+
+    #[test]
+    fn a_freeze_names_its_queue() {
+        let mut story = Story::new();
+        story.live();
+        for number in 0..60u32 {
+            story.at(8_000 + 33 * u64::from(number));
+            story.changed_frame("alice-phone", number, |way| {
+                if (20..40).contains(&number) {
+                    lose(way);
+                }
+            });
+        }
+        story.over(12_000);
+        let judgement = story.judge();
+        let freezes: Vec<&str> =
+            judgement.findings.iter().filter(|finding| finding.severity == 1).map(|f| f.sentence.as_str()).collect();
+        // From frame 19 to frame 40, and from frame 59 to the hang-up.
+        let tail = 12_000_000 - (8_000_000 + 59 * 33_000 + 17_920);
+        assert_eq!(value(&judgement, "freeze_count"), Some(2));
+        assert_eq!(value(&judgement, "freeze_total_us"), Some(21 * 33_000 + tail));
+        let sentence =
+            "alice's picture froze for 693 ms at bob's, at 8.6 s: queue overflow on alice-phone/up took 20 packets.";
+        assert!(freezes.contains(&sentence), "{freezes:?}");
     }
 }

@@ -90,6 +90,16 @@ impl<'a> Part<'a> {
         act.into_iter().chain(self.first(CallStateName::Accepting)).min()
     }
 
+    /// Whether an act ends the call in the state that the device is in: a cancel that crosses the accept does not.
+    fn ends_with(&self, act: &Act) -> bool {
+        let state = self.states.last().map(|state| state.to);
+        match act {
+            Act::Cancel => state.is_none_or(|state| state == CallStateName::Outgoing),
+            Act::Decline => state.is_none_or(|state| state == CallStateName::Incoming),
+            _ => true,
+        }
+    }
+
     /// Whether the user had agreed to a track before a record.
     pub(crate) fn consented(&self, track: Track, index: u64) -> bool {
         self.consents.iter().any(|consent| consent.given.1 < index && consent.tracks.contains(&track))
@@ -158,8 +168,12 @@ impl<'a> Calls<'a> {
         for seen in &events.screens {
             let Some(device) = cast.device(&seen.device) else { continue };
             match seen.screen {
-                Screen::Incoming { call, .. } => steps.push(Step::Shown { device, call, at: (seen.at, seen.index), rings: true }),
-                Screen::Outgoing { call, .. } => steps.push(Step::Shown { device, call, at: (seen.at, seen.index), rings: false }),
+                Screen::Incoming { call, .. } => {
+                    steps.push(Step::Shown { device, call, at: (seen.at, seen.index), rings: true })
+                }
+                Screen::Outgoing { call, .. } => {
+                    steps.push(Step::Shown { device, call, at: (seen.at, seen.index), rings: false })
+                }
                 _ => {}
             }
         }
@@ -217,9 +231,11 @@ impl<'a> Calls<'a> {
                 }
             }
             Act::Decline | Act::Cancel | Act::HangUp => {
-                let current = self.parts.values_mut().filter(|part| part.device == device).max_by_key(|part| part.began.1);
+                let current =
+                    self.parts.values_mut().filter(|part| part.device == device).max_by_key(|part| part.began.1);
                 if let Some(part) = current
                     && part.over().is_none()
+                    && part.ends_with(&act.what)
                 {
                     part.hung_up = part.hung_up.or(Some(given));
                 }

@@ -6,9 +6,7 @@ use super::{
 };
 use kernel::{
     ActorName, Log, Track,
-    event::{
-        AudioPlayed, Captured, Decoded, Encoded, OpenVerdict, Opened, Reassembled, Rendered, Sealed,
-    },
+    event::{AudioPlayed, Captured, Decoded, Encoded, OpenVerdict, Opened, Reassembled, Rendered, Sealed},
 };
 use std::collections::BTreeMap;
 
@@ -55,8 +53,8 @@ pub(crate) struct Frames<'a> {
     by_receiver: BTreeMap<(usize, FrameIndex), usize>,
     /// For each decoder input the frame that it is, when its bytes are known.
     decoded_as: BTreeMap<u64, Option<FrameIndex>>,
-    /// The last decoder input of a receiver under a sender's track and counter, by record.
-    last_decoded: BTreeMap<(usize, usize, Track, u64), Vec<u64>>,
+    /// The `Decoded` records of a receiver under a sender's track and counter.
+    decodings: BTreeMap<(usize, usize, Track, u64), Vec<u64>>,
 }
 
 /// First 8 bytes of a hash that an event carries as hexadecimal text; `None` for an empty or broken one.
@@ -90,7 +88,7 @@ impl<'a> Frames<'a> {
             by_hash: BTreeMap::new(),
             by_receiver: BTreeMap::new(),
             decoded_as: BTreeMap::new(),
-            last_decoded: BTreeMap::new(),
+            decodings: BTreeMap::new(),
         };
         let sealed = frames.join_senders(log, events, cast);
         frames.join_receivers(log, events, cast, &sealed);
@@ -113,18 +111,32 @@ impl<'a> Frames<'a> {
         self.decoded_as.get(&decoded.index).copied().flatten()
     }
 
-    /// The frame that a picture was rendered from: the one last decoded under its counter.
-    pub(crate) fn rendered_from(&self, receiver: usize, sender: usize, rendered: Seen<'_, Rendered>) -> Option<FrameIndex> {
-        self.decoded_before(receiver, sender, rendered.track, rendered.counter, rendered.index)
+    /// The `Decoded` record that a picture came from: the last one under its counter.
+    pub(crate) fn decoding_of(&self, receiver: usize, sender: usize, rendered: Seen<'_, Rendered>) -> Option<u64> {
+        self.decoding_before(receiver, sender, rendered.track, rendered.counter, rendered.index)
     }
 
-    fn decoded_before(&self, receiver: usize, sender: usize, track: Track, counter: u64, index: u64) -> Option<FrameIndex> {
-        let records = self.last_decoded.get(&(receiver, sender, track, counter))?;
-        let record = records[..records.partition_point(|record| *record < index)].last()?;
-        self.decoded_as.get(record).copied().flatten()
+    /// The frame that a picture was rendered from.
+    pub(crate) fn rendered_from(
+        &self,
+        receiver: usize,
+        sender: usize,
+        rendered: Seen<'_, Rendered>,
+    ) -> Option<FrameIndex> {
+        self.decoded_as.get(&self.decoding_of(receiver, sender, rendered)?).copied().flatten()
     }
 
-    fn join_senders(&mut self, log: &'a Log, events: &Events<'a>, cast: &Cast<'a>) -> BTreeMap<SealedMark, Vec<FrameIndex>> {
+    fn decoding_before(&self, receiver: usize, sender: usize, track: Track, counter: u64, index: u64) -> Option<u64> {
+        let records = self.decodings.get(&(receiver, sender, track, counter))?;
+        records[..records.partition_point(|record| *record < index)].last().copied()
+    }
+
+    fn join_senders(
+        &mut self,
+        log: &'a Log,
+        events: &Events<'a>,
+        cast: &Cast<'a>,
+    ) -> BTreeMap<SealedMark, Vec<FrameIndex>> {
         // The newest frame under a number: numbers begin again with the next call. Captures come before encodings in
         // the log, so each list is walked with a cursor over all three kinds in order of the record.
         let mut newest: BTreeMap<(usize, Track, u32), FrameIndex> = BTreeMap::new();
@@ -189,7 +201,9 @@ impl<'a> Frames<'a> {
                 candidates.iter().rev().copied().find(|index| {
                     let sent = &self.sent[*index];
                     sent.device == sender
-                        && sent.sealed.is_some_and(|sealed| sealed.index < seen.index && log.bytes(sealed.bytes) == bytes)
+                        && sent
+                            .sealed
+                            .is_some_and(|sealed| sealed.index < seen.index && log.bytes(sealed.bytes) == bytes)
                 })
             });
             if let Some(delivery) = self.delivery(cast, &seen.device, frame) {
@@ -197,7 +211,8 @@ impl<'a> Frames<'a> {
             }
         }
         for seen in events.opened.iter().filter(|seen| seen.verdict == OpenVerdict::Accepted) {
-            let frame = seen.counter.and_then(|counter| self.identify(cast, &seen.sender, seen.track, counter, &seen.hash));
+            let frame =
+                seen.counter.and_then(|counter| self.identify(cast, &seen.sender, seen.track, counter, &seen.hash));
             if let Some(delivery) = self.delivery(cast, &seen.device, frame) {
                 delivery.opened = delivery.opened.or(Some(*seen));
             }
@@ -207,7 +222,7 @@ impl<'a> Frames<'a> {
             self.decoded_as.insert(seen.index, frame);
             if let (Some(receiver), Some(sender)) = (cast.device(&seen.device), cast.device(&seen.sender)) {
                 let key = (receiver, sender, seen.track, seen.counter);
-                self.last_decoded.entry(key).or_default().push(seen.index);
+                self.decodings.entry(key).or_default().push(seen.index);
             }
             if let Some(delivery) = self.delivery(cast, &seen.device, frame) {
                 delivery.decoded = delivery.decoded.or(Some(*seen));
@@ -215,9 +230,9 @@ impl<'a> Frames<'a> {
         }
         self.count_decodes();
         for seen in &events.rendered {
-            let frame = cast.pair(&seen.device, &seen.sender).and_then(|(receiver, sender)| {
-                self.rendered_from(receiver, sender, *seen)
-            });
+            let frame = cast
+                .pair(&seen.device, &seen.sender)
+                .and_then(|(receiver, sender)| self.rendered_from(receiver, sender, *seen));
             if let Some(delivery) = self.delivery(cast, &seen.device, frame) {
                 delivery.rendered = delivery.rendered.or(Some(*seen));
             }
@@ -225,7 +240,8 @@ impl<'a> Frames<'a> {
         for seen in &events.played {
             let Some(counter) = seen.counter else { continue };
             let frame = cast.pair(&seen.device, &seen.sender).and_then(|(receiver, sender)| {
-                self.decoded_before(receiver, sender, Track::Audio, counter, seen.index)
+                let record = self.decoding_before(receiver, sender, Track::Audio, counter, seen.index)?;
+                self.decoded_as.get(&record).copied().flatten()
             });
             if let Some(delivery) = self.delivery(cast, &seen.device, frame) {
                 delivery.played = delivery.played.or(Some(*seen));
@@ -234,13 +250,25 @@ impl<'a> Frames<'a> {
     }
 
     /// The frame that fits sender, track, counter and hash.
-    fn identify(&self, cast: &Cast<'a>, sender: &ActorName, track: Track, counter: u64, hash: &str) -> Option<FrameIndex> {
+    fn identify(
+        &self,
+        cast: &Cast<'a>,
+        sender: &ActorName,
+        track: Track,
+        counter: u64,
+        hash: &str,
+    ) -> Option<FrameIndex> {
         let hash = hash_prefix(hash)?;
         let candidates = self.with_counter(cast.device(sender)?, track, counter);
         candidates.iter().rev().copied().find(|index| self.sent[*index].hash == Some(hash))
     }
 
-    fn delivery(&mut self, cast: &Cast<'a>, device: &ActorName, frame: Option<FrameIndex>) -> Option<&mut Delivery<'a>> {
+    fn delivery(
+        &mut self,
+        cast: &Cast<'a>,
+        device: &ActorName,
+        frame: Option<FrameIndex>,
+    ) -> Option<&mut Delivery<'a>> {
         let (Some(receiver), Some(frame)) = (cast.device(device), frame) else {
             self.unmatched += 1;
             return None;
@@ -258,9 +286,11 @@ impl<'a> Frames<'a> {
             let sent = &self.sent[delivery.frame];
             let Some(sealed) = sent.sealed else { continue };
             let key = (delivery.receiver, sent.device, sent.track, sealed.counter);
-            let records = self.last_decoded.get(&key).map_or(&[][..], Vec::as_slice);
+            let records = self.decodings.get(&key).map_or(&[][..], Vec::as_slice);
             // Inputs of other frames under the same counter, as after a second call, are their own frames' business.
-            let own = |record: &&u64| self.decoded_as.get(record).copied().flatten().is_none_or(|frame| frame == delivery.frame);
+            let own = |record: &&u64| {
+                self.decoded_as.get(record).copied().flatten().is_none_or(|frame| frame == delivery.frame)
+            };
             delivery.decodes = records.iter().filter(own).count() as u32;
         }
     }

@@ -6,7 +6,7 @@ mod frames;
 mod legs;
 mod packets;
 
-pub(crate) use calls::{Call, Consent, Part};
+pub(crate) use calls::{Call, Part};
 pub(crate) use events::Seen;
 pub(crate) use frames::{Delivery, FrameIndex, SentFrame, hash_prefix};
 pub(crate) use legs::{LEGS, Legs};
@@ -35,7 +35,7 @@ pub(crate) struct Run<'a> {
     pub(crate) packets: Packets<'a>,
     pub(crate) frames: Frames<'a>,
     pub(crate) calls: Calls<'a>,
-    /// When the log ends.
+    /// When the run ends.
     pub(crate) end: SimTime,
     /// When a device's access let nothing through, per device.
     outages: Vec<Vec<(SimTime, SimTime)>>,
@@ -74,10 +74,6 @@ impl<'a> Cast<'a> {
         &self.participants[device].user
     }
 
-    pub(crate) fn device_of(&self, user: &UserName) -> Option<usize> {
-        self.participants.iter().position(|participant| participant.user == *user)
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.participants.len()
     }
@@ -100,7 +96,9 @@ impl<'a> Run<'a> {
         let packets = Packets::of(&events);
         let frames = Frames::of(log, &events, &cast);
         let calls = Calls::of(&events, &cast);
-        let end = log.records.last().map_or(SimTime::ZERO, |record| record.at);
+        let last = log.records.last().map_or(SimTime::ZERO, |record| record.at);
+        // A world in which nothing happens any more runs on all the same.
+        let end = last.max(Plan::TIMELINE_START + plan.duration);
         let outages = outages(&events, &cast, end);
         Run { log, plan, cast, events, packets, frames, calls, end, outages }
     }
@@ -146,7 +144,11 @@ impl<'a> Run<'a> {
 
     /// The call that a device was in at a record: the one that it entered last.
     pub(crate) fn call_at(&self, device: usize, index: u64) -> Option<&Part<'a>> {
-        self.calls.parts.values().filter(|part| part.device == device && part.began.1 <= index).max_by_key(|part| part.began.1)
+        self.calls
+            .parts
+            .values()
+            .filter(|part| part.device == device && part.began.1 <= index)
+            .max_by_key(|part| part.began.1)
     }
 
     /// The direction of what a device sent at a record: towards the other end of its call.

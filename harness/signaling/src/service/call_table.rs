@@ -31,7 +31,10 @@ fn live() -> (Conversation, ActorName, ActorName) {
 }
 
 fn ends(messages: &[ServerMessage]) -> Vec<CallEnd> {
-    messages.iter().filter_map(|m| if let ServerMessage::Ended { reason, .. } = m { Some(*reason) } else { None }).collect()
+    messages
+        .iter()
+        .filter_map(|m| if let ServerMessage::Ended { reason, .. } = m { Some(*reason) } else { None })
+        .collect()
 }
 
 fn rows(messages: &[ServerMessage]) -> Vec<CallRowEntry> {

@@ -14,7 +14,9 @@ use kernel::{
     names::{ActorName, CallId, ThreadId, UserName, to_hex},
     time::Micros,
 };
-use protocol::{CallEnd, CallRowEntry, ConnectionId, EnvelopeKind, RelayGrant, RequestId, SealedEnvelope, ServerMessage};
+use protocol::{
+    CallEnd, CallRowEntry, ConnectionId, EnvelopeKind, RelayGrant, RequestId, SealedEnvelope, ServerMessage,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most offers in an invite: one a device of the callee.
@@ -246,7 +248,13 @@ impl Service {
     }
 
     /// Live + ToPeer: passed on between the two ends, otherwise dropped.
-    pub(super) fn to_peer(&mut self, from: Sender<'_>, call: CallId, body: SealedEnvelope, work: &mut Transaction) {
+    pub(super) fn pass_to_peer(
+        &mut self,
+        from: Sender<'_>,
+        call: CallId,
+        body: SealedEnvelope,
+        work: &mut Transaction,
+    ) {
         let Some(found) = self.store.call(call) else { return };
         let to = match found.ends() {
             Some((caller_device, callee_device)) if from.device == caller_device => callee_device,
@@ -320,9 +328,10 @@ impl Call {
 
 fn offers_are_for(invite: &Invite, from: &ActorName, thread: &ThreadId) -> bool {
     (1..=MAX_OFFERS).contains(&invite.offers.len())
-        && invite.offers.iter().all(|offer| {
-            envelope_is_for(offer, (EnvelopeKind::Offer, invite.call), (from, &offer.header.to), thread)
-        })
+        && invite
+            .offers
+            .iter()
+            .all(|offer| envelope_is_for(offer, (EnvelopeKind::Offer, invite.call), (from, &offer.header.to), thread))
 }
 
 fn envelope_is_for(

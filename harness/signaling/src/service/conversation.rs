@@ -213,8 +213,15 @@ pub(super) fn user_of(device: &ActorName) -> UserName {
 
 pub(super) fn envelope(kind: EnvelopeKind, call: CallId, from: &ActorName, to: &ActorName) -> SealedEnvelope {
     let thread = ThreadId::between(&user_of(from), &user_of(to));
-    let header =
-        EnvelopeHeader { version: PROTOCOL_VERSION, kind, call, thread, from: from.clone(), to: to.clone(), sequence: 0 };
+    let header = EnvelopeHeader {
+        version: PROTOCOL_VERSION,
+        kind,
+        call,
+        thread,
+        from: from.clone(),
+        to: to.clone(),
+        sequence: 0,
+    };
     SealedEnvelope { header, encapsulated: vec![3; 32], ciphertext: vec![4; 100] }
 }
 

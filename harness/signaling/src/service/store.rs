@@ -130,8 +130,9 @@ impl Call {
                 let unanswered = if mutant!(V125) { SimTime::NEVER } else { self.invited + RING_TIME_OUT };
                 unanswered.min(gone(&self.caller_device, DISCONNECTED_CALLER_GRACE))
             }
-            Stage::Live { callee_device, .. } => gone(&self.caller_device, DISCONNECTED_LIVE_GRACE)
-                .min(gone(callee_device, DISCONNECTED_LIVE_GRACE)),
+            Stage::Live { callee_device, .. } => {
+                gone(&self.caller_device, DISCONNECTED_LIVE_GRACE).min(gone(callee_device, DISCONNECTED_LIVE_GRACE))
+            }
         }
     }
 }
@@ -211,7 +212,8 @@ impl Store {
         self.touch();
         let thread = ThreadId::between(one, other);
         if !self.relations.contains_key(&thread) {
-            let full = |user| self.accounts.get(user).is_none_or(|account: &Account| account.relations >= MAX_RELATIONS);
+            let full =
+                |user| self.accounts.get(user).is_none_or(|account: &Account| account.relations >= MAX_RELATIONS);
             if full(one) || full(other) {
                 return false;
             }

@@ -1,0 +1,125 @@
+//! What str0m says: states of ICE and DTLS, frames, estimates, and packets to send.
+
+use super::{MediaFrame, Transport, TransportOutput, gather::Gathering};
+use kernel::{BitRate, Datagram, Micros, SimTime, Track, event, event::CandidateKind, log};
+use std::net::SocketAddr;
+use str0m::{
+    Event, IceConnectionState,
+    bwe::{Bitrate, BweKind},
+    media::{MediaData, MediaKind},
+};
+
+impl Transport {
+    pub(super) fn event(&mut self, event: Event, now: SimTime) {
+        match event {
+            Event::MediaAdded(added) if added.kind == MediaKind::Audio => self.audio = Some(added.mid),
+            Event::MediaAdded(added) => self.video = Some(added.mid),
+            Event::IceConnectionStateChange(state) => self.ice_moved(state),
+            Event::Connected => self.dtls_connected(),
+            Event::MediaData(data) => self.frame(data, now),
+            Event::KeyframeRequest(_) => self.outputs.push_back(TransportOutput::KeyFrameRequested),
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                let rate = BitRate(estimate.as_u64());
+                event!(BitrateEstimate { device: self.config.device.clone(), rate });
+                self.outputs.push_back(TransportOutput::Estimate(rate));
+            }
+            Event::Closed => {
+                self.over = true;
+                self.outputs.push_back(TransportOutput::Lost);
+            }
+            _ => {}
+        }
+    }
+
+    fn ice_moved(&mut self, state: IceConnectionState) {
+        let name = match state {
+            IceConnectionState::New => "new",
+            IceConnectionState::Checking => "checking",
+            IceConnectionState::Connected => "connected",
+            IceConnectionState::Completed => "completed",
+            IceConnectionState::Disconnected => "disconnected",
+        };
+        event!(IceState { device: self.config.device.clone(), state: name.to_owned() });
+        if state.is_connected() && !self.connected {
+            self.outputs.push_back(TransportOutput::IceConnected);
+        }
+        // While connecting more candidates may come; the machine's timer bounds it.
+        if state.is_disconnected() && self.connected {
+            self.outputs.push_back(TransportOutput::Lost);
+        }
+    }
+
+    fn dtls_connected(&mut self) {
+        self.connected = true;
+        let (least, most) = (self.config.media.video_min, self.config.media.video_max);
+        let audio = self.config.media.audio_rate.0;
+        self.rtc.bwe().set_bitrate(Bitrate::bps(least.0 + audio), Bitrate::bps(most.0 + audio));
+        event!(DtlsConnected { device: self.config.device.clone() });
+        self.outputs.push_back(TransportOutput::Connected);
+    }
+
+    fn frame(&mut self, data: MediaData, now: SimTime) {
+        let track = if Some(data.mid) == self.video { Track::Video } else { Track::Audio };
+        let rtp_timestamp = data.time.numer();
+        let completed =
+            self.received.completed(track, rtp_timestamp, **data.seq_range.start()..=**data.seq_range.end());
+        event!(Reassembled {
+            device: self.config.device.clone(),
+            sender: self.config.peer.clone(),
+            track,
+            rtp_timestamp,
+            completed_by: completed.map(|(_, packet)| packet),
+            bytes: log::store(&data.data),
+            reassembly: completed.map_or(Micros::ZERO, |(arrived, _)| now.since(arrived)),
+        });
+        let frame = MediaFrame { track, rtp_timestamp, contiguous: data.contiguous, bytes: data.data.to_vec() };
+        self.outputs.push_back(TransportOutput::Frame(frame));
+    }
+
+    pub(super) fn transmit(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], now: SimTime) {
+        let relayed = self.gathering.as_ref().and_then(Gathering::relayed);
+        let through_relay = relayed == Some(source);
+        if !matches!(bytes.first(), Some(0..=3)) {
+            self.note_pair(source, destination, through_relay);
+        }
+        let datagram = if through_relay {
+            let Some(gathering) = &mut self.gathering else { return };
+            // Before the permission exists the relay would drop it; ICE and DTLS repeat.
+            let Some(datagram) = gathering.wrap(destination, bytes, now) else { return };
+            datagram
+        } else {
+            Datagram::new(source, destination, bytes.to_vec())
+        };
+        if let Some(departure) = self.sent.packet_left(&self.types, bytes, now) {
+            event!(RtpSent {
+                device: self.config.device.clone(),
+                packet: datagram.packet,
+                track: departure.track,
+                frame: departure.frame,
+                sequence: departure.sequence,
+                pacer: departure.pacer,
+                repair: departure.repair,
+                repair_wait: departure.repair_wait,
+            });
+        }
+        self.outputs.push_back(TransportOutput::Transmit(datagram));
+    }
+
+    fn note_pair(&mut self, local: SocketAddr, remote: SocketAddr, through_relay: bool) {
+        if self.selected.replace((local, remote)) == Some((local, remote)) {
+            return;
+        }
+        let remote_kind = self.remote_kinds.get(&remote).copied();
+        let mapped = self.gathering.as_ref().and_then(Gathering::mapped);
+        let (local, local_kind) = match mapped {
+            _ if through_relay => (local, CandidateKind::Relayed),
+            // Towards an address outside the own network the NAT's mapping is what the peer sees.
+            Some(mapped) if remote_kind != Some(CandidateKind::Host) && mapped != local => {
+                (mapped, CandidateKind::ServerReflexive)
+            }
+            _ => (local, CandidateKind::Host),
+        };
+        let relayed = through_relay || remote_kind == Some(CandidateKind::Relayed);
+        event!(PairSelected { device: self.config.device.clone(), local, remote, local_kind, relayed });
+    }
+}

@@ -1,0 +1,254 @@
+//! The set-up ladder: from friendship to the first picture and the end, as a sequence diagram. A signal is drawn as
+//! the server saw it; everything else stands on the line of the device where it happened.
+
+use crate::metric_name::{instant, time};
+use kernel::{
+    ActorName, Log, SimTime, Track,
+    event::{Act, EndReason, Event, OpenVerdict},
+    plan::Plan,
+};
+use std::{collections::BTreeSet, fmt::Write};
+
+const WIDTH: i64 = 1_120;
+/// Room for the times on the left.
+const GUTTER: i64 = 170;
+const TOP: i64 = 44;
+const ROW: i64 = 24;
+/// Rows beyond these are left out in the middle.
+const MAX_ROWS: usize = 90;
+/// A longer wait is drawn as a gap.
+const GAP_US: u64 = 1_000_000;
+/// Messages that say nothing about the way to a call.
+const QUIET: [&str; 7] = ["sign_up", "signed_in", "attach", "done", "fetch_keys", "keys", "call_row"];
+
+/// One row of the ladder.
+struct Step {
+    at: SimTime,
+    from: ActorName,
+    to: Option<ActorName>,
+    label: String,
+    class: &'static str,
+    /// How often in a row.
+    times: u32,
+}
+
+/// The ladder as an SVG element.
+pub(crate) fn svg(log: &Log, plan: &Plan) -> String {
+    let lanes = lanes(plan);
+    let mut steps = steps(log);
+    steps.retain(|step| lane_of(&lanes, &step.from).is_some());
+    let left_out = steps.len().saturating_sub(MAX_ROWS);
+    if left_out > 0 {
+        steps.drain(MAX_ROWS - 10..MAX_ROWS - 10 + left_out);
+    }
+    let mut drawing = Drawing { lanes, body: String::new(), y: TOP + ROW, last: None };
+    for step in &steps {
+        drawing.step(step);
+    }
+    drawing.finish(left_out)
+}
+
+/// Devices outside, servers in the middle.
+fn lanes(plan: &Plan) -> Vec<ActorName> {
+    let devices: Vec<ActorName> = plan.participants.iter().map(|participant| participant.device.clone()).collect();
+    let (left, right) = devices.split_at(devices.len().div_ceil(2));
+    [left, &[plan.signaling.name.clone()], right].concat()
+}
+
+fn lane_of(lanes: &[ActorName], actor: &ActorName) -> Option<i64> {
+    lanes.iter().position(|lane| lane == actor).map(|lane| lane as i64)
+}
+
+fn steps(log: &Log) -> Vec<Step> {
+    let mut seen = BTreeSet::new();
+    let mut steps: Vec<Step> = Vec::new();
+    for record in &log.records {
+        let Some(step) = step(record, &mut seen) else { continue };
+        match steps.last_mut() {
+            Some(last) if last.from == step.from && last.to == step.to && last.label == step.label => last.times += 1,
+            _ => steps.push(step),
+        }
+    }
+    steps
+}
+
+/// The row of an event; `seen` remembers what is shown only the first time.
+fn step(record: &kernel::Record, seen: &mut BTreeSet<(String, &'static str)>) -> Option<Step> {
+    let note = |device: &ActorName, class, label: String| {
+        Some(Step { at: record.at, from: device.clone(), to: None, label, class, times: 1 })
+    };
+    let mut first = |device: &ActorName, what: &'static str| seen.insert((device.to_string(), what));
+    match &record.event {
+        Event::UserAct(act) => note(&act.device, "user", act_sentence(act.user.as_str(), &act.what)),
+        Event::Signal(signal) if !QUIET.contains(&signal.message.as_str()) => Some(Step {
+            at: record.at,
+            from: signal.from.clone(),
+            to: Some(signal.to.clone()),
+            label: signal.message.replace('_', " "),
+            class: if ["refused", "rejected", "ended"].contains(&signal.message.as_str()) { "denied" } else { "message" },
+            times: 1,
+        }),
+        Event::Ring(ring) => note(&ring.device, "ring", format!("rings: {} calls", ring.caller)),
+        Event::IceState(ice) => note(&ice.device, "path", format!("ICE {}", ice.state)),
+        Event::PairSelected(pair) => {
+            let path = if pair.relayed { "relayed" } else { "direct" };
+            note(&pair.device, "path", format!("{path} path to {}", pair.remote))
+        }
+        Event::DtlsConnected(dtls) => note(&dtls.device, "path", "DTLS connected, fingerprint verified".into()),
+        Event::KeyUsed(used) if used.seals && first(&used.device, "key") => {
+            note(&used.device, "media", "first frame sealed end to end".into())
+        }
+        Event::Opened(opened) if opened.verdict == OpenVerdict::Accepted && first(&opened.device, "opened") => {
+            note(&opened.device, "media", "first frame opened".into())
+        }
+        Event::AudioPlayed(played) if played.counter.is_some() && first(&played.device, "sound") => {
+            note(&played.device, "media", "first sound".into())
+        }
+        Event::Rendered(rendered) if rendered.track == Track::Video && first(&rendered.device, "picture") => {
+            note(&rendered.device, "media", "first picture on the screen".into())
+        }
+        Event::Ended(ended) => note(&ended.device, end_class(ended.reason), format!("over: {}", end_sentence(ended.reason))),
+        _ => None,
+    }
+}
+
+fn act_sentence(user: &str, act: &Act) -> String {
+    match act {
+        Act::RequestFriend { user: other } => format!("{user} asks {other} to be friends"),
+        Act::AcceptFriend { user: other } => format!("{user} accepts {other} as a friend"),
+        Act::DeclineFriend { user: other } => format!("{user} declines {other}"),
+        Act::Unfriend { user: other } => format!("{user} unfriends {other}"),
+        Act::Block { user: other } => format!("{user} blocks {other}"),
+        Act::Call { user: other, video } => format!("{user} calls {other}{}", if *video { ", video" } else { ", voice" }),
+        Act::Accept { video } => format!("{user} accepts{}", if *video { ", video" } else { ", voice" }),
+        Act::Decline => format!("{user} declines"),
+        Act::Cancel => format!("{user} cancels"),
+        Act::HangUp => format!("{user} hangs up"),
+    }
+}
+
+fn end_class(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::HungUp | EndReason::PeerHungUp => "user",
+        _ => "denied",
+    }
+}
+
+fn end_sentence(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::HungUp => "hung up",
+        EndReason::PeerHungUp => "the peer hung up",
+        EndReason::Declined => "declined",
+        EndReason::Cancelled => "cancelled",
+        EndReason::Unanswered => "unanswered",
+        EndReason::Unavailable => "unavailable",
+        EndReason::Busy => "busy",
+        EndReason::Elsewhere => "answered elsewhere",
+        EndReason::Unfriended => "no longer friends",
+        EndReason::Security => "security failure",
+        EndReason::Failed => "no path",
+    }
+}
+
+struct Drawing {
+    lanes: Vec<ActorName>,
+    body: String,
+    y: i64,
+    last: Option<SimTime>,
+}
+
+impl Drawing {
+    fn x(&self, lane: i64) -> i64 {
+        let room = (WIDTH - GUTTER) / self.lanes.len().max(1) as i64;
+        GUTTER + room / 2 + lane * room
+    }
+
+    fn step(&mut self, step: &Step) {
+        let since = self.last.map(|last| step.at.since(last).0);
+        if since.is_some_and(|since| since >= GAP_US) {
+            self.gap(since.unwrap_or_default());
+        }
+        let delta = since.filter(|since| *since < GAP_US).map_or(String::new(), |since| format!("+{}", time(since as i64)));
+        let y = self.y;
+        self.put(format_args!(
+            "<text class=\"at\" x=\"70\" y=\"{0}\">{1}</text><text class=\"delta\" x=\"158\" y=\"{0}\">{delta}</text>",
+            y + 4,
+            instant(step.at)
+        ));
+        let from = lane_of(&self.lanes, &step.from).unwrap_or_default();
+        let times = if step.times > 1 { format!(" ×{}", step.times) } else { String::new() };
+        let label = format!("{}{times}", escape(&step.label));
+        match step.to.as_ref().and_then(|to| lane_of(&self.lanes, to)) {
+            Some(to) => self.arrow(self.x(from), self.x(to), &label, step.class),
+            None => self.note(from, &label, step.class),
+        }
+        self.last = Some(step.at);
+        self.y += ROW;
+    }
+
+    fn arrow(&mut self, from: i64, to: i64, label: &str, class: &str) {
+        let y = self.y;
+        let tip = if to > from { -7 } else { 7 };
+        let middle = (from + to) / 2;
+        self.put(format_args!(
+            "<g class=\"{class}\"><line x1=\"{from}\" y1=\"{y}\" x2=\"{to}\" y2=\"{y}\"/>\
+             <path d=\"M{to} {y}l{tip} -4v8z\"/><text x=\"{middle}\" y=\"{}\">{label}</text></g>",
+            y - 5
+        ));
+    }
+
+    /// Notes stand beside their line, turned inwards, so that they stay inside the drawing.
+    fn note(&mut self, lane: i64, label: &str, class: &str) {
+        let (x, y) = (self.x(lane), self.y);
+        let right = lane * 2 >= self.lanes.len() as i64;
+        let (anchor, dx) = if right { ("end", -11) } else { ("start", 11) };
+        self.put(format_args!(
+            "<g class=\"{class}\"><circle cx=\"{x}\" cy=\"{y}\" r=\"4\"/>\
+             <text x=\"{}\" y=\"{}\" style=\"text-anchor:{anchor}\">{label}</text></g>",
+            x + dx,
+            y + 4
+        ));
+    }
+
+    fn gap(&mut self, us: u64) {
+        let y = self.y;
+        self.put(format_args!(
+            "<line class=\"gap\" x1=\"{GUTTER}\" y1=\"{y}\" x2=\"{WIDTH}\" y2=\"{y}\"/>\
+             <text class=\"delta\" x=\"158\" y=\"{}\">{} later</text>",
+            y + 4,
+            time(us as i64)
+        ));
+        self.y += ROW;
+    }
+
+    fn finish(mut self, left_out: usize) -> String {
+        let height = self.y + 8;
+        let mut head = String::new();
+        for (lane, name) in self.lanes.iter().enumerate() {
+            let x = self.x(lane as i64);
+            let _ = write!(
+                head,
+                "<line class=\"life\" x1=\"{x}\" y1=\"{TOP}\" x2=\"{x}\" y2=\"{height}\"/>\
+                 <text class=\"lane\" x=\"{x}\" y=\"{}\">{}</text>",
+                TOP - 14,
+                escape(name.as_str())
+            );
+        }
+        if left_out > 0 {
+            self.put(format_args!("<text class=\"at\" x=\"70\" y=\"14\">{left_out} rows left out</text>"));
+        }
+        format!(
+            "<svg class=\"ladder\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"sequence diagram of the call\">{head}{}</svg>",
+            self.body
+        )
+    }
+
+    fn put(&mut self, element: std::fmt::Arguments<'_>) {
+        self.body.write_fmt(element).expect("writing to a string succeeds");
+    }
+}
+
+/// Text for an SVG element: names and labels come from scenarios and peers.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

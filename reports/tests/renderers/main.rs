@@ -1,0 +1,9 @@
+//! The files of a made-up run, one behaviour a module.
+
+mod baselines;
+mod capture;
+mod latency_log;
+mod page;
+mod sample;
+mod saved_log;
+mod texts;

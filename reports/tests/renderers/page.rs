@@ -1,0 +1,61 @@
+//! `index.html`: whole, offline, safe.
+
+use crate::sample::{Sample, broken, held};
+use reports::write;
+use std::{fs, path::Path};
+
+fn page(sample: &Sample, dir: &str) -> String {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(dir);
+    write(&dir, &sample.run()).unwrap();
+    fs::read_to_string(dir.join("first-call-1/index.html")).unwrap()
+}
+
+#[test]
+fn the_page_has_every_section() {
+    let page = page(&held(), "page-sections");
+    let sections = [
+        "findings", "invariants", "metrics", "timeline", "setup", "transport", "latency", "pictures", "security", "packets",
+        "appendix",
+    ];
+    for section in sections {
+        assert!(page.contains(&format!("<section id=\"{section}\">")), "{section} is missing");
+        assert!(page.contains(&format!("href=\"#{section}\"")), "{section} is not in the navigation");
+    }
+    assert!(page.contains("id=\"verdict\""));
+    assert!(page.contains("NOT EXERCISED"));
+}
+
+#[test]
+fn the_page_needs_no_network() {
+    let page = page(&held(), "page-offline");
+    for attribute in ["src", "href", "srcset", "action", "data"] {
+        for scheme in ["http:", "https:", "//"] {
+            for quote in ["\"", "'", ""] {
+                let reference = format!("{attribute}={quote}{scheme}");
+                assert!(!page.contains(&reference), "{reference}");
+            }
+        }
+    }
+    assert!(!page.contains("@import") && !page.contains("url(http"));
+    assert!(!page.contains("<link") && !page.contains("fetch("));
+}
+
+#[test]
+fn text_from_peers_and_files_is_never_markup() {
+    let mut sample = broken();
+    let plan = &mut sample.judgement.plan;
+    plan.title = "</script><script>alert(2)</script>".into();
+    plan.participants[0].device = "<b>alice</b>".into();
+    let page = page(&sample, "page-escaped");
+    assert!(!page.contains("<script>alert"));
+    assert!(!page.contains("<b>alice"));
+    assert!(page.contains("&#60;script&#62;alert(1)"));
+}
+
+#[test]
+fn the_page_says_why_a_run_failed() {
+    let page = page(&broken(), "page-failed");
+    assert!(page.contains("<span class=\"word\">FAIL</span>"));
+    assert!(page.contains("threshold glass_to_glass_us_p95 failed"));
+    assert!(page.contains("cargo xtask simulate first-call --seed 1"));
+}
