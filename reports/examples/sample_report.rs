@@ -1,7 +1,7 @@
 //! Writes the reports of the made-up calls of the tests into a folder, to look at them:
 //! `cargo run -p callproof-reports --example sample_report -- /tmp/sample`.
 
-#[path = "../tests/renderers/sample.rs"]
+#[path = "../tests/renderers/sample/mod.rs"]
 mod sample;
 
 use reports::{Baseline, RunReport, Suite, bless, console, write, write_suite};

@@ -168,7 +168,8 @@ impl Comparison {
             (Standing::Unchanged, "unchanged"),
         ];
         let counted = words.map(|(standing, word)| (self.count(standing), word));
-        let parts: Vec<String> = counted.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        let parts: Vec<String> =
+            counted.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
         let how = if self.exact { "exact" } else { "with tolerances" };
         format!("{} ({how})", if parts.is_empty() { "no metrics".into() } else { parts.join(", ") })
     }

@@ -3,11 +3,12 @@
 
 use crate::{
     junit::threshold_sentence,
-    metric_name::{human, instant, time, title},
+    metric_name::{MetricName, human, instant, time, title},
     run::{Outcome, Run},
     run_report::{RunReport, headlines},
 };
 use anstyle::{AnsiColor, Style};
+use comfy_table::{LineStyle, TableStyle};
 use oracle::{Finding, InvariantReport, InvariantVerdict};
 use std::fmt::Write;
 
@@ -38,6 +39,9 @@ pub fn console(run: &Run<'_>) -> String {
     text
 }
 
+/// Tables have one line, under their head.
+pub(crate) const TABLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
 /// The style of an outcome.
 pub(crate) fn style_of(outcome: Outcome) -> Style {
     match outcome {
@@ -61,9 +65,12 @@ fn invariants(text: &mut String, report: &RunReport) {
     let tally = report.tally();
     let checks = report.checks();
     let (held, failed, idle) = (tally.held, tally.failed, tally.not_exercised);
-    line(text, format_args!(
-        "\n{STRONG}invariants{STRONG:#}  {held} held, {failed} failed, {idle} not exercised ({checks} checks)"
-    ));
+    line(
+        text,
+        format_args!(
+            "\n{STRONG}invariants{STRONG:#}  {held} held, {failed} failed, {idle} not exercised ({checks} checks)"
+        ),
+    );
     for invariant in &report.invariants {
         one_invariant(text, report, invariant);
     }
@@ -72,16 +79,27 @@ fn invariants(text: &mut String, report: &RunReport) {
 fn one_invariant(text: &mut String, report: &RunReport, invariant: &InvariantReport) {
     let InvariantReport { id, name, checks, violations, .. } = invariant;
     match invariant.verdict {
-        InvariantVerdict::Held => line(text, format_args!("  {GOOD}held{GOOD:#}    {id:<12} {name:<34} {checks:>8} checks")),
+        InvariantVerdict::Held => {
+            line(text, format_args!("  {GOOD}held{GOOD:#}    {id:<12} {name:<34} {checks:>8} checks"))
+        }
         InvariantVerdict::Failed => {
             let note = if report.expects_failure_of(name) { ", as expected" } else { "" };
-            line(text, format_args!("  {BAD}failed{BAD:#}  {id:<12} {name:<34} {violations:>8} of {checks} checks{note}"));
+            line(
+                text,
+                format_args!("  {BAD}failed{BAD:#}  {id:<12} {name:<34} {violations:>8} of {checks} checks{note}"),
+            );
             if let Some(first) = &invariant.first_violation {
-                line(text, format_args!("          {} (record {}): {}", instant(first.at), first.record, first.message));
+                line(
+                    text,
+                    format_args!("          {} (record {}): {}", instant(first.at), first.record, first.message),
+                );
             }
         }
         InvariantVerdict::NotExercised if report.exercises.contains(name) => {
-            line(text, format_args!("  {BAD}idle{BAD:#}    {id:<12} {name:<34} NOT EXERCISED, but listed under `exercises`"));
+            line(
+                text,
+                format_args!("  {BAD}idle{BAD:#}    {id:<12} {name:<34} NOT EXERCISED, but listed under `exercises`"),
+            );
         }
         InvariantVerdict::NotExercised => {
             line(text, format_args!("  {MINOR}idle    {id:<12} {name:<34} NOT EXERCISED{MINOR:#}"));
@@ -96,7 +114,7 @@ fn metrics(text: &mut String, report: &RunReport) {
     }
     line(text, format_args!("\n{STRONG}metrics{STRONG:#}  (the worst of all directions)"));
     for (name, value) in rows {
-        let statistic = name.rsplit('_').next().filter(|last| last.starts_with('p')).unwrap_or("");
+        let statistic = MetricName::parse(name).statistic.unwrap_or("");
         line(text, format_args!("  {:<24} {:>14}", format!("{} {statistic}", title(name)), human(name, value)));
     }
 }

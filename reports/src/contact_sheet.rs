@@ -99,7 +99,8 @@ impl Rgb {
 }
 
 fn mean(luma: &[u8], width: usize, x: usize, y: usize, factor: usize) -> i32 {
-    let line = |row: usize| luma[row * width + x..row * width + x + factor].iter().map(|value| i32::from(*value)).sum::<i32>();
+    let line =
+        |row: usize| luma[row * width + x..row * width + x + factor].iter().map(|value| i32::from(*value)).sum::<i32>();
     (y..y + factor).map(line).sum::<i32>() / (factor * factor) as i32
 }
 

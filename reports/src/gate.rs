@@ -2,9 +2,10 @@
 
 use crate::{
     baseline::{Comparison, Row, Standing},
+    console::TABLE,
     metric_name::{MetricName, human},
 };
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
 use oracle::Verdict;
 use std::fmt::Write;
 
@@ -45,7 +46,8 @@ impl Gate {
     /// The table and what to do, as plain text.
     pub fn table(&self) -> String {
         let mut text = String::new();
-        let moved: Vec<&Gated> = self.runs.iter().filter(|run| run.comparison.as_ref().is_some_and(has_moved)).collect();
+        let moved: Vec<&Gated> =
+            self.runs.iter().filter(|run| run.comparison.as_ref().is_some_and(has_moved)).collect();
         if !moved.is_empty() {
             writeln!(text, "{}", differences(&moved)).expect("writing to a string succeeds");
         }
@@ -88,7 +90,7 @@ fn differences(moved: &[&Gated]) -> Table {
 
 fn table() -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
+    table.load_style(TABLE).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
     table.set_header(["", "scenario", "metric", "baseline", "measured", "difference", "allowed"]);
     for column in 3..7 {
         if let Some(column) = table.column_mut(column) {

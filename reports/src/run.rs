@@ -149,7 +149,9 @@ pub fn write(dir: &Path, run: &Run<'_>) -> Result<Vec<Artefact>, WriteError> {
     let hlog = hlog::render(&run.judgement.histograms).map_err(|error| WriteError::render("latency.hlog", error))?;
     files.put("latency.hlog", &hlog)?;
     match contact_sheet::render(&run.facts.pictures) {
-        Some(sheet) => files.put(contact_sheet::FILE, &sheet.map_err(|e| WriteError::render(contact_sheet::FILE, e))?)?,
+        Some(sheet) => {
+            files.put(contact_sheet::FILE, &sheet.map_err(|e| WriteError::render(contact_sheet::FILE, e))?)?
+        }
         None => files.remove(contact_sheet::FILE)?,
     }
     let junit = junit::render(&[RunReport::new(run, &[])]).map_err(|e| WriteError::render("junit.xml", e))?;

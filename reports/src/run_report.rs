@@ -227,7 +227,8 @@ pub(crate) fn headlines(metrics: &BTreeMap<String, Measured>) -> impl Iterator<I
     HEADLINES.iter().filter_map(|(base, statistic)| {
         metrics.iter().find_map(|(name, measured)| {
             let parsed = MetricName::parse(name);
-            (parsed == MetricName { scope: None, base, statistic: *statistic }).then_some((name.as_str(), measured.value))
+            (parsed == MetricName { scope: None, base, statistic: *statistic })
+                .then_some((name.as_str(), measured.value))
         })
     })
 }

@@ -1,7 +1,7 @@
 //! Many runs in one table: for a terminal, for CI, for a person.
 
 use crate::{
-    console::style_of,
+    console::{TABLE, style_of},
     junit,
     metric_name::{human, title},
     page,
@@ -9,7 +9,7 @@ use crate::{
     run_report::{RunReport, headlines},
     summary::{cut, escape},
 };
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 
 /// Metrics of the tables, by title.
@@ -36,7 +36,7 @@ impl Suite {
     /// The table for a terminal, with ANSI styles on the verdicts, and below it the commands that reproduce what failed.
     pub fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
+        table.load_style(TABLE).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
         table.set_header(["", "scenario", "seed", "invariants", "checks"].into_iter().chain(COLUMNS));
         for run in &self.runs {
             table.add_row(self.cells(run));

@@ -54,7 +54,10 @@ fn invariants(text: &mut String, report: &RunReport) {
     let tally = report.tally();
     let heading = format!(
         "Invariants: {} held, {} failed, {} not exercised, {} checks",
-        tally.held, tally.failed, tally.not_exercised, report.checks()
+        tally.held,
+        tally.failed,
+        tally.not_exercised,
+        report.checks()
     );
     let mut invariants: Vec<_> = report.invariants.iter().collect();
     invariants.sort_by_key(|invariant| rank(invariant));
@@ -81,7 +84,12 @@ fn invariant_row(report: &RunReport, invariant: &InvariantReport) -> String {
     let violation = invariant.first_violation.as_ref().map_or(String::new(), |violation| {
         format!("{} (record {}): {}", instant(violation.at), violation.record, escape(&violation.message))
     });
-    format!("| {verdict} | {} | `{}` | {} | {violation} |", escape(&invariant.id), escape(&invariant.name), invariant.checks)
+    format!(
+        "| {verdict} | {} | `{}` | {} | {violation} |",
+        escape(&invariant.id),
+        escape(&invariant.name),
+        invariant.checks
+    )
 }
 
 fn thresholds(text: &mut String, report: &RunReport) {
@@ -100,7 +108,12 @@ fn baseline(text: &mut String, run: &Run<'_>) {
     let row = |row: &crate::Row| {
         let value = |value: Option<i64>| value.map_or("-".into(), |value| human(&row.metric, value));
         let (before, now) = (value(row.baseline), value(row.measured));
-        format!("| {} | `{}` | {before} | {now} | {} |", gate::word(row.standing), escape(&row.metric), gate::difference(row))
+        format!(
+            "| {} | `{}` | {before} | {now} | {} |",
+            gate::word(row.standing),
+            escape(&row.metric),
+            gate::difference(row)
+        )
     };
     let header = ["| | metric | baseline | measured | difference |", "| --- | --- | ---: | ---: | ---: |"];
     let rows = header.into_iter().map(String::from).chain(moved.map(row));
@@ -116,13 +129,17 @@ fn metrics(text: &mut String, report: &RunReport) {
     let rows = headlines(&report.metrics).map(|(name, value)| row(name, value));
     section(text, "Headline metrics", header.clone().into_iter().chain(rows));
     let worst = |name: &&String| MetricName::parse(name).scope.is_none() && !top.contains(&name.as_str());
-    let others = report.metrics.iter().filter(|(name, _)| worst(name)).map(|(name, measured)| row(name, measured.value));
+    let others =
+        report.metrics.iter().filter(|(name, _)| worst(name)).map(|(name, measured)| row(name, measured.value));
     section(text, "Other metrics, the worst of all directions", header.into_iter().chain(others));
 }
 
 fn origin(text: &mut String, report: &RunReport) {
     put(text, format_args!("## Origin\n"));
-    put(text, format_args!("- scenario `{}`, configuration `{}`", escape(&report.scenario_path), short(&report.config_hash)));
+    put(
+        text,
+        format_args!("- scenario `{}`, configuration `{}`", escape(&report.scenario_path), short(&report.config_hash)),
+    );
     put(text, format_args!("- commit `{}`", escape(&report.commit)));
     put(text, format_args!("- log `{}` ({} records)", short(&report.digests.log), report.digests.records));
     put(text, format_args!("- again: `{}`", escape(&report.reproduce)));

@@ -73,19 +73,22 @@ impl<'a> Packets<'a> {
     fn note(&mut self, at: SimTime, event: &'a Event) {
         match event {
             Event::PacketSent(sent) => {
-                self.0.insert(sent.packet, Passage {
-                    packet: sent.packet,
-                    sent_at: at,
-                    from: &sent.from,
-                    cause: sent.cause,
-                    source: sent.source,
-                    destination: sent.destination,
-                    protocol: sent.protocol,
-                    bytes: sent.bytes,
-                    core: None,
-                    arrivals: Vec::new(),
-                    dropped: None,
-                });
+                self.0.insert(
+                    sent.packet,
+                    Passage {
+                        packet: sent.packet,
+                        sent_at: at,
+                        from: &sent.from,
+                        cause: sent.cause,
+                        source: sent.source,
+                        destination: sent.destination,
+                        protocol: sent.protocol,
+                        bytes: sent.bytes,
+                        core: None,
+                        arrivals: Vec::new(),
+                        dropped: None,
+                    },
+                );
             }
             Event::PacketAtCore(core) => {
                 if let Some(passage) = self.0.get_mut(&core.packet) {

@@ -22,7 +22,8 @@ pub(crate) fn capture(log: &Log, plan: &Plan) -> Vec<u8> {
     let names = names(plan);
     capture.names(names.iter().map(|(address, name)| (*address, name.as_str())));
     let packets = Packets::of(log);
-    let mut passages: Vec<(SimTime, &Passage<'_>)> = packets.iter().map(|passage| (seen_at(passage), passage)).collect();
+    let mut passages: Vec<(SimTime, &Passage<'_>)> =
+        packets.iter().map(|passage| (seen_at(passage), passage)).collect();
     passages.sort_by_key(|(at, passage)| (*at, passage.packet));
     for (at, passage) in passages {
         let (interface, source, destination) = match passage.core {
@@ -49,7 +50,10 @@ fn comment_on(passage: &Passage<'_>) -> Option<String> {
         let reason = reason_name(dropped.reason);
         let later = dropped.at.since(seen_at(passage)).0;
         let when = if later == 0 { String::new() } else { format!(", {} later", time(later as i64)) };
-        return Some(format!("dropped: {reason} at {}{when} (packet {}, from {})", dropped.place, passage.packet.0, passage.from));
+        return Some(format!(
+            "dropped: {reason} at {}{when} (packet {}, from {})",
+            dropped.place, passage.packet.0, passage.from
+        ));
     }
     match passage.arrivals.as_slice() {
         [] => Some(format!("in flight when the run ended (packet {})", passage.packet.0)),

@@ -125,6 +125,7 @@
     const colors = ["--blue", "--teal", "--violet", "--green", "--orange", "--pink"];
     const options = {
       height: 230,
+      padding: [8, 26, 0, 0],
       scales: { x: { time: false, range: [0, 100] }, y: { range: (u, min, max) => [0, (max || 1) * 1.05] } },
       axes: [axis({ size: 26, values: (u, list) => list.map(v => "p" + v) }), axis({ size: GUTTER, values: (u, list) => list.map(v => v + " ms") })],
       series: [{ label: "percentile", value: (u, v) => fixed(v, 1, "") }].concat(data.percentiles.map((curve, i) => line(curve.name, colors[i % colors.length], { value: (u, v) => fixed(v, 1, " ms") }))),

@@ -7,6 +7,6 @@ pub fn vocabulary() -> Vocabulary {
     Vocabulary {
         presets: world::presets().into_iter().map(|preset| (preset.name.to_owned(), preset.access)).collect(),
         invariants: oracle::INVARIANTS.iter().map(|invariant| invariant.name.to_owned()).collect(),
-        metrics: oracle::metric_names(),
+        metrics: oracle::metric_names().collect(),
     }
 }

@@ -72,7 +72,7 @@ pub(crate) struct SimulateArgs {
     /// How many simulations at once.
     #[arg(long, default_value_t = default_jobs())]
     pub(crate) jobs: NonZeroUsize,
-    /// Change a value of the scenario: `--set duration=5s`, `--set participant.alice.up.propagation=35ms`.
+    /// Change a value of the scenario: `--set duration=5s`, `--set participant.alice.network.up.propagation=35ms`.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Put every participant behind this network preset.
@@ -84,15 +84,7 @@ pub(crate) struct SimulateArgs {
     /// Print what actors log, with simulated time: a tracing filter such as `info` or `str0m=debug`.
     #[arg(long, value_name = "FILTER")]
     pub(crate) log: Option<String>,
-    /// What `bless` accepts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Expectations {
-    /// The committed metrics of each scenario.
-    #[default]
-    Baselines,
-}
-
-/// What standard output carries.
+    /// What standard output carries.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
     /// Open the report in a browser.
@@ -166,6 +158,14 @@ pub(crate) enum Catalogue {
     Mutants,
     /// Metrics with their definitions.
     Metrics,
+}
+
+/// What `bless` accepts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Expectations {
+    /// The committed metrics of each scenario.
+    #[default]
+    Baselines,
 }
 
 /// What standard output carries.

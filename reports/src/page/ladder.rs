@@ -41,7 +41,7 @@ pub(crate) fn svg(log: &Log, plan: &Plan) -> String {
     if left_out > 0 {
         steps.drain(MAX_ROWS - 10..MAX_ROWS - 10 + left_out);
     }
-    let mut drawing = Drawing { lanes, body: String::new(), y: TOP + ROW, last: None };
+    let mut drawing = Drawing { lanes, body: String::new(), y: TOP + ROW, last: None, noted: Vec::new() };
     for step in &steps {
         drawing.step(step);
     }
@@ -52,7 +52,7 @@ pub(crate) fn svg(log: &Log, plan: &Plan) -> String {
 fn lanes(plan: &Plan) -> Vec<ActorName> {
     let devices: Vec<ActorName> = plan.participants.iter().map(|participant| participant.device.clone()).collect();
     let (left, right) = devices.split_at(devices.len().div_ceil(2));
-    [left, &[plan.signaling.name.clone()], right].concat()
+    [left, std::slice::from_ref(&plan.signaling.name), right].concat()
 }
 
 fn lane_of(lanes: &[ActorName], actor: &ActorName) -> Option<i64> {
@@ -85,7 +85,7 @@ fn step(record: &kernel::Record, seen: &mut BTreeSet<(String, &'static str)>) ->
             from: signal.from.clone(),
             to: Some(signal.to.clone()),
             label: signal.message.replace('_', " "),
-            class: if ["refused", "rejected", "ended"].contains(&signal.message.as_str()) { "denied" } else { "message" },
+            class: if ["refused", "rejected"].contains(&signal.message.as_str()) { "denied" } else { "message" },
             times: 1,
         }),
         Event::Ring(ring) => note(&ring.device, "ring", format!("rings: {} calls", ring.caller)),
@@ -107,7 +107,9 @@ fn step(record: &kernel::Record, seen: &mut BTreeSet<(String, &'static str)>) ->
         Event::Rendered(rendered) if rendered.track == Track::Video && first(&rendered.device, "picture") => {
             note(&rendered.device, "media", "first picture on the screen".into())
         }
-        Event::Ended(ended) => note(&ended.device, end_class(ended.reason), format!("over: {}", end_sentence(ended.reason))),
+        Event::Ended(ended) => {
+            note(&ended.device, end_class(ended.reason), format!("over: {}", end_sentence(ended.reason)))
+        }
         _ => None,
     }
 }
@@ -119,7 +121,9 @@ fn act_sentence(user: &str, act: &Act) -> String {
         Act::DeclineFriend { user: other } => format!("{user} declines {other}"),
         Act::Unfriend { user: other } => format!("{user} unfriends {other}"),
         Act::Block { user: other } => format!("{user} blocks {other}"),
-        Act::Call { user: other, video } => format!("{user} calls {other}{}", if *video { ", video" } else { ", voice" }),
+        Act::Call { user: other, video } => {
+            format!("{user} calls {other}{}", if *video { ", video" } else { ", voice" })
+        }
         Act::Accept { video } => format!("{user} accepts{}", if *video { ", video" } else { ", voice" }),
         Act::Decline => format!("{user} declines"),
         Act::Cancel => format!("{user} cancels"),
@@ -155,6 +159,8 @@ struct Drawing {
     body: String,
     y: i64,
     last: Option<SimTime>,
+    /// Lanes that have a note in the row drawn last.
+    noted: Vec<i64>,
 }
 
 impl Drawing {
@@ -164,26 +170,44 @@ impl Drawing {
     }
 
     fn step(&mut self, step: &Step) {
-        let since = self.last.map(|last| step.at.since(last).0);
+        let from = lane_of(&self.lanes, &step.from).unwrap_or_default();
+        let times = if step.times > 1 { format!(" ×{}", step.times) } else { String::new() };
+        let label = format!("{}{times}", escape(&step.label));
+        let to = step.to.as_ref().and_then(|to| lane_of(&self.lanes, to));
+        // What two devices do at one instant shares a row.
+        let shared =
+            to.is_none() && self.last == Some(step.at) && !self.noted.is_empty() && !self.noted.contains(&from);
+        if shared {
+            self.y -= ROW;
+        } else {
+            self.time(step.at);
+            self.noted.clear();
+        }
+        match to {
+            Some(to) => self.arrow(self.x(from), self.x(to), &label, step.class),
+            None => {
+                self.note(from, &label, step.class);
+                self.noted.push(from);
+            }
+        }
+        self.last = Some(step.at);
+        self.y += ROW;
+    }
+
+    /// The time of a row, and how long after the row before.
+    fn time(&mut self, at: SimTime) {
+        let since = self.last.map(|last| at.since(last).0);
         if since.is_some_and(|since| since >= GAP_US) {
             self.gap(since.unwrap_or_default());
         }
-        let delta = since.filter(|since| *since < GAP_US).map_or(String::new(), |since| format!("+{}", time(since as i64)));
+        let delta =
+            since.filter(|since| *since < GAP_US).map_or(String::new(), |since| format!("+{}", time(since as i64)));
         let y = self.y;
         self.put(format_args!(
             "<text class=\"at\" x=\"70\" y=\"{0}\">{1}</text><text class=\"delta\" x=\"158\" y=\"{0}\">{delta}</text>",
             y + 4,
-            instant(step.at)
+            instant(at)
         ));
-        let from = lane_of(&self.lanes, &step.from).unwrap_or_default();
-        let times = if step.times > 1 { format!(" ×{}", step.times) } else { String::new() };
-        let label = format!("{}{times}", escape(&step.label));
-        match step.to.as_ref().and_then(|to| lane_of(&self.lanes, to)) {
-            Some(to) => self.arrow(self.x(from), self.x(to), &label, step.class),
-            None => self.note(from, &label, step.class),
-        }
-        self.last = Some(step.at);
-        self.y += ROW;
     }
 
     fn arrow(&mut self, from: i64, to: i64, label: &str, class: &str) {

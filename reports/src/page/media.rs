@@ -39,7 +39,9 @@ fn view(run: &Run<'_>, picture: &Picture) -> Option<PictureView> {
 fn quality(run: &Run<'_>, picture: &Picture) -> String {
     let of_picture = |record: &kernel::Record| match &record.event {
         Event::PictureQuality(quality)
-            if quality.frame == picture.frame && quality.device == picture.device && quality.sender == picture.sender =>
+            if quality.frame == picture.frame
+                && quality.device == picture.device
+                && quality.sender == picture.sender =>
         {
             Some((i64::from(quality.psnr_y_mdb), i64::from(quality.ssim_y_ppm)))
         }
@@ -76,7 +78,8 @@ mod tests {
 
     #[test]
     fn base64_equals_the_vectors_of_rfc_4648() {
-        let vectors = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")];
+        let vectors =
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")];
         vectors.iter().for_each(|(bytes, text)| assert_eq!(base64(bytes.as_bytes()), *text));
     }
 }

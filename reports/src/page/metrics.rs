@@ -63,9 +63,16 @@ pub(crate) fn collect(report: &RunReport, comparison: Option<&Comparison>) -> Me
     Metrics { columns: &COLUMNS, groups: groups.collect(), thresholds: thresholds(report) }
 }
 
-fn group(report: &RunReport, comparison: Option<&Comparison>, scope: Option<&str>, bases: BTreeMap<&str, Vec<&str>>) -> Group {
+fn group(
+    report: &RunReport,
+    comparison: Option<&Comparison>,
+    scope: Option<&str>,
+    bases: BTreeMap<&str, Vec<&str>>,
+) -> Group {
     let mut group = Group {
-        title: scope.map_or("The whole run: of all directions the worst, of counts the sum".into(), |scope| scope.replace('>', " → ")),
+        title: scope.map_or("The whole run: of all directions the worst, of counts the sum".into(), |scope| {
+            scope.replace('>', " → ")
+        }),
         open: scope.is_none(),
         distributions: Vec::new(),
         values: Vec::new(),

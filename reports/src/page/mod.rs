@@ -218,7 +218,8 @@ fn facts(report: &RunReport) -> Vec<(&'static str, String)> {
 fn headline_views(report: &RunReport) -> Vec<Headline> {
     let view = |(name, value): (&str, i64)| {
         let statistic = crate::metric_name::MetricName::parse(name).statistic.unwrap_or("").into();
-        let holds = report.thresholds.iter().find(|threshold| threshold.metric == name).map(|threshold| threshold.holds);
+        let holds =
+            report.thresholds.iter().find(|threshold| threshold.metric == name).map(|threshold| threshold.holds);
         Headline { title: crate::metric_name::title(name), statistic, value: human(name, value), holds }
     };
     headlines(&report.metrics).map(view).collect()
@@ -245,7 +246,13 @@ fn invariant_view(report: &RunReport, invariant: &InvariantReport) -> InvariantV
         InvariantVerdict::NotExercised => ("idle", "NOT EXERCISED"),
     };
     let violation = invariant.first_violation.as_ref().map(|first| {
-        format!("{} of the checks failed; first at {} (record {}): {}", invariant.violations, instant(first.at), first.record, first.message)
+        format!(
+            "{} of the checks failed; first at {} (record {}): {}",
+            invariant.violations,
+            instant(first.at),
+            first.record,
+            first.message
+        )
     });
     InvariantView {
         class,

@@ -89,7 +89,12 @@ pub(crate) fn collect(packets: &Packets<'_>) -> PacketsView {
     let mut drops: Vec<_> = drops.into_iter().collect();
     drops.sort_by_key(|(_, (count, ..))| std::cmp::Reverse(*count));
     PacketsView {
-        total: format!("{} packets, {}, {} lost", number(total.packets), bytes(total.bytes as i64), number(total.dropped)),
+        total: format!(
+            "{} packets, {}, {} lost",
+            number(total.packets),
+            bytes(total.bytes as i64),
+            number(total.dropped)
+        ),
         flows: flows.into_iter().map(flow).collect(),
         more_drops: drops.len().saturating_sub(MAX_ROWS),
         drops: drops.into_iter().take(MAX_ROWS).map(drop_row).collect(),
@@ -109,7 +114,9 @@ fn flow(((from, protocol), count): ((&str, &'static str), Count)) -> Flow {
     }
 }
 
-fn drop_row(((place, reason, protocol), (count, first, last)): ((&str, &'static str, &'static str), (u64, SimTime, SimTime))) -> Drop {
+fn drop_row(
+    ((place, reason, protocol), (count, first, last)): ((&str, &'static str, &'static str), (u64, SimTime, SimTime)),
+) -> Drop {
     Drop { place: place.into(), reason, protocol, count: number(count), first: instant(first), last: instant(last) }
 }
 

@@ -61,7 +61,8 @@ pub(crate) fn collect(log: &Log) -> Security {
     for record in &log.records {
         match &record.event {
             Event::KeyUsed(used) => {
-                let entry = uses.entry((&used.key, used.device.as_str())).or_insert(Use { first: record.at, ..Use::default() });
+                let entry =
+                    uses.entry((&used.key, used.device.as_str())).or_insert(Use { first: record.at, ..Use::default() });
                 entry.sealed += u64::from(used.seals);
                 entry.opened += u64::from(!used.seals);
                 entry.last = record.at;

@@ -115,7 +115,8 @@ fn lane_data(run: &Run<'_>, packets: &Packets<'_>, lane: &Lane<'_>, end: SimTime
     let bucket = BUCKET_US.max(end.0 / MAX_BUCKETS);
     let count = usize::try_from(end.0.div_ceil(bucket)).unwrap_or(0);
     let ends: Vec<u64> = (1..=count as u64).map(|i| i * bucket).collect();
-    let media = |passage: &&Passage<'_>| passage.protocol != WireProtocol::Quic && packets.root(passage).from == lane.from;
+    let media =
+        |passage: &&Passage<'_>| passage.protocol != WireProtocol::Quic && packets.root(passage).from == lane.from;
     let mut sent = vec![0; count];
     let mut received = vec![0; count];
     let mut lost = Vec::new();
@@ -197,7 +198,9 @@ fn capacity(run: &Run<'_>, lane: &Lane<'_>) -> Steps {
 
 fn estimate(log: &Log, device: &ActorName) -> Steps {
     let step = |record: &kernel::Record| match &record.event {
-        Event::BitrateEstimate(estimate) if estimate.device == *device => Some((record.at, Some(estimate.rate.0 / 1_000))),
+        Event::BitrateEstimate(estimate) if estimate.device == *device => {
+            Some((record.at, Some(estimate.rate.0 / 1_000)))
+        }
         _ => None,
     };
     log.records.iter().filter_map(step).collect()
@@ -272,7 +275,10 @@ fn states(log: &Log, device: &ActorName, end: SimTime) -> States {
     let changes: Vec<_> = changes.into_values().collect();
     let ends = changes.iter().skip(1).map(|(at, _)| *at).chain([end]);
     let segments = changes.iter().zip(ends).map(|((from, state), until)| (from.as_millis(), until.as_millis(), *state));
-    States { device: device.to_string(), segments: segments.filter(|(.., state)| *state != CallStateName::Idle).collect() }
+    States {
+        device: device.to_string(),
+        segments: segments.filter(|(.., state)| *state != CallStateName::Idle).collect(),
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,6 @@
 //! Paths: candidates, the addresses that connectivity checks tried, the pair that was chosen.
 
-use crate::{
-    metric_name::instant,
-    trace::Packets,
-};
+use crate::{metric_name::instant, trace::Packets};
 use kernel::{
     ActorName, Log, SimTime,
     event::{CandidateKind, Event, WireProtocol},
@@ -120,7 +117,9 @@ fn checks(packets: &Packets<'_>) -> Vec<Check> {
     let mut tried: BTreeMap<(&ActorName, SocketAddr, SocketAddr), Tried> = BTreeMap::new();
     for passage in packets.iter().filter(|passage| passage.protocol == WireProtocol::Stun) {
         let (source, destination) = passage.core.map_or((passage.source, passage.destination), |(_, s, d)| (s, d));
-        let entry = tried.entry((passage.from, source, destination)).or_insert(Tried { first: passage.sent_at, ..Tried::default() });
+        let entry = tried
+            .entry((passage.from, source, destination))
+            .or_insert(Tried { first: passage.sent_at, ..Tried::default() });
         entry.sent += 1;
         entry.arrived += u64::from(!passage.arrivals.is_empty());
         if let Some(dropped) = &passage.dropped {

@@ -117,7 +117,8 @@ fn the_gate_prints_what_moved() {
         metric.value += 20_000;
     }
     set(&mut sample, "freeze_count", 0);
-    let gated = |scenario: &str, comparison| Gated { scenario: scenario.into(), seed: 1, verdict: Verdict::Passed, comparison };
+    let gated =
+        |scenario: &str, comparison| Gated { scenario: scenario.into(), seed: 1, verdict: Verdict::Passed, comparison };
     let gate = Gate { runs: vec![gated("first-call", Some(baseline.compare(&sample.run()))), gated("declined", None)] };
     assert!(gate.regressed() && !gate.failed());
     insta::assert_snapshot!(gate.table());

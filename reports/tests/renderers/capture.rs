@@ -68,9 +68,17 @@ fn tshark_shows_names_protocols_and_comments() {
     let drops = ["-N", "n", "-Y", "frame.comment", "-T", "fields", "-e", "frame.time_epoch", "-e", "frame.comment"];
     let drops = tshark(&file, &drops).unwrap_or_default();
     assert!(drops.lines().any(|line| line.contains("queue full at alice-phone/up")), "{drops}");
-    let streams = ["-d", "udp.port==5000,rtp", "--enable-heuristic", "rtp_udp", "--enable-heuristic", "stun_udp", "-Y", "rtp"];
+    let streams =
+        ["-d", "udp.port==5000,rtp", "--enable-heuristic", "rtp_udp", "--enable-heuristic", "stun_udp", "-Y", "rtp"];
     assert!(tshark(&file, &streams).unwrap_or_default().lines().count() > 1_000);
-    let broken = ["-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-Y", "ip.checksum.status == 0 || udp.checksum.status == 0"];
+    let broken = [
+        "-o",
+        "ip.check_checksum:TRUE",
+        "-o",
+        "udp.check_checksum:TRUE",
+        "-Y",
+        "ip.checksum.status == 0 || udp.checksum.status == 0",
+    ];
     assert_eq!(tshark(&file, &broken).as_deref(), Some(""));
 }
 

@@ -63,7 +63,8 @@ pub struct FrameDropped {
     pub track: Track,
     /// Frame number where known: of the sender before encoding, the SFrame counter after it.
     pub frame: Option<u64>,
-    /// Why: `encoder_busy`, `before_key_frame`, `missing_reference`, `late`, `no_path`.
+    /// Why: `encoder_busy`, `encoder_failed`, `not_sealed`, `stopped`, `before_key_frame`, `missing_reference`, `late`,
+    /// `no_path`.
     pub reason: String,
 }
 

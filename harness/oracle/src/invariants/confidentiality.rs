@@ -1,6 +1,11 @@
 //! CNF: nobody but the two devices can read the media or holds what opens it; credentials stay with their owners.
 
-use crate::{catalogue::Evidence, checks::Checks, run::Seen, views::Exhibit};
+use crate::{
+    catalogue::Evidence,
+    checks::Checks,
+    run::{Run, Seen},
+    views::Exhibit,
+};
 use kernel::event::{Secret, SecretKind};
 
 /// CNF-1. A check is a frame whose windows were searched for; a violation is a frame that was found, whatever the number
@@ -51,10 +56,10 @@ pub(crate) fn relay_and_server_hold_no_key(evidence: &Evidence) -> Checks {
 
 /// CNF-7.
 pub(crate) fn no_credential_in_foreign_views(evidence: &Evidence) -> Checks {
-    let search = evidence.search;
+    let (run, search) = (evidence.run, evidence.search);
     let mut checks = Checks::default();
     checks.held(search.credentials_searched);
-    for exposure in search.credentials.iter().filter(|exposure| !may_hold(&exposure.what, &exposure.exhibit)) {
+    for exposure in search.credentials.iter().filter(|exposure| !may_hold(run, &exposure.what, &exposure.exhibit)) {
         let exhibit = exposure.exhibit;
         checks.fail(exhibit.at(), exhibit.record(), || {
             let holders = holders(&exposure.what);
@@ -71,9 +76,11 @@ pub(crate) fn no_credential_in_foreign_views(evidence: &Evidence) -> Checks {
 
 /// Whether a credential belongs where it was found: in a message between its owner and signaling, which is inside TLS;
 /// a relay password also in what its issuer and its relay hold. Passwords and tokens are stored as hashes only.
-fn may_hold(secret: &Seen<Secret>, exhibit: &Exhibit) -> bool {
+fn may_hold(run: &Run, secret: &Seen<Secret>, exhibit: &Exhibit) -> bool {
     match exhibit {
-        Exhibit::Signal(signal) => secret.holders.contains(&signal.from) || secret.holders.contains(&signal.to),
+        Exhibit::Signal(signal) => [&signal.from, &signal.to]
+            .iter()
+            .all(|end| secret.holders.contains(end) || **end == run.plan.signaling.name),
         Exhibit::Snapshot(snapshot) => {
             secret.kind == SecretKind::RelayPassword && secret.holders.contains(&snapshot.node)
         }
@@ -220,6 +227,14 @@ mod tests {
     }
 
     #[test]
+    fn a_token_goes_to_another_device() {
+        let mut story = call();
+        story.secret(SecretKind::SessionToken, &["alice-phone", "signaling"], TOKEN);
+        story.signal("signaling", "bob-phone", "signed_in", TOKEN.as_bytes());
+        story.fails_only(CREDENTIALS);
+    }
+
+    #[test]
     fn a_token_is_in_a_log() {
         let mut story = call();
         story.secret(SecretKind::SessionToken, &["alice-phone", "signaling"], TOKEN);
@@ -248,7 +263,7 @@ mod tests {
         let hold = |node: &str| {
             let mut story = call();
             story.secret(SecretKind::RelayPassword, &["bob-phone", "signaling", "relay"], &TOKEN[..32]);
-            let bytes = story.store(TOKEN[..32].as_bytes());
+            let bytes = story.store(&TOKEN.as_bytes()[..32]);
             let (node, what) = (node.into(), "relay".into());
             story.tell(Event::Snapshot(event::Snapshot { node, what, bytes }));
             story

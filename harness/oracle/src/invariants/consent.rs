@@ -83,7 +83,14 @@ pub(crate) fn nothing_parsed_or_sent_before_accept(evidence: &Evidence) -> Check
     for part in run.calls.parts.values() {
         let Some(ring) = part.ring else { continue };
         let device = run.cast.name(part.device);
-        let accepting = part.accepting().map_or(SimTime::NEVER, |(at, _)| at);
+        // A device that captures takes the call as accepted. That is its one mistake, and nothing_before_accept judges it.
+        let captures = run
+            .events
+            .captures
+            .iter()
+            .find(|switched| switched.on && switched.device == *device && switched.call == part.call);
+        let begun = captures.map(|switched| switched.at).into_iter().chain(part.accepting().map(|(at, _)| at)).min();
+        let accepting = begun.unwrap_or(SimTime::NEVER);
         for entered in run.events.parsers.iter().filter(|seen| seen.device == *device && seen.call == part.call) {
             checks.check(entered.at >= accepting, entered.at, entered.index, || {
                 format!("{device} enters its {} parser for a call that it has not accepted", entered.parser)
@@ -234,6 +241,15 @@ mod tests {
         parser(&mut story, "bob-phone");
         let sentence = story.fails_only("nothing_parsed_or_sent_before_accept");
         assert_eq!(sentence, "bob-phone enters its sdp parser for a call that it has not accepted");
+    }
+
+    #[test]
+    fn parsing_and_capturing_while_it_rings_is_one_mistake() {
+        let mut story = Story::new();
+        story.befriend().ringing().at(7_000);
+        parser(&mut story, "bob-phone");
+        story.capture("bob-phone", Track::Audio, true);
+        story.fails_only("nothing_before_accept");
     }
 
     #[test]

@@ -174,3 +174,146 @@ fn unaccounted<'e>(run: &Run, way: Way, captured: impl Iterator<Item = Seen<'e, 
     let at_an_end = |at: SimTime| ends.iter().any(|end| at <= *end && end.since(at) < Micros::from_secs(1));
     captured.filter(|seen| !dropped.contains(&u64::from(seen.frame)) && !at_an_end(seen.at)).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::story::{Story, noise};
+    use kernel::{
+        BlobRef, Micros, Track,
+        event::{self, Event},
+        names::to_hex,
+    };
+
+    fn value(judgement: &crate::Judgement, name: &str) -> Option<i64> {
+        judgement.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
+    }
+
+    /// A block of alice's sound: captured now, heard `delay_ms` later.
+    fn sound(story: &mut Story, number: u32, delay_ms: u64) {
+        let (device, peer, track) = ("alice-phone".into(), "bob-phone".into(), Track::Audio);
+        let sensed_at = story.now();
+        let block = noise(&format!("sound {number}"), 80);
+        let hash = to_hex(&blake3::hash(&block).as_bytes()[..8]);
+        let (bytes, sealed) = (story.store(&block), story.store(&noise(&format!("sealed sound {number}"), 97)));
+        let (capture, encode, encrypt) = (Micros(1), Micros(1), Micros(1));
+        let (frame, counter, key, clear_bytes) = (number, u64::from(number), false, 0);
+        let sender: kernel::ActorName = device;
+        let device = sender.clone();
+        story.tell(Event::Captured(event::Captured { device: device.clone(), track, frame, sensed_at }));
+        story.tell(Event::Encoded(event::Encoded {
+            device: device.clone(),
+            track,
+            frame,
+            key,
+            bytes,
+            capture,
+            encode,
+        }));
+        let bytes: BlobRef = sealed;
+        story.tell(Event::Sealed(event::Sealed { device, track, frame, counter, clear_bytes, bytes, encrypt }));
+        story.at(sensed_at.as_millis() + delay_ms);
+        let (output, buffer, decode) = (true, Micros(1), Micros(1));
+        let device: kernel::ActorName = peer;
+        let heard = device.clone();
+        let from = sender.clone();
+        story.tell(Event::Decoded(event::Decoded {
+            device,
+            sender: from,
+            track,
+            counter,
+            hash,
+            output,
+            buffer,
+            decode,
+        }));
+        play(story, heard, sender, Some(counter), 0);
+    }
+
+    fn play(
+        story: &mut Story,
+        device: kernel::ActorName,
+        sender: kernel::ActorName,
+        counter: Option<u64>,
+        stretched: i32,
+    ) {
+        let (samples, buffered) = (960, Micros::from_millis(40));
+        story.tell(Event::AudioPlayed(event::AudioPlayed { device, sender, counter, samples, stretched, buffered }));
+    }
+
+    #[test]
+    fn mouth_to_ear_is_from_the_sensor_to_the_speaker() {
+        let mut story = Story::new();
+        story.live();
+        for number in 0..20 {
+            story.at(8_000 + 20 * u64::from(number));
+            sound(&mut story, number, 100 + u64::from(number));
+        }
+        let judgement = story.judge();
+        assert_eq!(value(&judgement, "alice-phone>bob-phone/mouth_to_ear_us_p50"), Some(109_000));
+        assert_eq!(value(&judgement, "mouth_to_ear_us_p95"), Some(118_000));
+        assert_eq!(value(&judgement, "mouth_to_ear_us_max"), Some(119_000));
+        assert_eq!(value(&judgement, "audio_frames_played"), Some(20));
+        assert_eq!(value(&judgement, "audio_buffer_us_p50"), Some(40_000));
+        assert_eq!(value(&judgement, "bob-phone>alice-phone/mouth_to_ear_us_p50"), None);
+    }
+
+    #[test]
+    fn concealed_and_stretched_samples_are_shares_of_what_was_played() {
+        let mut story = Story::new();
+        let blocks = [(None, 0), (Some(()), 0), (None, 0), (Some(()), -96), (Some(()), 0)];
+        story.live().at(8_000);
+        for (number, (arrived, stretched)) in (0..).zip(blocks) {
+            match arrived {
+                Some(()) if stretched == 0 => sound(&mut story, number, 50),
+                _ => play(&mut story, "bob-phone".into(), "alice-phone".into(), arrived.map(|()| 77), stretched),
+            }
+        }
+        let judgement = story.judge();
+        // The first block is silence before the call, not concealment.
+        assert_eq!(value(&judgement, "concealed_ppm"), Some(250_000));
+        assert_eq!(value(&judgement, "stretched_ppm"), Some(25_000));
+        assert_eq!(value(&judgement, "frames_unmatched"), Some(1));
+    }
+
+    #[test]
+    fn pictures_that_vanish_are_unaccounted_for() {
+        let mut story = Story::new();
+        story.live().at(8_000);
+        for (number, fate) in (0..).zip(["sent", "dropped", "vanished", "sent"]) {
+            story.changed_frame("alice-phone", number, |way| {
+                if fate != "sent" {
+                    way.truncate(1);
+                }
+            });
+            if fate == "dropped" {
+                let (device, reason) = ("alice-phone".into(), "encoder_busy".into());
+                let (track, frame) = (Track::Video, Some(u64::from(number)));
+                story.tell(Event::FrameDropped(event::FrameDropped { device, track, frame, reason }));
+            }
+        }
+        story.over(12_000);
+        let judgement = story.judge();
+        assert_eq!(value(&judgement, "video_frames_captured"), Some(4));
+        assert_eq!(value(&judgement, "video_frames_encoded"), Some(2));
+        assert_eq!(value(&judgement, "video_frames_dropped"), Some(1));
+        assert_eq!(value(&judgement, "video_frames_unaccounted"), Some(1));
+        assert!(
+            judgement.findings.iter().any(|finding| finding.sentence.starts_with("1 captured pictures were neither"))
+        );
+    }
+
+    #[test]
+    fn quality_has_its_low_percentiles() {
+        let mut story = Story::new();
+        story.live();
+        for frame in 1..=100u32 {
+            let (device, sender) = ("bob-phone".into(), "alice-phone".into());
+            let (psnr_y_mdb, ssim_y_ppm) = (30_000 + frame, 900_000 + frame);
+            let quality = event::PictureQuality { device, sender, frame, psnr_y_mdb, ssim_y_ppm };
+            story.at(8_000 + u64::from(frame)).tell(Event::PictureQuality(quality));
+        }
+        let judgement = story.judge();
+        assert_eq!(value(&judgement, "psnr_y_mdb_p5"), Some(30_005));
+        assert_eq!(value(&judgement, "ssim_y_ppm_p50"), Some(900_050));
+    }
+}

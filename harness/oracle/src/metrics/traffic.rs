@@ -20,8 +20,8 @@ pub(super) fn measure(run: &Run, way: Way, sheet: &mut Sheet) {
         }
     }
     let mut share = |quantity: &str, part: u64, of: u64| {
-        if of > 0 {
-            sheet.of(&name, quantity, part * 1_000_000 / of);
+        if let Some(ppm) = (part * 1_000_000).checked_div(of) {
+            sheet.of(&name, quantity, ppm);
         }
     };
     share("loss_ppm", traffic.lost, traffic.settled);

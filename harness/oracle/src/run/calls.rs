@@ -208,6 +208,7 @@ impl<'a> Calls<'a> {
             }
             Step::Ended(ended) => {
                 let Some(device) = cast.device(&ended.device) else { return };
+                hands[device].ringing.take_if(|ringing| *ringing == ended.call);
                 let part = self.part(device, ended.call, (ended.at, ended.index));
                 part.ended = part.ended.or(Some(ended));
             }

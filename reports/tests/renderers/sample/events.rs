@@ -1,41 +1,19 @@
-//! A made-up call, close to a real one: two people, friends at 1 s, ringing at 6 s, live at 8 s, an uplink that narrows
-//! at 12 s, a freeze, the end at 18 s. What the renderers are shown to.
+//! The events of the made-up call.
 
 use kernel::{
     ActorName, BitRate, BlobRef, CallId, Log, Micros, PacketId, Record, SimTime, Track, UserName,
-    artifact::Picture,
     event::{self, Act, CallStateName, CandidateKind, DropReason, EndReason, Event, OpenVerdict, Screen, WireProtocol},
-    plan::{
-        AccessPlan, DeviceClass, Expectation, Jitter, LinkPlan, Loss, MediaPlan, NatKind, Participant, Plan, ServerPlan,
-        Step, Threshold, VideoCodec, When,
-    },
-    random::Draws,
+    plan::{Jitter, LinkPlan, Loss, Plan},
 };
-use oracle::{
-    Direction, Finding, Histogram, InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport, Verdict, Violation,
-};
-use reports::{Run, RunFacts};
+use oracle::Histogram;
 use std::net::SocketAddr;
 
-/// Everything that a run borrows.
-pub(crate) struct Sample {
-    pub(crate) log: Log,
-    pub(crate) judgement: Judgement,
-    pub(crate) facts: RunFacts,
-}
-
-impl Sample {
-    pub(crate) fn run(&self) -> Run<'_> {
-        Run { log: &self.log, judgement: &self.judgement, facts: &self.facts }
-    }
-}
-
 const CALL: CallId = CallId([0xC0; 16]);
-const ALICE: &str = "alice-phone";
-const BOB: &str = "bob-laptop";
+pub(super) const ALICE: &str = "alice-phone";
+pub(super) const BOB: &str = "bob-laptop";
 
-/// A call that held everything.
-pub(crate) fn held() -> Sample {
+/// The log of the call, and the latencies in it.
+pub(super) fn happen(plan: &Plan) -> (Log, Vec<Histogram>) {
     let mut scribe = Scribe::default();
     people(&mut scribe);
     transport(&mut scribe);
@@ -43,55 +21,12 @@ pub(crate) fn held() -> Sample {
     for (from, to, seed) in [(ALICE, BOB, 1), (BOB, ALICE, 2)] {
         histograms.extend(media(&mut scribe, from, to, seed));
     }
-    let plan = plan();
-    let log = scribe.finish(&plan);
-    let facts = RunFacts {
-        scenario_path: "scenarios/call/first-call.toml".into(),
-        config_hash: "4f1d0c".repeat(10),
-        commit: "0123456789abcdef0123456789abcdef01234567".into(),
-        environment: [("gstreamer", "1.22.0"), ("libvpx", "1.12.0"), ("opus", "1.3.1"), ("codec self-test", "a1b2c3")]
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .into(),
-        wall_ms: 4_870,
-        simulated: SimTime(20_000_000),
-        reproduce: "cargo xtask simulate first-call --seed 1".into(),
-        draws: Draws { count: 812, digest: [0x5a; 32], strays: Vec::new() },
-        pictures: (0..10).map(picture).collect(),
-        comparison: None,
-        page: None,
-        artefacts: Vec::new(),
-    };
-    Sample { log, judgement: judgement(plan, histograms), facts }
-}
-
-/// The same call with a broken promise, an exceeded threshold, and names that try to be markup.
-pub(crate) fn broken() -> Sample {
-    let mut sample = held();
-    let judgement = &mut sample.judgement;
-    judgement.verdict = Verdict::Failed;
-    judgement.reasons = vec!["invariant only_friends_ring failed".into(), "threshold glass_to_glass_us_p95 failed".into()];
-    let first = &mut judgement.invariants[0];
-    first.verdict = InvariantVerdict::Failed;
-    first.violations = 1;
-    first.first_violation = Some(Violation {
-        at: SimTime(6_140_000),
-        record: 57,
-        message: "<script>alert(1)</script> | rings bob-laptop, but they are not friends".into(),
-    });
-    judgement.thresholds[0].holds = false;
-    judgement.thresholds[0].measured = Some(312_000);
-    judgement.findings.insert(0, Finding {
-        severity: 0,
-        sentence: "bob-laptop rang for a stranger".into(),
-        from: SimTime(6_140_000),
-        until: SimTime(6_140_000),
-    });
-    sample
+    (scribe.finish(plan), histograms)
 }
 
 /// Events with their bytes, in any order.
 #[derive(Default)]
-pub(crate) struct Scribe {
+struct Scribe {
     events: Vec<(u64, Event, Vec<u8>)>,
     packets: u64,
 }
@@ -102,20 +37,33 @@ impl Scribe {
     }
 
     fn signal(&mut self, at: u64, from: &str, to: &str, message: &str, call: Option<CallId>) {
-        let signal = event::Signal { from: from.into(), to: to.into(), message: message.into(), call, body: BlobRef::default() };
+        let signal =
+            event::Signal { from: from.into(), to: to.into(), message: message.into(), call, body: BlobRef::default() };
         self.events.push((at, Event::Signal(signal), message.as_bytes().to_vec()));
     }
 
     /// A packet with a fate: an arrival after the flight time, or a loss.
-    fn packet(&mut self, at: u64, from: &str, to: &str, protocol: WireProtocol, bytes: Vec<u8>, fate: Result<u64, (&str, DropReason)>) -> PacketId {
+    fn packet(
+        &mut self,
+        at: u64,
+        from: &str,
+        to: &str,
+        protocol: WireProtocol,
+        bytes: Vec<u8>,
+        fate: Result<u64, (&str, DropReason)>,
+    ) -> PacketId {
         self.packets += 1;
         let packet = PacketId(self.packets);
         let port = |protocol| match protocol {
             WireProtocol::Quic => 5443,
             _ => 5000,
         };
-        let inner = |actor: &str| SocketAddr::new(address(actor, false), if actor == "signaling" { 443 } else { port(protocol) });
-        let outer = |actor: &str| SocketAddr::new(address(actor, true), if actor == "signaling" { 443 } else { 40_000 + port(protocol) });
+        let inner = |actor: &str| {
+            SocketAddr::new(address(actor, false), if actor == "signaling" { 443 } else { port(protocol) })
+        };
+        let outer = |actor: &str| {
+            SocketAddr::new(address(actor, true), if actor == "signaling" { 443 } else { 40_000 + port(protocol) })
+        };
         let (source, destination) = (inner(from), outer(to));
         let sent = event::PacketSent {
             packet,
@@ -130,24 +78,36 @@ impl Scribe {
         self.events.push((at, Event::PacketSent(sent), bytes));
         match fate {
             Ok(flight) => {
-                self.note(at + flight / 2, Event::PacketAtCore(event::PacketAtCore { packet, source: outer(from), destination }));
-                self.note(at + flight, Event::PacketArrived(event::PacketArrived {
-                    packet,
-                    to: to.into(),
-                    source: outer(from),
-                    destination: inner(to),
-                    uplink_queue: Micros(flight / 4),
-                    serialization: Micros(flight / 4),
-                    propagation: Micros(flight - 2 * (flight / 4)),
-                    downlink_queue: Micros::ZERO,
-                    duplicate: false,
-                }));
+                self.note(
+                    at + flight / 2,
+                    Event::PacketAtCore(event::PacketAtCore { packet, source: outer(from), destination }),
+                );
+                self.note(
+                    at + flight,
+                    Event::PacketArrived(event::PacketArrived {
+                        packet,
+                        to: to.into(),
+                        source: outer(from),
+                        destination: inner(to),
+                        uplink_queue: Micros(flight / 4),
+                        serialization: Micros(flight / 4),
+                        propagation: Micros(flight - 2 * (flight / 4)),
+                        downlink_queue: Micros::ZERO,
+                        duplicate: false,
+                    }),
+                );
             }
             Err((place, reason)) => {
                 if place.ends_with("/down") {
-                    self.note(at + 9_000, Event::PacketAtCore(event::PacketAtCore { packet, source: outer(from), destination }));
+                    self.note(
+                        at + 9_000,
+                        Event::PacketAtCore(event::PacketAtCore { packet, source: outer(from), destination }),
+                    );
                 }
-                self.note(at + 12_000, Event::PacketDropped(event::PacketDropped { packet, place: place.into(), reason }));
+                self.note(
+                    at + 12_000,
+                    Event::PacketDropped(event::PacketDropped { packet, place: place.into(), reason }),
+                );
             }
         }
         packet
@@ -173,7 +133,7 @@ impl Scribe {
     }
 }
 
-fn address(actor: &str, outer: bool) -> std::net::IpAddr {
+pub(super) fn address(actor: &str, outer: bool) -> std::net::IpAddr {
     match (actor, outer) {
         (ALICE, false) => [192, 168, 1, 10],
         (ALICE, true) => [198, 51, 100, 7],
@@ -189,14 +149,27 @@ fn people(scribe: &mut Scribe) {
     let user = |device: &str| UserName::from(if device == ALICE { "alice" } else { "bob" });
     let act = |device: &str, what| Event::UserAct(event::UserAct { user: user(device), device: device.into(), what });
     let state = |device: &str, from, to, because: &str| {
-        Event::CallState(event::CallState { device: device.into(), call: Some(CALL), from, to, because: because.into() })
+        Event::CallState(event::CallState {
+            device: device.into(),
+            call: Some(CALL),
+            from,
+            to,
+            because: because.into(),
+        })
     };
     for device in [ALICE, BOB] {
         scribe.signal(200_000, device, "signaling", "sign_up", None);
         scribe.signal(260_000, "signaling", device, "signed_in", None);
         for i in 0..6 {
             scribe.packet(100_000 + i * 20_000, device, "signaling", WireProtocol::Quic, quic(i as u8), Ok(18_000));
-            scribe.packet(110_000 + i * 20_000, "signaling", device, WireProtocol::Quic, quic(i as u8 + 64), Ok(18_000));
+            scribe.packet(
+                110_000 + i * 20_000,
+                "signaling",
+                device,
+                WireProtocol::Quic,
+                quic(i as u8 + 64),
+                Ok(18_000),
+            );
         }
     }
     scribe.note(1_000_000, act(ALICE, Act::RequestFriend { user: "bob".into() }));
@@ -211,7 +184,10 @@ fn people(scribe: &mut Scribe) {
     scribe.note(6_000_000, state(ALICE, Idle, Outgoing, "user.call"));
     scribe.signal(6_021_000, ALICE, "signaling", "invite", Some(CALL));
     scribe.signal(6_022_000, "signaling", BOB, "ring", Some(CALL));
-    scribe.note(6_041_000, Event::Ring(event::Ring { device: BOB.into(), user: "bob".into(), caller: "alice".into(), call: CALL }));
+    scribe.note(
+        6_041_000,
+        Event::Ring(event::Ring { device: BOB.into(), user: "bob".into(), caller: "alice".into(), call: CALL }),
+    );
     scribe.note(6_041_000, state(BOB, Idle, Incoming, "srv.ring"));
     scribe.signal(6_061_000, BOB, "signaling", "ringing", Some(CALL));
     scribe.signal(6_062_000, "signaling", ALICE, "ringing", Some(CALL));
@@ -228,7 +204,11 @@ fn people(scribe: &mut Scribe) {
     scribe.signal(7_564_000, "signaling", BOB, "from_peer", Some(CALL));
     for device in [ALICE, BOB] {
         scribe.note(7_990_000, state(device, Connecting, Live, "dtls.connected"));
-        let screen = Screen::Live { call: CALL, peer: "bob".into(), safety_number: "12345 67890 12345 67890 12345 67890".into() };
+        let screen = Screen::Live {
+            call: CALL,
+            peer: "bob".into(),
+            safety_number: "12345 67890 12345 67890 12345 67890".into(),
+        };
         scribe.note(7_990_000, Event::Ui(event::Ui { user: user(device), device: device.into(), screen }));
     }
     scribe.note(18_000_000, act(ALICE, Act::HangUp));
@@ -294,14 +274,29 @@ fn media(scribe: &mut Scribe, from: &str, to: &str, seed: u64) -> Vec<Histogram>
     for second in 8..18 {
         let at = second * 1_000_000;
         let kbps = if narrow(at) { 780 } else { (600 + 250 * (second - 8)).min(2_400) };
-        scribe.note(at, Event::BitrateEstimate(event::BitrateEstimate { device: device.clone(), rate: BitRate::from_kbps(kbps) }));
+        scribe.note(
+            at,
+            Event::BitrateEstimate(event::BitrateEstimate { device: device.clone(), rate: BitRate::from_kbps(kbps) }),
+        );
         let rate = BitRate::from_kbps(kbps * 85 / 100);
-        scribe.note(at + 1, Event::EncoderTarget(event::EncoderTarget { device: device.clone(), track: Track::Video, rate }));
+        scribe.note(
+            at + 1,
+            Event::EncoderTarget(event::EncoderTarget { device: device.clone(), track: Track::Video, rate }),
+        );
     }
     for frame in 0..300u32 {
         let at = 8_000_000 + u64::from(frame) * 33_333;
-        scribe.note(at, Event::Captured(event::Captured { device: device.clone(), track: Track::Video, frame, sensed_at: SimTime(at) }));
-        let used = event::KeyUsed { device: device.clone(), key: key.clone(), kid: 1, counter: u64::from(frame), seals: true };
+        scribe.note(
+            at,
+            Event::Captured(event::Captured {
+                device: device.clone(),
+                track: Track::Video,
+                frame,
+                sensed_at: SimTime(at),
+            }),
+        );
+        let used =
+            event::KeyUsed { device: device.clone(), key: key.clone(), kid: 1, counter: u64::from(frame), seals: true };
         scribe.note(at + 8_000, Event::KeyUsed(used));
         let flight = if narrow(at) { 68_000 + random.below(30_000) } else { 34_000 + random.below(9_000) };
         for part in 0..if narrow(at) { 2 } else { 4 } {
@@ -310,7 +305,14 @@ fn media(scribe: &mut Scribe, from: &str, to: &str, seed: u64) -> Vec<Histogram>
                 1 if narrow(at) => Err(("alice-phone/up", DropReason::QueueFull)),
                 _ => Ok(flight),
             };
-            scribe.packet(at + 9_000 + part * 1_500, from, to, WireProtocol::Rtp, rtp(96, frame as u16 * 4 + part as u16, 1_100, &mut random), fate);
+            scribe.packet(
+                at + 9_000 + part * 1_500,
+                from,
+                to,
+                WireProtocol::Rtp,
+                rtp(96, frame as u16 * 4 + part as u16, 1_100, &mut random),
+                fate,
+            );
         }
         // A reference was lost: nothing new is shown until the key frame.
         if from == ALICE && (132..157).contains(&frame) {
@@ -366,157 +368,41 @@ fn media(scribe: &mut Scribe, from: &str, to: &str, seed: u64) -> Vec<Histogram>
         scribe.note(at + latency, Event::AudioPlayed(played));
         sound.push((SimTime(at + latency), latency));
     }
-    let legs = [("capture", 11_000), ("encode", 6_200), ("encrypt", 300), ("pacer", 4_100), ("uplink_queue", 3_400), ("serialization", 2_600),
-        ("propagation", 24_000), ("downlink_queue", 900), ("jitter_buffer", 21_000), ("decrypt", 300), ("decode", 3_900), ("render_wait", 8_300)];
+    let legs = [
+        ("capture", 11_000),
+        ("encode", 6_200),
+        ("encrypt", 300),
+        ("pacer", 4_100),
+        ("uplink_queue", 3_400),
+        ("serialization", 2_600),
+        ("propagation", 24_000),
+        ("downlink_queue", 900),
+        ("jitter_buffer", 21_000),
+        ("decrypt", 300),
+        ("decode", 3_900),
+        ("render_wait", 8_300),
+    ];
     let scope = format!("{from}>{to}");
     let mut histograms = vec![
         Histogram { name: format!("{scope}/glass_to_glass_us"), values: pictures },
         Histogram { name: format!("{scope}/mouth_to_ear_us"), values: sound },
     ];
-    histograms.extend(legs.map(|(leg, us)| Histogram { name: format!("{scope}/leg_{leg}_us"), values: vec![(SimTime(8_000_000), us)] }));
+    histograms.extend(
+        legs.map(|(leg, us)| Histogram {
+            name: format!("{scope}/leg_{leg}_us"),
+            values: vec![(SimTime(8_000_000), us)],
+        }),
+    );
     histograms
 }
 
-fn judgement(plan: Plan, histograms: Vec<Histogram>) -> Judgement {
-    let held = |id: &str, name: &str, truth: &str, checks| InvariantReport {
-        id: id.into(),
-        name: name.into(),
-        truth: truth.into(),
-        checks,
-        verdict: if checks == 0 { InvariantVerdict::NotExercised } else { InvariantVerdict::Held },
-        violations: 0,
-        first_violation: None,
-    };
-    let metric = |name: &str, value, direction| Metric { name: name.into(), value, direction };
-    use Direction::{Higher, Lower, Neutral};
-    let mut metrics = vec![
-        metric("setup_us", 2_031_400, Lower),
-        metric("freeze_count", 1, Lower),
-        metric("freeze_total_us", 866_658, Lower),
-        metric("harmonic_fps_milli", 28_412, Higher),
-        metric("psnr_y_mdb_p5", 36_512, Higher),
-        metric("psnr_y_mdb_p50", 37_940, Higher),
-        metric("ssim_y_ppm_p5", 962_113, Higher),
-        metric("video_sent_bps", 1_072_000, Neutral),
-        metric("loss_ppm", 9_870, Lower),
-    ];
-    for scope in ["", "alice-phone>bob-laptop/", "bob-laptop>alice-phone/"] {
-        for (base, values) in [("glass_to_glass_us", [88_000, 138_000, 159_000, 161_200]), ("mouth_to_ear_us", [98_100, 131_000, 134_800, 136_000])] {
-            for (statistic, value) in ["p50", "p95", "p99", "max"].into_iter().zip(values) {
-                metrics.push(metric(&format!("{scope}{base}_{statistic}"), value, Lower));
-            }
-        }
-    }
-    Judgement {
-        verdict: Verdict::Passed,
-        reasons: Vec::new(),
-        invariants: vec![
-            held("FG-1", "only_friends_ring", "A ring reaches a device only from a friend who is not blocked.", 1),
-            held("CON-1/CON-2", "nothing_before_accept", "Nothing is captured or sent before the own user's consent.", 1_804),
-            held("CNF-1", "media_unreadable", "No view but the ends' own holds a readable piece of a frame.", 3_600),
-            held("INT-3", "frames_come_from_their_sender", "Every decoded and rendered frame is one that its tile's owner encoded.", 1_162),
-            held("KH-1", "no_nonce_twice", "No key seals two frames with one nonce.", 1_600),
-            held("SM-10", "every_call_ends", "Every call is live or over, or names what it waits for.", 2),
-            held("PRV-1", "relay_only_hides_addresses", "Peers of a relay-only user see none of the user's addresses.", 0),
-        ],
-        thresholds: vec![
-            ThresholdReport { metric: "glass_to_glass_us_p95".into(), at_most: Some(200_000), at_least: None, measured: Some(138_000), holds: true },
-            ThresholdReport { metric: "psnr_y_mdb_p5".into(), at_most: None, at_least: Some(30_000), measured: Some(36_512), holds: true },
-        ],
-        metrics,
-        findings: vec![Finding {
-            severity: 1,
-            sentence: "bob-laptop froze 867 ms: a reference was lost on alice-phone/up".into(),
-            from: SimTime(12_480_000),
-            until: SimTime(13_346_000),
-        }],
-        histograms,
-        plan,
-    }
-}
-
-fn plan() -> Plan {
-    let participant = |user: &str, device: &str, class| Participant {
-        user: user.into(),
-        device: device.into(),
-        device_class: class,
-        address: address(device, false),
-        access: AccessPlan {
-            preset: "home-wifi".into(),
-            up: link_plan(4_000),
-            down: link_plan(4_000),
-            nat: NatKind::PortRestricted,
-            public_address: address(device, true),
-        },
-        relay_only: false,
-    };
-    let server = |name: &str| ServerPlan { name: name.into(), address: address(name, true), up: link_plan(1_000_000), down: link_plan(1_000_000) };
-    Plan {
-        scenario: "first-call".into(),
-        title: "Alice calls Bob from home; both are friends.".into(),
-        seed: 1,
-        duration: Micros::from_secs(20),
-        participants: vec![participant("alice", ALICE, DeviceClass::Flagship), participant("bob", BOB, DeviceClass::Laptop)],
-        signaling: server("signaling"),
-        relays: vec![server("relay")],
-        friends: vec![("alice".into(), "bob".into())],
-        timeline: vec![Step {
-            user: "alice".into(),
-            when: When::At { at: Micros::from_secs(1) },
-            act: Act::Call { user: "bob".into(), video: true },
-        }],
-        link_schedule: Vec::new(),
-        adversary: Vec::new(),
-        media: MediaPlan {
-            width: 640,
-            height: 360,
-            fps: 30,
-            video_codec: VideoCodec::Vp8,
-            video_max: BitRate::from_kbps(2_500),
-            video_min: BitRate::from_kbps(100),
-            video_start: BitRate::from_kbps(600),
-            audio_rate: BitRate::from_kbps(32),
-            quality_every: 30,
-        },
-        thresholds: vec![Threshold { metric: "glass_to_glass_us_p95".into(), at_most: Some(200_000), at_least: None }],
-        exercises: vec!["only_friends_ring".into(), "media_unreadable".into()],
-        expect: Expectation::Holds,
-        mutant: None,
-    }
-}
-
-fn link_plan(kbps: u64) -> LinkPlan {
+pub(super) fn link_plan(kbps: u64) -> LinkPlan {
     LinkPlan {
         rate: Some(BitRate::from_kbps(kbps)),
         queue_bytes: 64_000,
         propagation: Micros::from_millis(10),
         jitter: Jitter::None,
         loss: Loss::None,
-    }
-}
-
-/// A disc over a gradient; the received one is coarser.
-fn picture(second: u32) -> Picture {
-    let (width, height) = (640, 360);
-    let plane = |coarse: i32| {
-        let luma = (0..height * width).map(|i| {
-            let (x, y) = (i as i32 % width as i32 / coarse * coarse, i as i32 / width as i32 / coarse * coarse);
-            let (dx, dy) = (x - 120 - 40 * second as i32, y - 180);
-            if dx * dx + dy * dy < 6_400 { 205 } else { (40 + x / 6 + y / 8) as u8 }
-        });
-        let chroma = |value: i32| (0..180 * 320).map(move |i| (value + (i % 320) / 8) as u8);
-        luma.chain(chroma(110)).chain(chroma(100)).collect::<Vec<u8>>()
-    };
-    let (device, sender) = if second.is_multiple_of(2) { (BOB, ALICE) } else { (ALICE, BOB) };
-    Picture {
-        at: SimTime(8_150_000 + u64::from(second) * 1_000_000),
-        device: device.into(),
-        sender: sender.into(),
-        frame: second * 30,
-        width,
-        height,
-        sent: plane(1),
-        received: plane(6),
     }
 }
 
@@ -558,7 +444,7 @@ fn rtp(payload_type: u8, sequence: u16, length: usize, random: &mut Lcg) -> Vec<
 }
 
 /// Enough for a sample: the same on every machine.
-pub(crate) struct Lcg(u64);
+struct Lcg(u64);
 
 impl Lcg {
     fn below(&mut self, bound: u64) -> u64 {
