@@ -49,7 +49,7 @@ impl Gate {
         let moved: Vec<&Gated> =
             self.runs.iter().filter(|run| run.comparison.as_ref().is_some_and(has_moved)).collect();
         if !moved.is_empty() {
-            writeln!(text, "{}", differences(&moved)).expect("writing to a string succeeds");
+            writeln!(text, "{}", differences(&moved).trim_fmt()).expect("writing to a string succeeds");
         }
         for run in &self.runs {
             writeln!(text, "{}", sentence(run)).expect("writing to a string succeeds");
@@ -74,7 +74,7 @@ impl Comparison {
         if !has_moved(self) {
             return format!("{scenario}: {}\n", self.sentence());
         }
-        format!("{}\n{scenario}: {}\n", rows_table(scenario, self), self.sentence())
+        format!("{}\n{scenario}: {}\n", rows_table(scenario, self).trim_fmt(), self.sentence())
     }
 }
 

@@ -46,7 +46,7 @@ impl Suite {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        let mut text = self.styled(table.to_string());
+        let mut text = self.styled(table.trim_fmt());
         for run in self.runs.iter().filter(|run| run.outcome == Outcome::Failed) {
             writeln!(text, "{}", run.reproduce).expect("writing to a string succeeds");
         }

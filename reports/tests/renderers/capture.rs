@@ -22,7 +22,7 @@ fn blocks(bytes: &[u8]) -> Vec<(u32, &[u8])> {
     let mut at = 0;
     while at < bytes.len() {
         let length = word(at + 4) as usize;
-        assert!(length % 4 == 0 && word(at + length - 4) as usize == length, "both lengths agree at {at}");
+        assert!(length.is_multiple_of(4) && word(at + length - 4) as usize == length, "both lengths agree at {at}");
         blocks.push((word(at), &bytes[at + 8..at + length - 4]));
         at += length;
     }
