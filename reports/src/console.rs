@@ -58,7 +58,12 @@ fn headline(text: &mut String, report: &RunReport) {
     let word = report.outcome.word();
     line(text, format_args!("{style}{word}{style:#}  {STRONG}{}{STRONG:#}  seed {}", report.scenario, report.seed));
     line(text, format_args!("  {MINOR}{}{MINOR:#}", report.title));
-    line(text, format_args!("  {MINOR}{simulated} simulated in {wall}, log {}{MINOR:#}", short(&report.digests.log)));
+    let times = match report.simulated.0 {
+        // A saved log that is judged again: nothing was simulated.
+        0 => String::new(),
+        _ => format!("{simulated} simulated in {wall}, "),
+    };
+    line(text, format_args!("  {MINOR}{times}log {}{MINOR:#}", short(&report.digests.log)));
 }
 
 fn invariants(text: &mut String, report: &RunReport) {

@@ -3,17 +3,23 @@
 use crate::{
     console::{TABLE, style_of},
     junit,
-    metric_name::{human, title},
+    metric_name::human,
     page,
     run::{Artefact, Files, Outcome, WriteError},
-    run_report::{RunReport, headlines},
+    run_report::RunReport,
     summary::{cut, escape},
 };
 use comfy_table::{CellAlignment, ContentArrangement, Table};
-use std::{collections::BTreeMap, fmt::Write, path::Path};
+use std::{fmt::Write, path::Path};
 
-/// Metrics of the tables, by title.
-const COLUMNS: [&str; 5] = ["setup", "glass to glass", "mouth to ear", "freeze count", "psnr y"];
+/// Metrics of the tables, with the heads of their columns.
+const COLUMNS: [(&str, &str); 5] = [
+    ("setup_us", "setup"),
+    ("glass_to_glass_us_p95", "glass to glass p95"),
+    ("mouth_to_ear_us_p95", "mouth to ear p95"),
+    ("freeze_count", "freezes"),
+    ("psnr_y_mdb_p5", "psnr y p5"),
+];
 
 /// Many runs.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +43,7 @@ impl Suite {
     pub fn table(&self) -> String {
         let mut table = Table::new();
         table.load_style(TABLE).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
-        table.set_header(["", "scenario", "seed", "invariants", "checks"].into_iter().chain(COLUMNS));
+        table.set_header(["", "scenario", "seed", "invariants", "checks"].into_iter().chain(column_titles()));
         for run in &self.runs {
             table.add_row(self.cells(run));
         }
@@ -96,18 +102,15 @@ impl Suite {
     }
 }
 
-/// The headline metrics of a run in the order of the columns.
+/// The metrics of a run in the order of the columns.
 pub(crate) fn columns(run: &RunReport) -> Vec<String> {
-    let mut by_title: BTreeMap<String, String> = BTreeMap::new();
-    for (name, value) in headlines(&run.metrics) {
-        by_title.entry(title(name)).or_insert_with(|| human(name, value));
-    }
-    COLUMNS.iter().map(|column| by_title.get(*column).cloned().unwrap_or("-".into())).collect()
+    let value = |name: &str| run.metrics.get(name).map_or("-".into(), |measured| human(name, measured.value));
+    COLUMNS.iter().map(|(name, _)| value(name)).collect()
 }
 
-/// Titles of the metric columns.
-pub(crate) fn column_titles() -> &'static [&'static str] {
-    &COLUMNS
+/// Heads of the metric columns.
+pub(crate) fn column_titles() -> [&'static str; 5] {
+    COLUMNS.map(|(_, title)| title)
 }
 
 /// Writes `suite.json`, `junit.xml`, `summary.md` and `index.html` of a suite into `dir`, beside the folders of its
@@ -133,7 +136,7 @@ fn summary(suite: &Suite) -> String {
     runs.sort_by(|a, b| (a.outcome, &a.scenario).cmp(&(b.outcome, &b.scenario)));
     let mut text = format!("# {}: {}\n\n", suite.outcome().word(), suite.sentence());
     text.push_str("| | scenario | seed | invariants | checks |");
-    COLUMNS.iter().for_each(|column| text.push_str(&format!(" {column} |")));
+    column_titles().iter().for_each(|column| text.push_str(&format!(" {column} |")));
     text.push_str("\n| --- | --- | ---: | ---: | ---: |");
     COLUMNS.iter().for_each(|_| text.push_str(" ---: |"));
     text.push('\n');

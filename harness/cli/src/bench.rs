@@ -51,7 +51,7 @@ fn ratio_permille(round: &Round) -> u128 {
 }
 
 fn tell(plan: &Plan, round: &Round) {
-    let seconds = (Plan::TIMELINE_START + plan.duration).0 as f64 / 1e6;
+    let seconds = plan.duration.0 as f64 / 1e6;
     let per_second = |spent: Duration| spent.as_secs_f64() * 1e3 / seconds;
     let probes = round.with_probes.outcome.cpu.saturating_sub(round.without_probes.outcome.cpu);
     let rows = [
@@ -61,7 +61,7 @@ fn tell(plan: &Plan, round: &Round) {
         ("codecs alone on the same frames", round.codecs.codecs),
         ("camera pictures for the codecs", round.codecs.scene),
     ];
-    anstream::println!("{} seed {}: {seconds:.0} simulated seconds, {} events", plan.scenario, plan.seed, round.with_probes.log().records.len());
+    anstream::println!("{} seed {}: {seconds:.0} simulated seconds after the set-up, {} events", plan.scenario, plan.seed, round.with_probes.log().records.len());
     for (what, spent) in rows {
         anstream::println!("  {what:<42} {:7.2} s processor time, {:6.1} ms a simulated second", spent.as_secs_f64(), per_second(spent));
     }

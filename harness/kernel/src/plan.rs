@@ -321,5 +321,5 @@ impl Plan {
     }
 
     /// Time zero of the timeline: when accounts and friendships exist. The set-up before it is real signaling.
-    pub const TIMELINE_START: SimTime = SimTime(5_000_000);
+    pub const TIMELINE_START: SimTime = SimTime(10_000_000);
 }

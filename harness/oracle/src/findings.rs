@@ -21,6 +21,7 @@ pub(crate) fn find(run: &Run, invariants: &[InvariantReport], metrics: &[Metric]
         find_relay(run, way, metrics, &mut findings);
     }
     find_by_metric(run, metrics, &mut findings);
+    find_blind_spot(run, metrics, &mut findings);
     findings
         .sort_by_key(|finding| (finding.severity, std::cmp::Reverse(finding.until.since(finding.from)), finding.from));
     findings
@@ -197,7 +198,12 @@ const REMARKS: &[Remark] = &[
         bound: 1_000,
         low_is_bad: false,
         severity: 2,
-        words: |value| format!("{} % of the media packets in the worse direction are retransmissions.", percent(value)),
+        words: |value| {
+            format!(
+                "{} % of the media packets in the worse direction were sent again, for repair or to probe the rate.",
+                percent(value)
+            )
+        },
     },
     Remark {
         metric: "frames_unmatched",
@@ -229,6 +235,18 @@ fn find_by_metric(run: &Run, metrics: &[Metric], findings: &mut Vec<Finding>) {
         if if remark.low_is_bad { value < remark.bound } else { value > remark.bound } {
             findings.push(Finding { severity: remark.severity, sentence: (remark.words)(value), from, until });
         }
+    }
+}
+
+/// What is not searched for cannot be found: at most 5 % of the frames may be too short.
+fn find_blind_spot(run: &Run, metrics: &[Metric], findings: &mut Vec<Finding>) {
+    let (searched, skipped) = (value(metrics, "frames_searched"), value(metrics, "frames_not_searched"));
+    let (searched, skipped) = (searched.unwrap_or(0), skipped.unwrap_or(0));
+    if skipped * 20 > searched + skipped {
+        let (from, until) = call_span(run);
+        let all = searched + skipped;
+        let sentence = format!("{skipped} of {all} encoded frames are too short to be searched for in the views.");
+        findings.push(Finding { severity: 2, sentence, from, until });
     }
 }
 

@@ -39,6 +39,8 @@ pub enum ActorOutput {
     Transmit(Datagram),
     /// The user sees another screen.
     Screen(Screen),
+    /// The device is signed in.
+    SignedIn,
     /// The user sees a friend request.
     FriendRequest(UserName),
     /// The user sees that a friendship began.

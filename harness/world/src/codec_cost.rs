@@ -2,8 +2,8 @@
 
 use crate::run::{WorldError, thread_cpu_time};
 use kernel::{
-    ActorName, BitRate, BlobRef, Log, Plan, Track,
-    event::{Captured, Decoded, Encoded, Event},
+    ActorName, BitRate, BlobRef, Log, Plan, SimTime, Track,
+    event::{Decoded, Encoded, EncoderTarget, Event},
 };
 use media::{
     OpusDecoder, OpusEncoder, PictureSize, Scene, Voice, Vp8Decoder, Vp8Encoder,
@@ -50,20 +50,41 @@ pub fn codecs_alone(log: &Log) -> Result<CodecCost, WorldError> {
         devices.insert(participant.device.clone(), Device::new(plan, index).map_err(|error| WorldError::Environment(error))?);
     }
     let mut replay = Replay { log, frames: Frames::of(log), cost: CodecCost::default(), scratch: Vec::new() };
-    for record in &log.records {
-        match &record.event {
-            Event::EncoderTarget(target) if target.track == Track::Video => {
+    for work in in_order_of_submission(log) {
+        match work {
+            Work::Retarget(target) => {
                 if let Some(device) = devices.get_mut(&target.device) {
                     device.video_target = target.rate;
                 }
             }
-            Event::Captured(captured) => replay.encode(&mut devices, captured, plan)?,
-            Event::Decoded(decoded) => replay.decode(&mut devices, decoded),
-            _ => {}
+            Work::Encode(encoded) => replay.encode(&mut devices, encoded, plan)?,
+            Work::Decode(decoded) => replay.decode(&mut devices, decoded),
         }
     }
     replay.cost.codecs = replay.cost.codecs.saturating_sub(replay.cost.scene);
     Ok(replay.cost)
+}
+
+enum Work<'a> {
+    Retarget(&'a EncoderTarget),
+    Encode(&'a Encoded),
+    Decode(&'a Decoded),
+}
+
+/// What the codecs of a run did, in the order in which they were given it: a frame that came out of its encoder went
+/// in earlier, by its leg `encode`, and was encoded with the settings of that instant.
+fn in_order_of_submission(log: &Log) -> Vec<Work<'_>> {
+    let mut work = Vec::new();
+    for record in &log.records {
+        match &record.event {
+            Event::EncoderTarget(target) if target.track == Track::Video => work.push((record.at, Work::Retarget(target))),
+            Event::Encoded(encoded) => work.push((SimTime(record.at.0 - encoded.encode.0), Work::Encode(encoded))),
+            Event::Decoded(decoded) => work.push((record.at, Work::Decode(decoded))),
+            _ => {}
+        }
+    }
+    work.sort_by_key(|(at, _)| *at);
+    work.into_iter().map(|(_, work)| work).collect()
 }
 
 impl Device {
@@ -85,7 +106,7 @@ impl Device {
 
 /// Where the frames of a run lie in its log.
 struct Frames {
-    encoded: BTreeMap<(ActorName, Track, u32), (BlobRef, bool)>,
+    encoded: BTreeMap<(ActorName, Track, u32), BlobRef>,
     by_counter: BTreeMap<(ActorName, Track, u64), BlobRef>,
 }
 
@@ -94,12 +115,12 @@ impl Frames {
         let mut frames = Frames { encoded: BTreeMap::new(), by_counter: BTreeMap::new() };
         for record in &log.records {
             match &record.event {
-                Event::Encoded(Encoded { device, track, frame, key, bytes, .. }) => {
-                    frames.encoded.insert((device.clone(), *track, *frame), (*bytes, *key));
+                Event::Encoded(Encoded { device, track, frame, bytes, .. }) => {
+                    frames.encoded.insert((device.clone(), *track, *frame), *bytes);
                 }
                 Event::Sealed(sealed) => {
                     let key = (sealed.device.clone(), sealed.track, sealed.frame);
-                    if let Some((bytes, _)) = frames.encoded.get(&key) {
+                    if let Some(bytes) = frames.encoded.get(&key) {
                         frames.by_counter.insert((key.0, sealed.track, sealed.counter), *bytes);
                     }
                 }
@@ -118,30 +139,27 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn encode(&mut self, devices: &mut BTreeMap<ActorName, Device>, captured: &Captured, plan: &Plan) -> Result<(), WorldError> {
-        let place = (captured.device.clone(), captured.track, captured.frame);
-        let (Some((bytes, key)), Some(device)) = (self.frames.encoded.get(&place), devices.get_mut(&captured.device)) else {
-            return Ok(());
-        };
+    fn encode(&mut self, devices: &mut BTreeMap<ActorName, Device>, encoded: &Encoded, plan: &Plan) -> Result<(), WorldError> {
+        let Some(device) = devices.get_mut(&encoded.device) else { return Ok(()) };
         let failed = |error: media::CodecError| WorldError::Environment(error.to_string());
         let before = thread_cpu_time();
-        let ours = match captured.track {
+        let ours = match encoded.track {
             Track::Video => {
-                let input = EncodePicture { scene: device.scene.clone(), frame: captured.frame, target: device.video_target, key: *key };
+                let input = EncodePicture { scene: device.scene.clone(), frame: encoded.frame, target: device.video_target, key: encoded.key };
                 device.video_encoder.encode(&input).map_err(failed)?.bytes
             }
             Track::Audio => {
-                let input = EncodeBlock { voice: device.voice.clone(), block: captured.frame, target: plan.media.audio_rate };
+                let input = EncodeBlock { voice: device.voice.clone(), block: encoded.frame, target: plan.media.audio_rate };
                 device.audio_encoder.encode(input).map_err(failed)?
             }
         };
         self.cost.codecs += thread_cpu_time() - before;
         self.cost.encoded += 1;
-        self.cost.different += u64::from(ours != self.log.bytes(*bytes));
-        if captured.track == Track::Video {
+        self.cost.different += u64::from(ours != self.log.bytes(encoded.bytes));
+        if encoded.track == Track::Video {
             self.scratch.resize((plan.media.width * plan.media.height * 3 / 2) as usize, 0);
             let before = thread_cpu_time();
-            device.scene.fill(captured.frame, &mut self.scratch);
+            device.scene.fill(encoded.frame, &mut self.scratch);
             self.cost.scene += thread_cpu_time() - before;
         }
         Ok(())

@@ -8,19 +8,18 @@ use kernel::{
 };
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-/// When the first friend request of the set-up is sent: accounts exist by then on every preset.
-const FRIENDS_FROM: Micros = Micros::from_millis(2_000);
-/// Time between two friend requests of the set-up.
-const BETWEEN_REQUESTS: Micros = Micros::from_millis(50);
 /// How long a person takes to accept a friend request of the set-up.
 const BEFRIENDING: Micros = Micros::from_millis(100);
 
 /// A person with a device in hand.
 pub(crate) struct Person {
-    user: UserName,
     device: ActorName,
-    /// Whose friend requests are accepted without asking, because the scenario says that they are friends.
-    friends: Vec<UserName>,
+    /// Who is asked to be friends as soon as everybody has an account, because the scenario says that they are.
+    asks: Vec<UserName>,
+    /// Whose friend requests are accepted for the same reason.
+    accepts: Vec<UserName>,
+    /// Everybody's devices.
+    devices: Vec<ActorName>,
     at_times: Vec<(SimTime, Act)>,
     after_ring: Vec<(Micros, Act)>,
     after_live: Vec<(Micros, Act)>,
@@ -29,23 +28,16 @@ pub(crate) struct Person {
 impl Person {
     /// The person of a participant, with the steps of the plan that are theirs.
     pub(crate) fn new(plan: &Plan, user: &UserName, device: &ActorName) -> Person {
+        let friends = || plan.friends.iter();
         let mut person = Person {
-            user: user.clone(),
             device: device.clone(),
-            friends: Vec::new(),
+            asks: friends().filter(|(asks, _)| asks == user).map(|(_, asked)| asked.clone()).collect(),
+            accepts: friends().filter(|(_, asked)| asked == user).map(|(asks, _)| asks.clone()).collect(),
+            devices: plan.participants.iter().map(|participant| participant.device.clone()).collect(),
             at_times: Vec::new(),
             after_ring: Vec::new(),
             after_live: Vec::new(),
         };
-        for (n, (asks, asked)) in plan.friends.iter().enumerate() {
-            if asks == user {
-                let at = SimTime::ZERO + FRIENDS_FROM + Micros(BETWEEN_REQUESTS.0 * n as u64);
-                person.at_times.push((at, Act::RequestFriend { user: asked.clone() }));
-            }
-            if asked == user {
-                person.friends.push(asks.clone());
-            }
-        }
         for Step { when, act, .. } in plan.timeline.iter().filter(|step| step.user == *user) {
             match when {
                 When::At { at } => person.at_times.push((Plan::TIMELINE_START + *at, act.clone())),
@@ -67,22 +59,28 @@ impl Person {
                 let Some((at, sight)) = sight else { break };
                 self.react(at, sight, &mut stage.borrow_mut());
             }
+            self.ask_friends(&mut stage.borrow_mut());
             tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// A request to somebody without an account would be refused: it waits until everybody is signed in.
+    fn ask_friends(&mut self, stage: &mut Stage) {
+        if !self.asks.is_empty() && self.devices.iter().all(|device| stage.is_signed_in(device)) {
+            for friend in self.asks.drain(..) {
+                stage.act_at(kernel::time::now(), &self.device, Act::RequestFriend { user: friend });
+            }
         }
     }
 
     /// Reaction times count from the exact microsecond at which the screen changed.
     fn react(&mut self, at: SimTime, sight: Sight, stage: &mut Stage) {
         let reactions = match sight {
-            Sight::FriendRequest(from) if self.friends.contains(&from) => {
+            Sight::FriendRequest(from) if self.accepts.contains(&from) => {
                 stage.act_at(at + BEFRIENDING, &self.device, Act::AcceptFriend { user: from });
                 return;
             }
             Sight::FriendRequest(_) => return,
-            Sight::FriendAdded(friend) => {
-                tracing::debug!(user = %self.user, %friend, "friends");
-                return;
-            }
             Sight::Screen(Screen::Incoming { .. }) => &mut self.after_ring,
             Sight::Screen(Screen::Live { .. }) => &mut self.after_live,
             Sight::Screen(_) => return,

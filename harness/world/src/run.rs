@@ -68,6 +68,14 @@ pub enum WorldError {
     /// The machine lacks something.
     #[error("{0}; `cargo xtask doctor` says more")]
     Environment(String),
+    /// Accounts or friendships of the scenario are not there when its timeline begins.
+    #[error("the set-up is not over at {limit}: {what}; the network of the scenario is too bad for it")]
+    SetUp {
+        /// What is missing.
+        what: String,
+        /// When the timeline begins.
+        limit: SimTime,
+    },
     /// An actor wakes again and again without letting time pass.
     #[error("at {at} time stands still: {who} wakes again and again")]
     Stuck {
@@ -182,6 +190,9 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
         sim.step().map_err(|error| WorldError::Turmoil(error.to_string()))?;
         now += TICK;
         stage.borrow_mut().run_until(now)?;
+        if now == Plan::TIMELINE_START {
+            check_set_up(plan, &stage.borrow())?;
+        }
         if let Some(progress) = &options.progress {
             progress.store(now.0, Ordering::Relaxed);
         }
@@ -209,6 +220,23 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
         add(&mut fabric, NodePlan { name, address, up, down, nat, public_address })?;
     }
     Ok(fabric)
+}
+
+/// The timeline must not begin before what it takes for granted: accounts and friendships.
+fn check_set_up(plan: &Plan, stage: &Stage) -> Result<(), WorldError> {
+    let missing = |what: String| Err(WorldError::SetUp { what, limit: Plan::TIMELINE_START });
+    for participant in &plan.participants {
+        if !stage.is_signed_in(&participant.device) {
+            return missing(format!("{} is not signed in", participant.device));
+        }
+    }
+    for (one, other) in plan.friends.iter().flat_map(|(a, b)| [(a, b), (b, a)]) {
+        let knows = plan.device_of(one.as_str()).is_some_and(|device| stage.has_friend(device, other));
+        if !knows {
+            return missing(format!("{one} does not know that {other} is a friend"));
+        }
+    }
+    Ok(())
 }
 
 /// The scenario's planted bug, and those that its adversary needs.

@@ -126,15 +126,13 @@ impl Actor for Device {
     }
 
     fn poll(&mut self, _now: SimTime) -> Option<ActorOutput> {
-        loop {
-            return Some(match self.0.poll()? {
-                client::Output::Transmit(datagram) => ActorOutput::Transmit(datagram),
-                client::Output::Ui(screen) => ActorOutput::Screen(screen),
-                client::Output::FriendRequest(user) => ActorOutput::FriendRequest(user),
-                client::Output::FriendAdded(user) => ActorOutput::FriendAdded(user),
-                client::Output::SignedIn => continue,
-            });
-        }
+        Some(match self.0.poll()? {
+            client::Output::Transmit(datagram) => ActorOutput::Transmit(datagram),
+            client::Output::Ui(screen) => ActorOutput::Screen(screen),
+            client::Output::FriendRequest(user) => ActorOutput::FriendRequest(user),
+            client::Output::FriendAdded(user) => ActorOutput::FriendAdded(user),
+            client::Output::SignedIn => ActorOutput::SignedIn,
+        })
     }
 
     fn next_wake(&mut self) -> Option<SimTime> {

@@ -13,7 +13,7 @@ use kernel::{
 };
 use network::Fabric;
 use signaling::TxId;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// More steps than any actor needs at one instant: beyond it somebody wakes without letting time pass.
 const MAX_STEPS_AT_ONE_INSTANT: u32 = 100_000;
@@ -25,7 +25,6 @@ const MAX_SIGHTS: usize = 1_024;
 pub(crate) enum Sight {
     Screen(Screen),
     FriendRequest(UserName),
-    FriendAdded(UserName),
 }
 
 enum Todo {
@@ -48,12 +47,14 @@ pub(crate) struct Stage {
     seats: BTreeMap<ActorName, Seat>,
     todos: BTreeMap<(SimTime, u64), Todo>,
     sequence: u64,
+    signed_in: BTreeSet<ActorName>,
+    friendships: BTreeSet<(ActorName, UserName)>,
     error: Option<WorldError>,
 }
 
 impl Stage {
     pub(crate) fn new(fabric: Fabric) -> Stage {
-        Stage { fabric, seats: BTreeMap::new(), todos: BTreeMap::new(), sequence: 0, error: None }
+        Stage { fabric, seats: BTreeMap::new(), todos: BTreeMap::new(), sequence: 0, signed_in: BTreeSet::new(), friendships: BTreeSet::new(), error: None }
     }
 
     /// An actor boots: from now on it receives.
@@ -87,6 +88,16 @@ impl Stage {
     /// What the user of a device has not yet looked at, oldest first.
     pub(crate) fn look(&mut self, device: &ActorName) -> Option<(SimTime, Sight)> {
         self.seats.get_mut(device)?.sights.pop_front()
+    }
+
+    /// Whether a device was signed in, at least once.
+    pub(crate) fn is_signed_in(&self, device: &ActorName) -> bool {
+        self.signed_in.contains(device)
+    }
+
+    /// Whether the user of a device was told that a friendship began.
+    pub(crate) fn has_friend(&self, device: &ActorName, friend: &UserName) -> bool {
+        self.friendships.contains(&(device.clone(), friend.clone()))
     }
 
     /// Runs everything up to and including `limit`, each thing at its own microsecond.
@@ -171,7 +182,12 @@ impl Stage {
                 ActorOutput::Transmit(datagram) => self.fabric.send(name, datagram),
                 ActorOutput::Screen(screen) => self.show(name, Sight::Screen(screen)),
                 ActorOutput::FriendRequest(user) => self.show(name, Sight::FriendRequest(user)),
-                ActorOutput::FriendAdded(user) => self.show(name, Sight::FriendAdded(user)),
+                ActorOutput::FriendAdded(user) => {
+                    self.friendships.insert((name.clone(), user));
+                }
+                ActorOutput::SignedIn => {
+                    self.signed_in.insert(name.clone());
+                }
                 ActorOutput::Commit(tx) => {
                     let durable = seat.store.commit(now);
                     self.push(durable, Todo::Committed(name.clone(), tx));

@@ -9,7 +9,7 @@ use tracing::{
 };
 use tracing_subscriber::{
     EnvFilter, Layer,
-    filter::LevelFilter,
+    filter::{LevelFilter, Targets},
     fmt::{format::Writer, time::FormatTime},
     layer::{Context, SubscriberExt},
 };
@@ -29,6 +29,9 @@ impl LogFilter {
     }
 }
 
+/// Targets that log every return of a function at `info`: no release build of an app would keep that.
+const CHATTY: [(&str, LevelFilter); 1] = [("turn_client_proto", LevelFilter::WARN)];
+
 /// Until it is dropped, everything that code on this thread logs at `info` and above becomes a [`event::LogLine`] of
 /// the actor at work, and what the filter lets through is printed with its simulated time.
 pub(crate) fn install(filter: Option<&LogFilter>) -> DefaultGuard {
@@ -39,7 +42,7 @@ pub(crate) fn install(filter: Option<&LogFilter>) -> DefaultGuard {
             .with_ansi(false)
             .with_filter(EnvFilter::new(&filter.0))
     });
-    let view = LogView.with_filter(LevelFilter::INFO);
+    let view = LogView.with_filter(Targets::new().with_default(LevelFilter::INFO).with_targets(CHATTY));
     tracing::subscriber::set_default(tracing_subscriber::registry().with(people).with(view))
 }
 

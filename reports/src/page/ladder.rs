@@ -84,7 +84,7 @@ fn step(record: &kernel::Record, seen: &mut BTreeSet<(String, &'static str)>) ->
             at: record.at,
             from: signal.from.clone(),
             to: Some(signal.to.clone()),
-            label: signal.message.replace('_', " "),
+            label: message_name(&signal.message),
             class: if ["refused", "rejected"].contains(&signal.message.as_str()) { "denied" } else { "message" },
             times: 1,
         }),
@@ -111,6 +111,14 @@ fn step(record: &kernel::Record, seen: &mut BTreeSet<(String, &'static str)>) ->
             note(&ended.device, end_class(ended.reason), format!("over: {}", end_sentence(ended.reason)))
         }
         _ => None,
+    }
+}
+
+/// What passes between peers is sealed: the server sees that there is a message, not which.
+fn message_name(message: &str) -> String {
+    match message {
+        "to_peer" | "from_peer" => format!("sealed, {}", message.replace('_', " ")),
+        _ => message.replace('_', " "),
     }
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct Leg {
     /// Left edge and width in thousandths of the longest row.
     pub(crate) left: u64,
     pub(crate) width: u64,
+    /// It takes no time at all.
+    pub(crate) nothing: bool,
     /// Colour, by the order of the legs.
     pub(crate) hue: usize,
 }
@@ -78,7 +80,14 @@ fn waterfall(scope: &str, legs: &[(&str, u64)], total: u64, longest: u64) -> Wat
     let leg = |(hue, (name, us)): (usize, &(&str, u64))| {
         let left = before * 1_000 / longest;
         before += us;
-        Leg { title: title(name), value: time(*us as i64), left, width: before * 1_000 / longest - left, hue }
+        Leg {
+            title: title(name),
+            value: time(*us as i64),
+            left,
+            width: before * 1_000 / longest - left,
+            nothing: *us == 0,
+            hue,
+        }
     };
     let legs = legs.iter().enumerate().map(leg).collect();
     Waterfall { title: scope.replace('>', " → "), total: time(total as i64), legs }

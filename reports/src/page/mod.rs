@@ -38,13 +38,13 @@ struct RunPage<'a> {
     report: &'a RunReport,
     facts: Vec<(&'static str, String)>,
     headlines: Vec<Headline>,
-    expected: Option<String>,
+    expected: Option<&'a str>,
     findings: Vec<FindingView>,
     tally: String,
     invariants: Vec<InvariantView>,
     metrics: metrics::Metrics,
     comparison: Option<ComparisonView>,
-    lanes: Vec<String>,
+    lanes: Vec<timeline::LaneView>,
     data: String,
     ladder: String,
     transport: transport::Transport,
@@ -63,7 +63,7 @@ struct SuitePage<'a> {
     style: &'static str,
     outcome: Outcome,
     sentence: String,
-    columns: &'static [&'static str],
+    columns: [&'static str; 5],
     runs: Vec<SuiteRow<'a>>,
 }
 
@@ -121,6 +121,8 @@ struct SuiteRow<'a> {
     invariants: String,
     checks: u64,
     metrics: Vec<String>,
+    /// The invariant whose failure is what the scenario expects.
+    expected: Option<&'a str>,
 }
 
 /// The page of a run; `artefacts` are the files beside it.
@@ -136,16 +138,13 @@ pub(crate) fn render(run: &Run<'_>, artefacts: &[Artefact]) -> Result<String, as
         report: &report,
         facts: facts(&report),
         headlines: headline_views(&report),
-        expected: match &report.expect {
-            Expectation::Fails { invariant } => Some(invariant.clone()),
-            Expectation::Holds => None,
-        },
+        expected: expected(&report),
         findings: findings(&report),
         tally: format!("{} held, {} failed, {} not exercised", tally.held, tally.failed, tally.not_exercised),
         invariants: report.invariants.iter().map(|invariant| invariant_view(&report, invariant)).collect(),
         metrics: metrics::collect(&report, run.facts.comparison.as_ref()),
         comparison: run.facts.comparison.as_ref().map(comparison_view),
-        lanes: timeline::lanes(&run.judgement.plan).iter().map(timeline::Lane::title).collect(),
+        lanes: timeline::views(run),
         data: timeline::data(run, &packets),
         ladder: ladder::svg(run.log, &run.judgement.plan),
         transport: transport::collect(run.log, &packets, &run.judgement.plan),
@@ -171,7 +170,15 @@ pub(crate) fn render_suite(suite: &Suite) -> Result<String, askama::Error> {
     let rows = runs.into_iter().map(|report| {
         let (link, invariants) = row(report);
         let class = outcome_class(report.outcome);
-        SuiteRow { class, report, link, invariants, checks: report.checks(), metrics: columns(report) }
+        SuiteRow {
+            class,
+            report,
+            link,
+            invariants,
+            checks: report.checks(),
+            metrics: columns(report),
+            expected: expected(report),
+        }
     });
     let page = SuitePage {
         style: STYLE,
@@ -192,6 +199,14 @@ impl RunPage<'_> {
 impl SuitePage<'_> {
     fn outcome_class(&self) -> &'static str {
         outcome_class(self.outcome)
+    }
+}
+
+/// The invariant that must fail: a canary's, or a planted bug's.
+fn expected(report: &RunReport) -> Option<&str> {
+    match &report.expect {
+        Expectation::Fails { invariant } => Some(invariant),
+        Expectation::Holds => None,
     }
 }
 

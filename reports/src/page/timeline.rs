@@ -2,6 +2,7 @@
 //! everything else is drawn from the events as they are. Times are whole milliseconds, rates kbit/s.
 
 use crate::{
+    metric_name::human,
     run::Run,
     trace::{HEADER_BYTES, Packets, Passage},
 };
@@ -42,8 +43,15 @@ pub(crate) struct Lane<'a> {
     pub(crate) to: &'a ActorName,
 }
 
+/// The head of a direction's charts.
+pub(crate) struct LaneView {
+    pub(crate) title: String,
+    /// What the path can carry, in words: the chart leaves out what is far above use.
+    pub(crate) capacity: String,
+}
+
 impl Lane<'_> {
-    pub(crate) fn title(&self) -> String {
+    fn title(&self) -> String {
         format!("{} → {}", self.from, self.to)
     }
 }
@@ -87,6 +95,21 @@ pub(crate) fn lanes(plan: &Plan) -> Vec<Lane<'_>> {
     let devices = || plan.participants.iter().map(|participant| &participant.device);
     let pairs = devices().flat_map(|from| devices().filter(move |to| *to != from).map(move |to| Lane { from, to }));
     pairs.take(MAX_LANES).collect()
+}
+
+/// The heads of the charts.
+pub(crate) fn views(run: &Run<'_>) -> Vec<LaneView> {
+    let capacity = |lane: &Lane<'_>| {
+        let steps = capacity(run, lane);
+        let kbps = || steps.iter().filter_map(|(_, kbps)| *kbps);
+        let words = |kbps: u64| human("capacity_bps", i64::try_from(kbps * 1_000).unwrap_or(i64::MAX));
+        match (kbps().min(), kbps().max()) {
+            (Some(least), Some(most)) if least == most => format!("capacity {}", words(most)),
+            (Some(least), Some(most)) => format!("capacity {} to {}", words(least), words(most)),
+            _ => "capacity unlimited".into(),
+        }
+    };
+    lanes(&run.judgement.plan).iter().map(|lane| LaneView { title: lane.title(), capacity: capacity(lane) }).collect()
 }
 
 /// The data as JSON that is safe inside a `script` element.

@@ -3,6 +3,7 @@
 use super::Sheet;
 use crate::run::{Run, Way};
 use kernel::{BitRate, LinkName, Micros, SimTime, Track, plan::LinkPlan};
+use std::collections::BTreeSet;
 
 /// Packets this close to the end of the log may still have been on their way.
 const IN_FLIGHT: Micros = Micros::from_secs(1);
@@ -112,9 +113,13 @@ impl Traffic {
     }
 }
 
-/// Sealed frames that never came together while both sides were in the call, and all that had time to.
+/// Frames of which a packet was sent and which never came together while both sides were in the call, and all that had
+/// time to. Frames sealed before there was a path are not lost but dropped.
 fn frames_lost(run: &Run, way: Way) -> (u64, u64) {
-    let received: std::collections::BTreeSet<u64> = run
+    let sender = run.cast.name(way.sender);
+    let rtp = run.events.rtp_sent.iter().filter(|rtp| rtp.device == *sender);
+    let begun: BTreeSet<(Track, u32)> = rtp.map(|rtp| (rtp.track, rtp.frame)).collect();
+    let received: BTreeSet<u64> = run
         .deliveries(way)
         .filter(|(_, delivery)| delivery.reassembled.is_some())
         .filter_map(|(sent, _)| sent.sealed.map(|sealed| sealed.index))
@@ -126,7 +131,8 @@ fn frames_lost(run: &Run, way: Way) -> (u64, u64) {
         let next_end = ends.iter().filter(|end| **end >= at).min().copied().unwrap_or(run.end);
         at + IN_FLIGHT < next_end
     };
-    let sealed = run.frames.sent.iter().filter(|sent| sent.device == way.sender).filter_map(|sent| sent.sealed);
+    let sent = run.frames.sent.iter().filter(|sent| sent.device == way.sender);
+    let sealed = sent.filter_map(|sent| sent.sealed).filter(|sealed| begun.contains(&(sealed.track, sealed.frame)));
     let own = sealed.filter(|seen| settled(seen.at) && run.way_of(way.sender, seen.index).is_none_or(|of| of == way));
     own.fold((0, 0), |(lost, all), seen| (lost + u64::from(!received.contains(&seen.index)), all + 1))
 }
