@@ -79,7 +79,7 @@ impl Teller<'_> {
     fn tell(&mut self, chosen: &Chosen, judged: &Judged, bar: &Bar<'_>) -> miette::Result<()> {
         let args = self.args;
         let reproduce = suite::reproduce(&chosen.scenario.path, chosen.plan.seed, &args.set, args.network.as_deref());
-        let facts = suite::facts(&chosen.scenario.path, judged, reproduce);
+        let mut facts = suite::facts(&chosen.scenario.path, judged, reproduce);
         let run = Run { log: judged.log(), judgement: &judged.judgement, facts: &facts };
         if judged.judgement.verdict == Verdict::Failed {
             self.exit = self.exit.and(Exit::Broken);
@@ -90,17 +90,19 @@ impl Teller<'_> {
             reports::write(&suite::runs_folder(), &run).map_err(|error| Failure::Report(error.to_string()))?
         };
         let report = RunReport::new(&run, &artefacts);
+        let page = suite::runs_folder().join(run.folder()).join("index.html");
+        if !args.no_report {
+            facts.page = Some(suite::relative(&page).into());
+        }
         match args.format {
             Format::Json => bar.print(&String::from_utf8_lossy(&report.to_json()).replace('\n', "")),
-            Format::Human if self.chosen.len() == 1 => bar.say(&reports::console(&run)),
+            Format::Human if self.chosen.len() == 1 => {
+                bar.say(&reports::console(&Run { log: judged.log(), judgement: &judged.judgement, facts: &facts }));
+            }
             Format::Human => bar.say(&line(judged)),
         }
-        if !args.no_report && self.chosen.len() == 1 {
-            let page = suite::runs_folder().join(run.folder()).join("index.html");
-            bar.say(&format!("report   {}", suite::relative(&page)));
-            if args.open {
-                open(&page);
-            }
+        if args.open && self.chosen.len() == 1 {
+            open(&page);
         }
         if args.check_determinism {
             self.double(judged, bar)?;

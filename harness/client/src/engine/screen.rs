@@ -1,7 +1,7 @@
 //! The screen: jitter buffer, decoder, refresh, and the probe that compares what is shown with what was captured.
 
 use super::{Local, frames::OpenedFrame, incoming::dropped};
-use kernel::{Micros, SimTime, Track, event, mutant};
+use kernel::{Micros, SimTime, Track, artifact, event, mutant};
 use media::{
     Lane, Picture, Scene, Ticket, Vp8Decoder, mark,
     playout::{RefusedFrame, VideoBuffer, VideoFrame},
@@ -177,6 +177,9 @@ impl Screen {
             self.probe.compare(local, &picture);
         }
         self.rendered += 1;
+        if artifact::wants_picture(&local.device) {
+            self.probe.keep(local, &picture, now);
+        }
     }
 }
 
@@ -189,10 +192,8 @@ struct Probe {
 
 impl Probe {
     fn compare(&mut self, local: &Local, picture: &Picture) {
-        let Some(mark) = mark::read(picture.luma(), local.size).filter(|mark| mark.sender == local.peer_index) else {
-            return;
-        };
-        let scene = self.scene.get_or_insert_with(|| Scene::shared(local.size, local.peer_index)).clone();
+        let Some(mark) = self.peer_mark(local, picture) else { return };
+        let scene = self.scene(local);
         let likeness = probe::compare(self.captured(&scene, mark.frame), picture.luma(), local.size);
         event!(PictureQuality {
             device: local.device.clone(),
@@ -201,6 +202,32 @@ impl Probe {
             psnr_y_mdb: likeness.psnr_y_mdb(),
             ssim_y_ppm: likeness.ssim_y_ppm(),
         });
+    }
+
+    /// Hands a picture to the report, beside what the camera saw.
+    fn keep(&mut self, local: &Local, picture: &Picture, at: SimTime) {
+        let Some(mark) = self.peer_mark(local, picture) else { return };
+        let scene = self.scene(local);
+        let mut sent = vec![0; local.size.bytes()];
+        scene.fill(mark.frame, &mut sent);
+        artifact::keep(artifact::Picture {
+            at,
+            device: local.device.clone(),
+            sender: local.peer.clone(),
+            frame: mark.frame,
+            width: local.size.width() as u32,
+            height: local.size.height() as u32,
+            received: picture.planes().to_vec(),
+            sent,
+        });
+    }
+
+    fn peer_mark(&self, local: &Local, picture: &Picture) -> Option<event::Mark> {
+        mark::read(picture.luma(), local.size).filter(|mark| mark.sender == local.peer_index)
+    }
+
+    fn scene(&mut self, local: &Local) -> Arc<Scene> {
+        self.scene.get_or_insert_with(|| Scene::shared(local.size, local.peer_index)).clone()
     }
 
     /// The luma of a camera's picture.
