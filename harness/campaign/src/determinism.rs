@@ -32,6 +32,21 @@ pub struct Divergence {
     pub record: Option<(Option<String>, Option<String>)>,
 }
 
+impl Divergence {
+    /// Which digests differ, in a sentence.
+    pub fn sentence(&self) -> String {
+        let (first, second) = (&self.first, &self.second);
+        let rows = [
+            ("log", &first.log, &second.log),
+            ("draws", &first.draws, &second.draws),
+            ("draw count", &first.draw_count.to_string(), &second.draw_count.to_string()),
+            ("judgement", &first.judgement, &second.judgement),
+        ]
+        .map(|(what, first, second)| (first != second).then(|| format!("{what} {first:.16} then {second:.16}")));
+        rows.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// Runs the plan of `first` again in a second process and compares.
 ///
 /// The second process has another TMPDIR, TZ, LANG, HOME, heap fill byte and environment size, so that a dependence

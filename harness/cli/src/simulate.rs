@@ -122,7 +122,7 @@ impl Teller<'_> {
         };
         self.differences += 1;
         self.exit = self.exit.and(Exit::Nondeterministic);
-        bar.say(&format!("DIFFERS  {} seed {}: {:?} then {:?}", plan.scenario, plan.seed, divergence.first, divergence.second));
+        bar.say(&format!("DIFFERS  {} seed {}: {}", plan.scenario, plan.seed, divergence.sentence()));
         if let Some((first, second)) = divergence.record {
             let shown = |line: Option<String>| line.unwrap_or_else(|| "(the run ends here)".into());
             bar.say(&format!("  first  {}\n  second {}", shown(first), shown(second)));

@@ -159,6 +159,7 @@ impl Client {
                 transport.handle_timeout(now);
             }
             if let Some(engine) = call.engine.as_mut().filter(|engine| due(engine.next_wake())) {
+                engine.set_unsent(call.transport.as_ref().map_or(0, |transport| transport.unsent_bytes()));
                 engine.handle_timeout(now);
             }
         }

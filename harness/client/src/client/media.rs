@@ -50,9 +50,9 @@ impl Client {
                     engine.key_frame_requested(now);
                 }
             }
-            TransportOutput::Estimate(rate) => {
+            TransportOutput::Path(path) => {
                 if let Some(engine) = self.call.as_mut().and_then(|call| call.engine.as_mut()) {
-                    engine.set_estimate(rate, now);
+                    engine.set_path(path, now);
                 }
             }
             TransportOutput::Frame(frame) => self.frame(frame, now),

@@ -2,6 +2,7 @@
 
 use super::{
     Local,
+    dropper::FrameDropper,
     outgoing::{Outgoing, Source},
 };
 use kernel::{BitRate, Micros, SimTime, Track, event, random::SeedTree};
@@ -19,6 +20,7 @@ pub(super) struct Camera {
     readout: Micros,
     encode_cost: Micros,
     target: BitRate,
+    dropper: FrameDropper,
     wants_key_frame: bool,
     newest: Option<u32>,
 }
@@ -38,6 +40,7 @@ impl Camera {
             readout: local.costs.camera,
             encode_cost: local.costs.encode_picture(local.size),
             target,
+            dropper: FrameDropper::new(target),
             wants_key_frame: false,
             newest: None,
         };
@@ -48,6 +51,11 @@ impl Camera {
     pub(super) fn set_target(&mut self, local: &Local, target: BitRate) {
         self.target = target;
         announce(local, target);
+    }
+
+    /// What leaves frames out where the path has no room for them.
+    pub(super) fn dropper_mut(&mut self) -> &mut FrameDropper {
+        &mut self.dropper
     }
 
     /// The next picture that enters the encoder becomes a key frame.
@@ -80,6 +88,14 @@ impl Source for Camera {
 
     fn encode_cost(&self) -> Micros {
         self.encode_cost
+    }
+
+    fn admits(&self, now: SimTime) -> bool {
+        self.dropper.admits(now)
+    }
+
+    fn encoded(&mut self, bytes: usize, now: SimTime) {
+        self.dropper.encoded(bytes, now);
     }
 
     fn input(&mut self, frame: u32) -> EncodePicture {

@@ -59,6 +59,13 @@ impl Source for Microphone {
         self.encode_cost
     }
 
+    fn admits(&self, _now: SimTime) -> bool {
+        // Sound goes before pictures: the budget of video is what it leaves.
+        true
+    }
+
+    fn encoded(&mut self, _bytes: usize, _now: SimTime) {}
+
     fn input(&mut self, frame: u32) -> EncodeBlock {
         EncodeBlock { voice: self.voice.clone(), block: frame, target: self.target }
     }

@@ -11,6 +11,7 @@
 
 mod camera;
 mod continuity;
+mod dropper;
 mod frames;
 mod incoming;
 mod microphone;
@@ -23,13 +24,14 @@ mod speaker;
 mod tests;
 
 pub use incoming::KeyFrameReason;
+pub use rate::PathState;
 
 use camera::Camera;
 use e2ee::FrameKeys;
 use frames::FrameCipher;
 use incoming::Incoming;
 use kernel::{
-    ActorName, BitRate, CallId, Micros, SimTime, Track, UserName, event, mutant,
+    ActorName, CallId, Micros, SimTime, Track, UserName, event, mutant,
     plan::{DeviceClass, MediaPlan},
     random::SeedTree,
 };
@@ -186,12 +188,21 @@ impl Engine {
         self.stop_at_once();
     }
 
-    /// The path's estimate changed: the encoder follows.
-    pub fn set_estimate(&mut self, estimate: BitRate, _now: SimTime) {
-        if let Some(target) = self.rate.follow(estimate)
-            && let Some(camera) = &mut self.camera
-        {
-            camera.source_mut().set_target(&self.local, target);
+    /// What is known of the path: the encoder and the frame rate follow.
+    pub fn set_path(&mut self, path: PathState, now: SimTime) {
+        let target = self.rate.follow(path, now);
+        let Some(camera) = &mut self.camera else { return };
+        let camera = camera.source_mut();
+        camera.dropper_mut().set_budget(self.rate.budget(), self.rate.is_draining());
+        if let Some(target) = target {
+            camera.set_target(&self.local, target);
+        }
+    }
+
+    /// So many bytes of video were handed to RTP and wait in its pacer.
+    pub fn set_unsent(&mut self, bytes: u64) {
+        if let Some(camera) = &mut self.camera {
+            camera.source_mut().dropper_mut().set_unsent(bytes);
         }
     }
 

@@ -27,6 +27,12 @@ pub(super) trait Source {
     /// What the encoder is given; settings are latched here.
     fn input(&mut self, frame: u32) -> <Self::Encoder as Codec>::Input;
 
+    /// Whether the path has room for another frame.
+    fn admits(&self, now: SimTime) -> bool;
+
+    /// A frame of so many bytes came out of the encoder.
+    fn encoded(&mut self, bytes: usize, now: SimTime);
+
     /// RTP timestamp of a frame.
     fn rtp_timestamp(sensed_at: SimTime) -> u64;
 }
@@ -114,7 +120,7 @@ impl<S: Source> Outgoing<S> {
             debug_assert!(at <= now);
             self.read_out(local);
         }
-        self.begin_encoding(now);
+        self.begin_encoding(local, now);
     }
 
     /// Drops everything under way, and says which frames will never be encoded.
@@ -150,11 +156,14 @@ impl<S: Source> Outgoing<S> {
         }
     }
 
-    fn begin_encoding(&mut self, now: SimTime) {
+    fn begin_encoding(&mut self, local: &Local, now: SimTime) {
         if self.encoding.is_some() {
             return;
         }
         let Some(of) = self.waiting.take() else { return };
+        if !self.source.admits(now) {
+            return dropped(local, S::TRACK, of.frame, "over_rate");
+        }
         let ticket = self.lane.submit(self.source.input(of.frame));
         self.encoding = Some(Encoding { of, began: now, due: now + self.source.encode_cost(), ticket });
     }
@@ -173,6 +182,7 @@ impl<S: Source> Outgoing<S> {
             capture: began - of.sensed_at,
             encode: now - began,
         });
+        self.source.encoded(bytes.len(), now);
         let free = self.sealing.back().map_or(now, |before| before.due.max(now));
         self.sealing.push_back(Sealing { of, began: now, due: free + local.costs.crypt_frame(bytes.len()), bytes });
     }

@@ -3,7 +3,7 @@
 use super::*;
 use e2ee::{CallShare, Role, Transcript};
 use kernel::{
-    Event, Log, Mutant, SimTime,
+    BitRate, Event, Log, Mutant, SimTime,
     event::{OpenVerdict, Sealed},
     mutant, seam, time,
 };
@@ -373,7 +373,8 @@ fn the_encoder_follows_the_estimate() {
         let mut loopback = Loopback::new(&plan(), DeviceClass::Flagship, ideal());
         loopback.start();
         loopback.run_until(START + Micros::from_secs(2));
-        loopback.engines[0].set_estimate(BitRate::from_kbps(200), time::now());
+        let path = PathState { estimate: BitRate::from_kbps(200), round_trip: None };
+        loopback.engines[0].set_path(path, time::now());
         loopback.run_until(START + Micros::from_secs(4));
     });
     let targets: Vec<_> = all!(&log, EncoderTarget)
@@ -410,4 +411,31 @@ fn a_device_that_is_too_slow_drops_frames_before_it_encodes_them() {
         |reason| all!(&log, FrameDropped).into_iter().filter(|(_, d)| of_video(d.track) && d.reason == reason).count();
     assert!(dropped("encoder_busy") >= 10, "{}", dropped("encoder_busy"));
     assert_eq!(captured, encoded + dropped("encoder_busy") + dropped("stopped"));
+}
+
+#[test]
+fn below_the_encoders_least_rate_frames_are_left_out_and_counted() {
+    let log = in_simulation(&[], || {
+        let media = MediaPlan { width: 640, height: 360, quality_every: 0, video_min: BitRate::from_kbps(100), ..plan() };
+        let mut loopback = Loopback::new(&media, DeviceClass::Flagship, ideal());
+        loopback.start();
+        loopback.run_until(START + Micros::from_secs(1));
+        let path = PathState { estimate: BitRate::from_kbps(110), round_trip: None };
+        loopback.engines[0].set_path(path, time::now());
+        loopback.run_until(START + Micros::from_secs(6));
+        loopback.engines.iter_mut().for_each(|engine| engine.stop(time::now()));
+    });
+    let by_alice = |device: &ActorName, track: Track| *device == "alice-phone" && track == Track::Video;
+    let late = START + Micros::from_secs(2);
+    let encoded: Vec<_> = all!(&log, Encoded).into_iter().filter(|(_, e)| by_alice(&e.device, e.track)).collect();
+    let bits: u64 = encoded.iter().filter(|(at, _)| *at >= late).map(|(_, e)| u64::from(e.bytes.len) * 8).sum();
+    // 110 kbit/s less 39 for sound, 87 % of that, over 4 s; a bucket more.
+    assert!((180_000..=4 * 62_000 + 62_000).contains(&bits), "{bits} bits in 4 s");
+    let captured = all!(&log, Captured).into_iter().filter(|(_, c)| by_alice(&c.device, c.track)).count();
+    let dropped = |reason| {
+        let of_reason = |d: &kernel::event::FrameDropped| by_alice(&d.device, d.track) && d.reason == reason;
+        all!(&log, FrameDropped).into_iter().filter(|(_, d)| of_reason(d)).count()
+    };
+    assert!(dropped("over_rate") > 30, "{}", dropped("over_rate"));
+    assert_eq!(captured, encoded.len() + dropped("over_rate") + dropped("stopped"));
 }

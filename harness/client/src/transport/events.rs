@@ -1,13 +1,15 @@
 //! What str0m says: states of ICE and DTLS, frames, estimates, and packets to send.
 
-use super::{MediaFrame, Transport, TransportOutput, gather::Gathering};
-use kernel::{BitRate, Datagram, Micros, SimTime, Track, event, event::CandidateKind, log};
+use super::{MediaFrame, Transport, TransportOutput, bandwidth, gather::Gathering};
+use kernel::{Datagram, Micros, SimTime, Track, event, event::CandidateKind, log};
 use std::net::SocketAddr;
 use str0m::{
     Event, IceConnectionState,
-    bwe::{Bitrate, BweKind},
     media::{MediaData, MediaKind},
 };
+
+/// Requests of the peer for key frames are taken no closer than this.
+const KEY_FRAME_INTERVAL: Micros = Micros::from_millis(500);
 
 impl Transport {
     pub(super) fn event(&mut self, event: Event, now: SimTime) {
@@ -17,12 +19,8 @@ impl Transport {
             Event::IceConnectionStateChange(state) => self.ice_moved(state),
             Event::Connected => self.dtls_connected(),
             Event::MediaData(data) => self.frame(data, now),
-            Event::KeyframeRequest(_) => self.outputs.push_back(TransportOutput::KeyFrameRequested),
-            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
-                let rate = BitRate(estimate.as_u64());
-                event!(BitrateEstimate { device: self.config.device.clone(), rate });
-                self.outputs.push_back(TransportOutput::Estimate(rate));
-            }
+            Event::KeyframeRequest(_) => self.key_frame_requested(now),
+            Event::PeerStats(stats) => self.sample_path(&stats, now),
             Event::Closed => {
                 self.over = true;
                 self.outputs.push_back(TransportOutput::Lost);
@@ -51,11 +49,17 @@ impl Transport {
 
     fn dtls_connected(&mut self) {
         self.connected = true;
-        let (least, most) = (self.config.media.video_min, self.config.media.video_max);
-        let audio = self.config.media.audio_rate.0;
-        self.rtc.bwe().set_bitrate(Bitrate::bps(least.0 + audio), Bitrate::bps(most.0 + audio));
+        self.desire(bandwidth::most(&self.config.media));
         event!(DtlsConnected { device: self.config.device.clone() });
         self.outputs.push_back(TransportOutput::Connected);
+    }
+
+    /// The peer asks for a key frame: a burst, so not in every case where it asks again.
+    fn key_frame_requested(&mut self, now: SimTime) {
+        if self.key_frame_taken.is_none_or(|taken| now.since(taken) >= KEY_FRAME_INTERVAL) {
+            self.key_frame_taken = Some(now);
+            self.outputs.push_back(TransportOutput::KeyFrameRequested);
+        }
     }
 
     fn frame(&mut self, data: MediaData, now: SimTime) {

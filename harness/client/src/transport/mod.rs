@@ -3,19 +3,21 @@
 //! Nothing is gathered, sent or answered before [`Transport::gather`]: the machine calls it only after the server's
 //! `Accepted`. With `relay_only` no own address is put into anything that a peer sees.
 
+mod bandwidth;
 mod events;
 mod gather;
 mod rtp;
 mod stun;
 mod turn;
 
-use crate::crypto;
+use crate::{crypto, engine::PathState};
 use kernel::{
-    ActorName, BitRate, CallId, Datagram, Micros, SimTime, Track, event,
+    ActorName, CallId, Datagram, Micros, SimTime, Track, event,
     event::CandidateKind,
     plan::MediaPlan,
     random::{self, SeedTree},
 };
+use bandwidth::Bandwidth;
 use rtp::{PayloadTypes, ReceiveLedger, SendLedger};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -24,7 +26,6 @@ use std::{
 };
 use str0m::{
     Candidate, Input, Output, Rtc, RtcConfig, RtcError,
-    bwe::Bitrate,
     change::{SdpAnswer, SdpOffer, SdpPendingOffer},
     format::Codec,
     media::{Direction, Frequency, KeyframeRequestKind, MediaKind, MediaTime, Mid, Pt},
@@ -93,8 +94,8 @@ pub enum TransportOutput {
     Lost,
     /// The peer wants a key frame.
     KeyFrameRequested,
-    /// The estimate of the path's rate changed.
-    Estimate(BitRate),
+    /// What is known of the path.
+    Path(PathState),
     /// A frame came out of RTP.
     Frame(MediaFrame),
 }
@@ -126,6 +127,9 @@ pub struct Transport {
     connected: bool,
     over: bool,
     parsers: BTreeSet<&'static str>,
+    bandwidth: Bandwidth,
+    /// When the peer's last request for a key frame was taken.
+    key_frame_taken: Option<SimTime>,
     sent: SendLedger,
     received: ReceiveLedger,
     rtc_wake: SimTime,
@@ -226,12 +230,18 @@ impl Transport {
         let _scope = random::scope("str0m");
         let Some(writer) = self.rtc.writer(mid) else { return false };
         let time = MediaTime::new(rtp_timestamp, clock);
+        let length = bytes.len();
         if writer.write(Pt::from(payload_type), now.to_instant(), time, bytes).is_err() {
             return false;
         }
-        self.sent.hand_over(track, frame, rtp_timestamp, now);
+        self.sent.hand_over(track, frame, rtp_timestamp, length, now);
         self.drive(now);
         true
+    }
+
+    /// Bytes of video that were handed to RTP and wait in its pacer.
+    pub fn unsent_bytes(&self) -> u64 {
+        self.sent.unsent_bytes()
     }
 
     /// Asks the peer for a key frame (PLI, RFC 4585).
@@ -298,7 +308,6 @@ impl Transport {
 
     fn new(config: TransportConfig, now: SimTime) -> Transport {
         let _scope = random::scope("str0m");
-        let start = config.media.video_start.0 + config.media.audio_rate.0;
         let rtc = RtcConfig::new()
             .set_crypto_provider(Arc::new(crypto::provider(config.null_srtp)))
             .clear_codecs()
@@ -306,8 +315,8 @@ impl Transport {
             .enable_vp8(true)
             // The engine's jitter buffer orders sound; holding it back here would cost 300 ms for each lost packet.
             .set_reordering_size_audio(0)
-            .set_stats_interval(None)
-            .enable_bwe(Some(Bitrate::bps(start)))
+            .set_stats_interval(Some(bandwidth::SAMPLING.to_duration()))
+            .enable_bwe(Some(bandwidth::start(&config.media)))
             .build(now.to_instant());
         let types = payload_types(&rtc);
         Transport {
@@ -325,6 +334,8 @@ impl Transport {
             connected: false,
             over: false,
             parsers: BTreeSet::new(),
+            bandwidth: Bandwidth::default(),
+            key_frame_taken: None,
             sent: SendLedger::default(),
             received: ReceiveLedger::default(),
             rtc_wake: now,

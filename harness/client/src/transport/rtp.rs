@@ -79,6 +79,9 @@ pub(super) struct Departure {
 pub(super) struct SendLedger {
     frames: BTreeMap<(Track, u32), SentFrame>,
     order: VecDeque<(Track, u32)>,
+    /// Video frames of which not every packet left, oldest first: key and bytes.
+    unsent: VecDeque<(u32, u64)>,
+    unsent_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -91,10 +94,14 @@ struct SentFrame {
 }
 
 impl SendLedger {
-    /// A frame is handed to RTP now.
-    pub(super) fn hand_over(&mut self, track: Track, frame: u32, rtp_timestamp: u64, now: SimTime) {
+    /// A frame of so many bytes is handed to RTP now.
+    pub(super) fn hand_over(&mut self, track: Track, frame: u32, rtp_timestamp: u64, bytes: usize, now: SimTime) {
         // RTP carries the low 32 bits.
         let key = (track, rtp_timestamp as u32);
+        if track == Track::Video && self.unsent.len() < MAX_FRAMES {
+            self.unsent.push_back((key.1, bytes as u64));
+            self.unsent_bytes += bytes as u64;
+        }
         let sent = SentFrame { frame, handed_over: now, last_left: None, sequences: BTreeSet::new() };
         if self.frames.insert(key, sent).is_none() {
             self.order.push_back(key);
@@ -119,7 +126,11 @@ impl SendLedger {
         let last = header.marker || track == Track::Audio;
         if !repair && last {
             sent.last_left.get_or_insert(now);
+            if track == Track::Video {
+                self.video_left(header.timestamp);
+            }
         }
+        let sent = self.frames.get(&(track, header.timestamp))?;
         let paced_until = if repair { sent.last_left.unwrap_or(now) } else { now };
         Some(Departure {
             track,
@@ -129,6 +140,17 @@ impl SendLedger {
             repair,
             repair_wait: now.since(paced_until),
         })
+    }
+
+    /// Bytes of video that wait in the pacer, counted by whole frames.
+    pub(super) fn unsent_bytes(&self) -> u64 {
+        self.unsent_bytes
+    }
+
+    /// The last packet of a video frame left: so did, in RTP's order, every frame before it.
+    fn video_left(&mut self, timestamp: u32) {
+        let Some(position) = self.unsent.iter().position(|(key, _)| *key == timestamp) else { return };
+        self.unsent_bytes -= self.unsent.drain(..=position).map(|(_, bytes)| bytes).sum::<u64>();
     }
 }
 
@@ -208,7 +230,7 @@ mod tests {
     #[test]
     fn pacer_and_repair_wait_add_up_to_the_time_since_hand_over() {
         let mut ledger = SendLedger::default();
-        ledger.hand_over(Track::Video, 7, 9_000, SimTime(1_000));
+        ledger.hand_over(Track::Video, 7, 9_000, 100, SimTime(1_000));
         let mut left = |bytes: Vec<u8>, at| ledger.packet_left(&TYPES, &bytes, SimTime(at)).map(legs);
         assert_eq!(left(packet(96, false, 1, 9_000), 1_500), Some((500, false, 0)));
         // A repair before the last packet left is still the pacer's time.
@@ -220,9 +242,26 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_is_unsent_until_its_last_packet_left() {
+        let mut ledger = SendLedger::default();
+        ledger.hand_over(Track::Video, 0, 0, 2_000, SimTime(0));
+        ledger.hand_over(Track::Video, 1, 3_000, 700, SimTime(0));
+        ledger.hand_over(Track::Audio, 0, 3_000, 90, SimTime(0));
+        ledger.hand_over(Track::Video, 2, 6_000, 500, SimTime(0));
+        let mut left = |bytes: Vec<u8>| {
+            ledger.packet_left(&TYPES, &bytes, SimTime(1));
+            ledger.unsent_bytes()
+        };
+        assert_eq!(left(packet(96, false, 1, 0)), 3_200);
+        assert_eq!(left(packet(96, true, 2, 0)), 1_200);
+        assert_eq!(left(packet(97, true, 9, 3_000)), 1_200);
+        assert_eq!(left(packet(96, true, 4, 6_000)), 0);
+    }
+
+    #[test]
     fn padding_belongs_to_no_frame() {
         let mut ledger = SendLedger::default();
-        ledger.hand_over(Track::Video, 0, 0, SimTime(0));
+        ledger.hand_over(Track::Video, 0, 0, 100, SimTime(0));
         let mut padding = packet(97, false, 1, 0);
         padding[0] |= 0x20;
         assert_eq!(ledger.packet_left(&TYPES, &padding, SimTime(1)), None);
@@ -253,10 +292,10 @@ mod tests {
     fn ledgers_stay_bounded() {
         let (mut sent, mut received) = (SendLedger::default(), ReceiveLedger::default());
         for n in 0..10_000u32 {
-            sent.hand_over(Track::Video, n, u64::from(n), SimTime(0));
+            sent.hand_over(Track::Video, n, u64::from(n), 1_000, SimTime(0));
             received.packet_arrived(&TYPES, &packet(96, true, n as u16, n), PacketId(1), SimTime(0));
         }
-        assert_eq!((sent.frames.len(), sent.order.len()), (MAX_FRAMES, MAX_FRAMES));
+        assert_eq!((sent.frames.len(), sent.order.len(), sent.unsent.len()), (MAX_FRAMES, MAX_FRAMES, MAX_FRAMES));
         assert_eq!((received.frames.len(), received.order.len()), (MAX_FRAMES, MAX_FRAMES));
     }
 }
