@@ -58,7 +58,8 @@ pub struct Trial {
 
 /// Runs each plan with its bug planted and without; rows come in the order of the trials.
 pub fn try_mutants(trials: &[Trial], jobs: NonZeroUsize) -> Vec<Result<MutantRow, CampaignError>> {
-    let plans = trials.iter().flat_map(|trial| [Some(trial.mutant), None].map(|mutant| Plan { mutant, ..trial.plan.clone() }));
+    let plans =
+        trials.iter().flat_map(|trial| [Some(trial.mutant), None].map(|mutant| Plan { mutant, ..trial.plan.clone() }));
     let batch = Batch { plans: plans.collect(), jobs, log: None, pictures: 0 };
     let mut runs = Vec::new();
     batch.run(&Progress::default(), |index, result| {

@@ -21,7 +21,7 @@ struct Round {
 
 /// Runs the scenario with and without its picture probes, then its codecs alone on the same frames.
 pub(crate) fn run(args: &BenchArgs) -> miette::Result<Exit> {
-    let scenario = suite::scenarios(&[args.scenario.clone()], &Overrides::default())?.swap_remove(0);
+    let scenario = suite::scenarios(std::slice::from_ref(&args.scenario), &Overrides::default())?.swap_remove(0);
     let plan = scenario.plan(scenario.seeds.as_slice().first().copied().unwrap_or(1));
     let rounds: Result<Vec<Round>, CampaignError> = (0..args.rounds.get()).map(|_| round(&plan)).collect();
     let mut rounds = rounds.map_err(Failure::Campaign)?;
@@ -29,7 +29,10 @@ pub(crate) fn run(args: &BenchArgs) -> miette::Result<Exit> {
     let median = &rounds[rounds.len() / 2];
     tell(&plan, median);
     if median.codecs.different > 0 {
-        anstream::println!("the codecs alone made {} other frames: the ratio compares nothing", median.codecs.different);
+        anstream::println!(
+            "the codecs alone made {} other frames: the ratio compares nothing",
+            median.codecs.different
+        );
         return Ok(Exit::Harness);
     }
     Ok(if ratio_permille(median) <= MOST_PERMILLE { Exit::Held } else { Exit::Broken })
@@ -61,9 +64,18 @@ fn tell(plan: &Plan, round: &Round) {
         ("codecs alone on the same frames", round.codecs.codecs),
         ("camera pictures for the codecs", round.codecs.scene),
     ];
-    anstream::println!("{} seed {}: {seconds:.0} simulated seconds after the set-up, {} events", plan.scenario, plan.seed, round.with_probes.log().records.len());
+    anstream::println!(
+        "{} seed {}: {seconds:.0} simulated seconds after the set-up, {} events",
+        plan.scenario,
+        plan.seed,
+        round.with_probes.log().records.len()
+    );
     for (what, spent) in rows {
-        anstream::println!("  {what:<42} {:7.2} s processor time, {:6.1} ms a simulated second", spent.as_secs_f64(), per_second(spent));
+        anstream::println!(
+            "  {what:<42} {:7.2} s processor time, {:6.1} ms a simulated second",
+            spent.as_secs_f64(),
+            per_second(spent)
+        );
     }
     let wall = round.with_probes.wall.as_secs_f64().max(1e-9);
     anstream::println!("  {:.2} simulated seconds a wall second, probes and judgement included", seconds / wall);

@@ -55,17 +55,19 @@ fn rows(catalogue: Catalogue) -> miette::Result<Rows> {
     Ok(match catalogue {
         Catalogue::Scenarios => {
             let scenarios = suite::scenarios(&["all".into()], &Overrides::default())?;
-            let rows = scenarios.iter().map(|scenario| {
-                vec![format!("{}/{}", scenario.family(), scenario.name()), scenario.plan(1).title]
-            });
+            let rows = scenarios
+                .iter()
+                .map(|scenario| vec![format!("{}/{}", scenario.family(), scenario.name()), scenario.plan(1).title]);
             (vec!["scenario", "story"], rows.collect())
         }
         Catalogue::Presets => {
-            let rows = campaign::presets().into_iter().map(|preset| vec![preset.name.to_owned(), preset.doc.to_owned()]);
+            let rows =
+                campaign::presets().into_iter().map(|preset| vec![preset.name.to_owned(), preset.doc.to_owned()]);
             (vec!["preset", "numbers and source"], rows.collect())
         }
         Catalogue::Invariants => {
-            let rows = oracle::INVARIANTS.iter().map(|entry| vec![entry.id.into(), entry.name.into(), entry.truth.into()]);
+            let rows =
+                oracle::INVARIANTS.iter().map(|entry| vec![entry.id.into(), entry.name.into(), entry.truth.into()]);
             (vec!["id", "invariant", "truth"], rows.collect())
         }
         Catalogue::Mutants => {

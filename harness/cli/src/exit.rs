@@ -95,7 +95,15 @@ mod tests {
 
     #[test]
     fn the_harness_own_failure_hides_every_other() {
-        let all = [Exit::Held, Exit::Regressed, Exit::Broken, Exit::Usage, Exit::Environment, Exit::Nondeterministic, Exit::Harness];
+        let all = [
+            Exit::Held,
+            Exit::Regressed,
+            Exit::Broken,
+            Exit::Usage,
+            Exit::Environment,
+            Exit::Nondeterministic,
+            Exit::Harness,
+        ];
         for pair in all.windows(2) {
             assert_eq!(pair[0].and(pair[1]), pair[1]);
             assert_eq!(pair[1].and(pair[0]), pair[1]);

@@ -9,10 +9,7 @@ use std::path::Path;
 pub(crate) fn run(events: &Path) -> miette::Result<Exit> {
     let log = reports::read_events(events).map_err(|error| Failure::Usage(error.to_string()))?;
     let judgement = oracle::judge(&log);
-    let facts = RunFacts {
-        reproduce: format!("cargo xtask judge {}", events.display()),
-        ..RunFacts::default()
-    };
+    let facts = RunFacts { reproduce: format!("cargo xtask judge {}", events.display()), ..RunFacts::default() };
     anstream::println!("{}", reports::console(&Run { log: &log, judgement: &judgement, facts: &facts }));
     Ok(if judgement.verdict == Verdict::Passed { Exit::Held } else { Exit::Broken })
 }

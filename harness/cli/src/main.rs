@@ -33,8 +33,10 @@ fn main() -> ExitCode {
         Verb::Fingerprint => catalogue::fingerprint(),
         Verb::RerunForComparison { records } => simulate::rerun(records.as_deref()),
     };
-    result.unwrap_or_else(|error| {
-        anstream::eprintln!("{error:?}");
-        Exit::of(&error)
-    }).into()
+    result
+        .unwrap_or_else(|error| {
+            anstream::eprintln!("{error:?}");
+            Exit::of(&error)
+        })
+        .into()
 }

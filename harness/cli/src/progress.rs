@@ -5,10 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kernel::Plan;
 use std::{
     io::IsTerminal,
-    sync::{
-        Condvar, Mutex, PoisonError,
-        atomic::Ordering,
-    },
+    sync::{Condvar, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
 

@@ -29,7 +29,8 @@ pub(crate) fn run(args: &SimulateArgs) -> miette::Result<Exit> {
         log: suite::log_filter(args.log.as_deref())?,
         pictures: if args.no_report { 0 } else { PICTURES },
     };
-    let mut teller = Teller { args, chosen: &chosen, exit: Exit::Held, reports: Vec::new(), differences: 0, error: None };
+    let mut teller =
+        Teller { args, chosen: &chosen, exit: Exit::Held, reports: Vec::new(), differences: 0, error: None };
     let progress = Progress::default();
     Bar::during(&progress, &batch.plans, |bar| batch.run(&progress, |index, result| teller.take(index, result, bar)));
     if let Some(error) = teller.error {
@@ -170,7 +171,8 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn create(name: &str) -> miette::Result<Scratch> {
         let folder = suite::runs_folder().join(format!(".double-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).map_err(|error| Failure::Files { path: folder.display().to_string(), error })?;
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| Failure::Files { path: folder.display().to_string(), error })?;
         Ok(Scratch(folder))
     }
 }

@@ -85,7 +85,8 @@ pub(crate) fn facts(scenario: &Path, judged: &Judged, reproduce: String) -> RunF
 
 /// The command that makes a run again.
 pub(crate) fn reproduce(scenario: &Path, seed: u64, set: &[String], network: Option<&str>) -> String {
-    let mut command = format!("cargo xtask simulate {} --seed {seed}", scenario.file_stem().unwrap_or_default().to_string_lossy());
+    let mut command =
+        format!("cargo xtask simulate {} --seed {seed}", scenario.file_stem().unwrap_or_default().to_string_lossy());
     for change in set {
         command += &format!(" --set '{}'", change.replace('\'', "'\\''"));
     }
@@ -94,7 +95,6 @@ pub(crate) fn reproduce(scenario: &Path, seed: u64, set: &[String], network: Opt
     }
     command
 }
-
 
 /// Folder of the runs' reports.
 pub(crate) fn runs_folder() -> PathBuf {

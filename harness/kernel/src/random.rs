@@ -80,7 +80,8 @@ impl TryCryptoRng for Stream {}
 struct Ambient {
     tree: SeedTree,
     actor: String,
-    scopes: Vec<&'static str>,
+    /// Open scopes, innermost last; none is a wall, behind which no outer scope counts.
+    scopes: Vec<Option<&'static str>>,
     streams: BTreeMap<(String, &'static str), Stream>,
     draws: u64,
     drawn: blake3::Hasher,
@@ -147,9 +148,19 @@ pub struct Scope(());
 
 /// Opens a scope for code that may draw.
 pub fn scope(name: &'static str) -> Scope {
+    push(Some(name))
+}
+
+/// Hides the open scopes: whoever drives code under test from inside a scope of his own (turmoil's, say) puts a wall
+/// around it, so that its draws need a scope of theirs.
+pub fn wall() -> Scope {
+    push(None)
+}
+
+fn push(scope: Option<&'static str>) -> Scope {
     AMBIENT.with_borrow_mut(|ambient| {
         if let Some(ambient) = ambient {
-            ambient.scopes.push(name);
+            ambient.scopes.push(scope);
         }
     });
     Scope(())
@@ -178,7 +189,9 @@ pub fn fill(bytes: &mut [u8]) {
 
 /// Like [`fill`], but false and without effect outside a simulation.
 pub(crate) fn fill_from_scope(bytes: &mut [u8]) -> bool {
-    AMBIENT.try_with(|ambient| ambient.try_borrow_mut().ok()?.as_mut().map(|ambient| ambient.fill(bytes))).is_ok_and(|f| f.is_some())
+    AMBIENT
+        .try_with(|ambient| ambient.try_borrow_mut().ok()?.as_mut().map(|ambient| ambient.fill(bytes)))
+        .is_ok_and(|f| f.is_some())
 }
 
 impl Ambient {
@@ -188,19 +201,21 @@ impl Ambient {
         if bytes.is_empty() {
             return;
         }
-        let scope = self.scopes.last().copied().unwrap_or_else(|| {
+        let scope = self.scopes.last().copied().flatten().unwrap_or_else(|| {
             if self.strays.len() < MAX_STRAYS {
                 let trace = std::backtrace::Backtrace::force_capture();
-                self.strays.push(format!("{} bytes drawn by {} at {} outside any scope\n{trace}", bytes.len(), self.actor, crate::time::now()));
+                self.strays.push(format!(
+                    "{} bytes drawn by {} at {} outside any scope\n{trace}",
+                    bytes.len(),
+                    self.actor,
+                    crate::time::now()
+                ));
             }
             "stray"
         });
         let tree = &self.tree;
         let actor = &self.actor;
-        self.streams
-            .entry((actor.clone(), scope))
-            .or_insert_with(|| tree.child(actor).stream(scope))
-            .fill(bytes);
+        self.streams.entry((actor.clone(), scope)).or_insert_with(|| tree.child(actor).stream(scope)).fill(bytes);
         self.draws += 1;
         self.drawn.update(bytes);
     }
@@ -234,6 +249,23 @@ mod tests {
         };
         assert_eq!(draw(&[0, 8]), draw(&[8]));
         assert_ne!(draw(&[8, 8]), draw(&[8]));
+    }
+
+    #[test]
+    fn behind_a_wall_an_outer_scope_does_not_count() {
+        let thread = std::thread::Builder::new().spawn(|| {
+            let simulation = crate::seam::enter(1);
+            let _outer = scope("driver");
+            {
+                let _wall = wall();
+                fill(&mut [0; 8]);
+                let _inner = scope("actor");
+                fill(&mut [0; 8]);
+            }
+            fill(&mut [0; 8]);
+            simulation.leave().1
+        });
+        assert_eq!(thread.unwrap().join().unwrap().strays.len(), 1);
     }
 
     #[test]

@@ -152,7 +152,9 @@ unsafe extern "C" fn clock_gettime(clock: libc::clockid_t, out: *mut libc::times
             };
             let ns = base + time::now().0 * 1_000;
             // SAFETY: the caller gives a writable timespec.
-            unsafe { out.write(libc::timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as i64 }) };
+            unsafe {
+                out.write(libc::timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as i64 })
+            };
             0
         }
         State::Forbidden => refuse("clock_gettime"),

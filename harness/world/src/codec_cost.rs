@@ -47,7 +47,7 @@ pub fn codecs_alone(log: &Log) -> Result<CodecCost, WorldError> {
     };
     let mut devices = BTreeMap::new();
     for (index, participant) in plan.participants.iter().enumerate() {
-        devices.insert(participant.device.clone(), Device::new(plan, index).map_err(|error| WorldError::Environment(error))?);
+        devices.insert(participant.device.clone(), Device::new(plan, index).map_err(WorldError::Environment)?);
     }
     let mut replay = Replay { log, frames: Frames::of(log), cost: CodecCost::default(), scratch: Vec::new() };
     for work in in_order_of_submission(log) {
@@ -77,7 +77,9 @@ fn in_order_of_submission(log: &Log) -> Vec<Work<'_>> {
     let mut work = Vec::new();
     for record in &log.records {
         match &record.event {
-            Event::EncoderTarget(target) if target.track == Track::Video => work.push((record.at, Work::Retarget(target))),
+            Event::EncoderTarget(target) if target.track == Track::Video => {
+                work.push((record.at, Work::Retarget(target)))
+            }
             Event::Encoded(encoded) => work.push((SimTime(record.at.0 - encoded.encode.0), Work::Encode(encoded))),
             Event::Decoded(decoded) => work.push((record.at, Work::Decode(decoded))),
             _ => {}
@@ -96,7 +98,8 @@ impl Device {
             scene: Scene::shared(size, index as u8),
             voice: Voice::shared(index as u8),
             video_target: media.video_start,
-            video_encoder: Vp8Encoder::new(Vp8Settings::real_time(size, media.fps, media.video_start)).map_err(codec)?,
+            video_encoder: Vp8Encoder::new(Vp8Settings::real_time(size, media.fps, media.video_start))
+                .map_err(codec)?,
             video_decoder: Vp8Decoder::new(size, media.fps).map_err(codec)?,
             audio_encoder: OpusEncoder::new(OpusSettings::voice(media.audio_rate)).map_err(codec)?,
             audio_decoder: OpusDecoder::new().map_err(codec)?,
@@ -139,17 +142,28 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn encode(&mut self, devices: &mut BTreeMap<ActorName, Device>, encoded: &Encoded, plan: &Plan) -> Result<(), WorldError> {
+    fn encode(
+        &mut self,
+        devices: &mut BTreeMap<ActorName, Device>,
+        encoded: &Encoded,
+        plan: &Plan,
+    ) -> Result<(), WorldError> {
         let Some(device) = devices.get_mut(&encoded.device) else { return Ok(()) };
         let failed = |error: media::CodecError| WorldError::Environment(error.to_string());
         let before = thread_cpu_time();
         let ours = match encoded.track {
             Track::Video => {
-                let input = EncodePicture { scene: device.scene.clone(), frame: encoded.frame, target: device.video_target, key: encoded.key };
+                let input = EncodePicture {
+                    scene: device.scene.clone(),
+                    frame: encoded.frame,
+                    target: device.video_target,
+                    key: encoded.key,
+                };
                 device.video_encoder.encode(&input).map_err(failed)?.bytes
             }
             Track::Audio => {
-                let input = EncodeBlock { voice: device.voice.clone(), block: encoded.frame, target: plan.media.audio_rate };
+                let input =
+                    EncodeBlock { voice: device.voice.clone(), block: encoded.frame, target: plan.media.audio_rate };
                 device.audio_encoder.encode(input).map_err(failed)?
             }
         };
@@ -167,7 +181,9 @@ impl Replay<'_> {
 
     fn decode(&mut self, devices: &mut BTreeMap<ActorName, Device>, decoded: &Decoded) {
         let place = (decoded.sender.clone(), decoded.track, decoded.counter);
-        let (Some(bytes), Some(device)) = (self.frames.by_counter.get(&place), devices.get_mut(&decoded.device)) else { return };
+        let (Some(bytes), Some(device)) = (self.frames.by_counter.get(&place), devices.get_mut(&decoded.device)) else {
+            return;
+        };
         let frame = self.log.bytes(*bytes).to_vec();
         let before = thread_cpu_time();
         match decoded.track {

@@ -104,7 +104,8 @@ pub fn run(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<O
     media::initialize().map_err(|error| WorldError::Environment(error.to_string()))?;
     let (plan, options) = (plan.clone(), options.clone());
     let thread = thread::Builder::new().name(format!("{}-{}", plan.scenario, plan.seed)).stack_size(STACK_BYTES);
-    let handle = thread.spawn(move || simulate(&plan, stack, &options)).map_err(|error| WorldError::Plan(error.to_string()))?;
+    let handle =
+        thread.spawn(move || simulate(&plan, stack, &options)).map_err(|error| WorldError::Plan(error.to_string()))?;
     handle.join().unwrap_or_else(|panic| Err(WorldError::Panicked(panic_message(panic.as_ref()))))
 }
 
@@ -134,8 +135,11 @@ struct Running {
 }
 
 impl Running {
-    fn boot(stage: &Rc<RefCell<Stage>>, name: &ActorName, actor: Box<dyn Actor>) -> Running {
-        stage.borrow_mut().boot(name, actor);
+    fn boot(stage: &Rc<RefCell<Stage>>, name: &ActorName, build: impl FnOnce() -> Box<dyn Actor>) -> Running {
+        let _wall = random::wall();
+        random::act_as(name.as_str());
+        stage.borrow_mut().boot(name, build());
+        random::act_as("world");
         Running { stage: stage.clone(), name: name.clone() }
     }
 }
@@ -165,7 +169,7 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
     for server in std::iter::once(&plan.signaling).chain(&plan.relays) {
         let (stage, stack, plan, name) = (stage.clone(), stack.clone(), plan.clone(), server.name.clone());
         sim.host(server.name.as_str(), move || {
-            let running = Running::boot(&stage, &name, stack.server(&plan, &name, kernel::time::now()));
+            let running = Running::boot(&stage, &name, || stack.server(&plan, &name, kernel::time::now()));
             async move {
                 let _running = running;
                 std::future::pending::<turmoil::Result>().await
@@ -176,7 +180,7 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
         let (stage, stack, plan, device) = (stage.clone(), stack.clone(), plan.clone(), participant.device.clone());
         let user = participant.user.clone();
         sim.host(participant.device.as_str(), move || {
-            let running = Running::boot(&stage, &device, stack.device(&plan, &device, kernel::time::now()));
+            let running = Running::boot(&stage, &device, || stack.device(&plan, &device, kernel::time::now()));
             let (stage, person) = (stage.clone(), Person::new(&plan, &user, &device));
             async move {
                 let _running = running;
@@ -185,9 +189,14 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
         });
     }
 
+    drop(turmoil_scope);
+
     let mut now = SimTime::ZERO;
     while now < end {
+        let turmoil_scope = random::scope("turmoil");
         sim.step().map_err(|error| WorldError::Turmoil(error.to_string()))?;
+        // Actors open scopes of their own: a draw of theirs outside any is a leak.
+        drop(turmoil_scope);
         now += TICK;
         stage.borrow_mut().run_until(now)?;
         if now == Plan::TIMELINE_START {
@@ -198,21 +207,23 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
         }
     }
     drop(sim);
-    drop(turmoil_scope);
     Ok(())
 }
 
 fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
     let mut fabric = Fabric::new(seeds.child("network"));
     for ServerPlan { name, address, up, down } in std::iter::once(&plan.signaling).chain(&plan.relays) {
-        add(&mut fabric, NodePlan {
-            name: name.clone(),
-            address: *address,
-            up: up.clone(),
-            down: down.clone(),
-            nat: NatKind::None,
-            public_address: *address,
-        })?;
+        add(
+            &mut fabric,
+            NodePlan {
+                name: name.clone(),
+                address: *address,
+                up: up.clone(),
+                down: down.clone(),
+                nat: NatKind::None,
+                public_address: *address,
+            },
+        )?;
     }
     for participant in &plan.participants {
         let AccessPlan { up, down, nat, public_address, .. } = participant.access.clone();

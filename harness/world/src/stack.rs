@@ -7,7 +7,7 @@ use kernel::{
     ActorName, Plan, SimTime,
     event::Act,
     plan::ServerPlan,
-    random::{self, SeedTree},
+    random::SeedTree,
 };
 use relay::{Relay, RelayInput};
 use signaling::{Argon2Cost, RelayEndpoint, Server, ServerConfig, ServiceCosts};
@@ -33,12 +33,10 @@ pub struct Reference;
 
 impl Stack for Reference {
     fn device(&self, plan: &Plan, device: &ActorName, now: SimTime) -> Box<dyn Actor> {
-        random::act_as(device.as_str());
         Box::new(Device(Client::new(client_config(plan, device), now)))
     }
 
     fn server(&self, plan: &Plan, name: &ActorName, now: SimTime) -> Box<dyn Actor> {
-        random::act_as(name.as_str());
         if plan.signaling.name == *name {
             let mut server = Server::new(server_config(plan), now);
             if let Some(interceptor) = armed(plan).interceptor {
@@ -78,7 +76,8 @@ fn server_config(plan: &Plan) -> ServerConfig {
 
 fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
     let numbered = || plan.participants.iter().zip(0u8..);
-    let (me, index) = numbered().find(|(participant, _)| participant.device == *device).expect("world asks for devices of the plan");
+    let (me, index) =
+        numbered().find(|(participant, _)| participant.device == *device).expect("world asks for devices of the plan");
     let peers = numbered().filter(|(peer, _)| peer.device != *device);
     let seeds = seeds(plan, device);
     // Who calls first is the hostile one where the plan has a hostile caller; who is called sits behind the hop.

@@ -9,13 +9,13 @@ use kernel::{
     ActorName, SimTime, UserName, event,
     event::{Act, Screen},
     plan::LinkStep,
-    time,
+    random, time,
 };
 use network::Fabric;
 use signaling::TxId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// More steps than any actor needs at one instant: beyond it somebody wakes without letting time pass.
+/// More steps or arrivals than anybody needs at one instant: beyond it somebody acts without letting time pass.
 const MAX_STEPS_AT_ONE_INSTANT: u32 = 100_000;
 /// What a person may have in sight and not yet have looked at.
 const MAX_SIGHTS: usize = 1_024;
@@ -54,13 +54,22 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new(fabric: Fabric) -> Stage {
-        Stage { fabric, seats: BTreeMap::new(), todos: BTreeMap::new(), sequence: 0, signed_in: BTreeSet::new(), friendships: BTreeSet::new(), error: None }
+        Stage {
+            fabric,
+            seats: BTreeMap::new(),
+            todos: BTreeMap::new(),
+            sequence: 0,
+            signed_in: BTreeSet::new(),
+            friendships: BTreeSet::new(),
+            error: None,
+        }
     }
 
     /// An actor boots: from now on it receives.
     pub(crate) fn boot(&mut self, name: &ActorName, actor: Box<dyn Actor>) {
         self.fabric.set_up(name, true);
-        self.seats.insert(name.clone(), Seat { actor, wake: None, store: StoreDriver::default(), sights: VecDeque::new() });
+        self.seats
+            .insert(name.clone(), Seat { actor, wake: None, store: StoreDriver::default(), sights: VecDeque::new() });
         self.drain(name);
     }
 
@@ -131,7 +140,13 @@ impl Stage {
             let todo = entry.remove();
             self.carry_out(todo);
         }
+        let mut arrivals = 0;
         while let Some(arrival) = self.fabric.poll() {
+            arrivals += 1;
+            if arrivals > MAX_STEPS_AT_ONE_INSTANT {
+                self.error = Some(WorldError::Stuck { at: now, who: arrival.to.to_string() });
+                return;
+            }
             self.tell(&arrival.to, ActorInput::Datagram(arrival.datagram));
         }
         for name in self.due(now) {
@@ -163,17 +178,18 @@ impl Stage {
     /// Gives an actor an input and does what it wants. An actor that is down gets nothing.
     fn tell(&mut self, name: &ActorName, input: ActorInput) {
         let Some(seat) = self.seats.get_mut(name) else { return };
-        kernel::random::act_as(name.as_str());
+        let _wall = random::wall();
+        random::act_as(name.as_str());
         seat.actor.handle(input, time::now());
         self.drain(name);
-        kernel::random::act_as("world");
+        random::act_as("world");
     }
 
     fn drain(&mut self, name: &ActorName) {
         let now = time::now();
         loop {
             let Some(seat) = self.seats.get_mut(name) else { return };
-            kernel::random::act_as(name.as_str());
+            random::act_as(name.as_str());
             let Some(output) = seat.actor.poll(now) else {
                 seat.wake = seat.actor.next_wake();
                 return;

@@ -416,7 +416,8 @@ fn a_device_that_is_too_slow_drops_frames_before_it_encodes_them() {
 #[test]
 fn below_the_encoders_least_rate_frames_are_left_out_and_counted() {
     let log = in_simulation(&[], || {
-        let media = MediaPlan { width: 640, height: 360, quality_every: 0, video_min: BitRate::from_kbps(100), ..plan() };
+        let media =
+            MediaPlan { width: 640, height: 360, quality_every: 0, video_min: BitRate::from_kbps(100), ..plan() };
         let mut loopback = Loopback::new(&media, DeviceClass::Flagship, ideal());
         loopback.start();
         loopback.run_until(START + Micros::from_secs(1));

@@ -11,13 +11,13 @@ mod stun;
 mod turn;
 
 use crate::{crypto, engine::PathState};
+use bandwidth::Bandwidth;
 use kernel::{
     ActorName, CallId, Datagram, Micros, SimTime, Track, event,
     event::CandidateKind,
     plan::MediaPlan,
     random::{self, SeedTree},
 };
-use bandwidth::Bandwidth;
 use rtp::{PayloadTypes, ReceiveLedger, SendLedger};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

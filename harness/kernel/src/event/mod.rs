@@ -8,10 +8,12 @@ mod network;
 mod people;
 mod secrecy;
 
-pub use call::{Act, CallRow, CallState, CallStateName, EndReason, Ended, ParserEntered, Pending, Ring, Screen, Ui, UserAct};
+pub use call::{
+    Act, CallRow, CallState, CallStateName, EndReason, Ended, ParserEntered, Pending, Ring, Screen, Ui, UserAct,
+};
 pub use media::{
-    AudioPlayed, Captured, CaptureSwitched, Decoded, EncoderTarget, Encoded, FrameDropped, KeyFrameRequested, Mark, Opened,
-    OpenVerdict, PictureQuality, Rendered, Reassembled, RtpSent, Sealed,
+    AudioPlayed, CaptureSwitched, Captured, Decoded, Encoded, EncoderTarget, FrameDropped, KeyFrameRequested, Mark,
+    OpenVerdict, Opened, PictureQuality, Reassembled, Rendered, RtpSent, Sealed,
 };
 pub use network::{
     BitrateEstimate, CandidateGathered, CandidateKind, DropReason, DtlsConnected, IceState, LinkChanged, PacketArrived,

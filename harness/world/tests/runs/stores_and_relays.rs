@@ -12,7 +12,9 @@ use world::{ActorInput, ActorOutput};
 fn transactions_become_durable_in_order_each_after_the_time_of_a_write() {
     let outcome = run(&village(Micros::from_millis(100)), |name| match name {
         "signaling" => Puppet::idle(name).waking(SimTime(10_000_100)).doing(|input, _, server| match input {
-            ActorInput::Timeout => [7, 3, 5].map(|tx| server.output(ActorOutput::Commit(TxId(tx)))).into_iter().collect(),
+            ActorInput::Timeout => {
+                [7, 3, 5].map(|tx| server.output(ActorOutput::Commit(TxId(tx)))).into_iter().collect()
+            }
             ActorInput::Committed(TxId(tx)) => server.note(format!("{tx} is durable")),
             _ => {}
         }),

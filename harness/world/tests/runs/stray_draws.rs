@@ -19,18 +19,6 @@ fn a_draw_outside_any_scope_fails_the_run_and_names_the_actor() {
 }
 
 #[test]
-fn a_draw_while_an_actor_is_built_is_one_too() {
-    let outcome = run(&village(Micros::from_millis(100)), |name| {
-        if name == "bob-phone" {
-            random::fill(&mut [0; 4]);
-        }
-        Puppet::idle(name)
-    });
-    let error = outcome.map(|outcome| outcome.draws).unwrap_err();
-    assert!(matches!(error, WorldError::StrayDraw(_)), "{error}");
-}
-
-#[test]
 fn a_draw_inside_a_scope_is_counted() {
     let draws = |drawing: bool| {
         let outcome = run(&village(Micros::from_millis(100)), move |name| match name {

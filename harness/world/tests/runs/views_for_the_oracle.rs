@@ -39,12 +39,14 @@ fn what_an_actor_logs_at_info_is_in_the_log_under_its_name_with_its_microsecond(
         _ => Puppet::idle(name),
     });
     let log = outcome.unwrap().log;
-    let spoken = log.records.iter().filter_map(|record| match &record.event {
+    let mut spoken = log.records.iter().filter_map(|record| match &record.event {
         Event::LogLine(line) => Some((record.at.0, line.actor.as_str(), line.level.as_str(), line.line.clone())),
         _ => None,
     });
-    let (at, actor, level, line) = spoken.last().expect("a line");
+    let (at, actor, level, line) = spoken.next_back().expect("a line");
     assert_eq!((at, actor, level), (10_000_500, "bob-phone", "info"));
     assert!(line.contains("bob speaks") && line.contains("answer=42"), "{line}");
-    assert!(!log.records.iter().any(|record| matches!(&record.event, Event::LogLine(line) if line.line.contains("nobody"))));
+    assert!(
+        !log.records.iter().any(|record| matches!(&record.event, Event::LogLine(line) if line.line.contains("nobody")))
+    );
 }

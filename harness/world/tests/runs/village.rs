@@ -4,21 +4,16 @@ use kernel::{
     Micros, Plan, UserName,
     event::Act,
     plan::{
-        AccessPlan, DeviceClass, Expectation, Jitter, LinkPlan, Loss, MediaPlan, NatKind, Participant, ServerPlan, Step,
-        VideoCodec, When,
+        AccessPlan, DeviceClass, Expectation, Jitter, LinkPlan, Loss, MediaPlan, NatKind, Participant, ServerPlan,
+        Step, VideoCodec, When,
     },
     time::BitRate,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Adds nothing to the time of a packet.
-pub(crate) const PERFECT: LinkPlan = LinkPlan {
-    rate: None,
-    queue_bytes: 1 << 20,
-    propagation: Micros::ZERO,
-    jitter: Jitter::None,
-    loss: Loss::None,
-};
+pub(crate) const PERFECT: LinkPlan =
+    LinkPlan { rate: None, queue_bytes: 1 << 20, propagation: Micros::ZERO, jitter: Jitter::None, loss: Loss::None };
 
 pub(crate) const ALICE: SocketAddr = at(10);
 pub(crate) const BOB: SocketAddr = at(11);
@@ -43,8 +38,8 @@ pub(crate) fn village(duration: Micros) -> Plan {
         link_schedule: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {
-            width: 160,
-            height: 96,
+            width: 192,
+            height: 112,
             fps: 15,
             video_codec: VideoCodec::Vp8,
             video_max: BitRate::from_kbps(200),

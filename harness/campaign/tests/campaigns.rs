@@ -1,0 +1,113 @@
+//! Batches, the codecs alone, and the mutant matrix, on real scenarios that are short.
+
+use campaign::{
+    Batch, Fate, Judged, Progress, RunDigest, RunOptions, codecs_alone,
+    matrix::{Trial, try_mutants},
+    vocabulary,
+};
+use kernel::{Mutant, Plan};
+use scenarios::{Overrides, find, load};
+use std::{num::NonZeroUsize, sync::atomic::Ordering};
+
+const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
+
+fn plan(pattern: &str, seed: u64) -> Plan {
+    let files = find(pattern).unwrap();
+    load(&files[0], &vocabulary(), &Overrides::default()).unwrap().plan(seed)
+}
+
+/// A batch whose first run takes longest, so that with two jobs the later ones are over first.
+fn long_before_short() -> Vec<Plan> {
+    ["canary/link-hides-delay", "canary/stranger-rings"]
+        .iter()
+        .flat_map(|pattern| [2, 1].map(|seed| plan(pattern, seed)))
+        .collect()
+}
+
+fn digests(plans: &[Plan], jobs: NonZeroUsize) -> Vec<RunDigest> {
+    let batch = Batch { plans: plans.to_vec(), jobs, log: None, pictures: 0 };
+    let progress = Progress::default();
+    let mut digests = Vec::new();
+    batch.run(&progress, |index, result| {
+        assert_eq!(index, digests.len());
+        let judged = result.unwrap();
+        assert_eq!(judged.judgement.plan, plans[index]);
+        digests.push(judged.digest());
+    });
+    assert_eq!(progress.done.load(Ordering::Relaxed), plans.len());
+    assert_eq!(progress.simulated_us.load(Ordering::Relaxed), plans.iter().map(|plan| plan.duration.0).sum::<u64>());
+    digests
+}
+
+#[test]
+fn a_batch_gives_the_same_digests_in_the_order_of_its_plans_whatever_the_jobs() {
+    let plans = long_before_short();
+    let alone = digests(&plans, NonZeroUsize::MIN);
+    assert_eq!(digests(&plans, TWO), alone);
+    for (index, digest) in alone.iter().enumerate() {
+        assert!(alone[..index].iter().all(|earlier| earlier.log != digest.log), "run {index} is the same as another");
+    }
+}
+
+#[test]
+fn a_batch_goes_on_after_a_run_that_could_not_be_made() {
+    let good = plan("canary/stranger-rings", 1);
+    let mut broken = good.clone();
+    broken.participants.push(good.participants[0].clone());
+    let batch = Batch { plans: vec![broken, good], jobs: TWO, log: None, pictures: 0 };
+    let mut made = Vec::new();
+    batch.run(&Progress::default(), |_, result| made.push(result.is_ok()));
+    assert_eq!(made, [false, true]);
+}
+
+#[test]
+fn the_codecs_alone_make_every_frame_of_a_run_again() {
+    let plan = Plan { mutant: None, ..plan("canary/link-hides-delay", 1) };
+    let judged = Judged::run(&plan, &RunOptions::default()).unwrap();
+    let cost = codecs_alone(judged.log()).unwrap();
+    assert_eq!(cost.different, 0);
+    assert!(cost.encoded > 0 && cost.decoded > 0, "{cost:?}");
+}
+
+fn trial(pattern: &str, mutant: Mutant, invariant: &str) -> Trial {
+    Trial { mutant, invariant: invariant.into(), plan: plan(pattern, 1) }
+}
+
+fn fate(pattern: &str, mutant: Mutant, invariant: &str) -> Fate {
+    let row = try_mutants(&[trial(pattern, mutant, invariant)], TWO).remove(0).unwrap();
+    assert_eq!((row.mutant, row.invariant.as_str()), (mutant, invariant));
+    row.fate
+}
+
+#[test]
+fn a_mutant_is_killed_by_the_invariant_that_is_named_for_it() {
+    let Fate::Killed { checks, violations } = fate("canary/stranger-rings", Mutant::V20, "only_friends_ring") else {
+        panic!("a stranger rings and nobody sees it");
+    };
+    assert!(0 < violations && violations <= checks);
+}
+
+#[test]
+fn a_mutant_survives_where_its_attack_is_not_tried() {
+    assert_eq!(fate("call/declined", Mutant::V20, "only_friends_ring"), Fate::Survived);
+}
+
+#[test]
+fn a_mutant_that_another_invariant_kills_died_of_the_wrong_cause() {
+    let failed = vec!["only_friends_ring".to_owned()];
+    assert_eq!(fate("canary/stranger-rings", Mutant::V20, "every_call_ends"), Fate::WrongCause { failed });
+}
+
+#[test]
+fn rows_of_the_matrix_come_in_the_order_of_the_trials() {
+    let trials = [
+        trial("canary/link-hides-delay", Mutant::V133, "legs_sum_to_glass_to_glass"),
+        trial("call/declined", Mutant::V20, "only_friends_ring"),
+        trial("canary/stranger-rings", Mutant::V20, "only_friends_ring"),
+    ];
+    let rows: Vec<_> = try_mutants(&trials, TWO).into_iter().map(Result::unwrap).collect();
+    let scenarios: Vec<_> = rows.iter().map(|row| row.scenario.as_str()).collect();
+    assert_eq!(scenarios, ["link-hides-delay", "declined", "stranger-rings"]);
+    let killed: Vec<_> = rows.iter().map(|row| matches!(row.fate, Fate::Killed { .. })).collect();
+    assert_eq!(killed, [true, false, true]);
+}
