@@ -95,18 +95,19 @@ impl Teller<'_> {
         if !args.no_report {
             facts.page = Some(suite::relative(&page).into());
         }
+        if args.check_determinism {
+            self.double(judged, bar)?;
+        }
         match args.format {
             Format::Json => bar.print(&String::from_utf8_lossy(&report.to_json()).replace('\n', "")),
             Format::Human if self.chosen.len() == 1 => {
-                bar.say(&reports::console(&Run { log: judged.log(), judgement: &judged.judgement, facts: &facts }));
+                let run = Run { log: judged.log(), judgement: &judged.judgement, facts: &facts };
+                bar.say(reports::console(&run).trim_end());
             }
             Format::Human => bar.say(&line(judged)),
         }
         if args.open && self.chosen.len() == 1 {
             open(&page);
-        }
-        if args.check_determinism {
-            self.double(judged, bar)?;
         }
         self.reports.push(report);
         Ok(())
@@ -137,9 +138,6 @@ impl Teller<'_> {
             return Ok(());
         }
         let suite = Suite { runs: self.reports.clone() };
-        if self.args.format == Format::Human {
-            anstream::eprintln!("{}\n{}", suite.table(), suite.sentence());
-        }
         if self.args.check_determinism {
             anstream::eprintln!("double runs: {} runs, {} differences", self.reports.len(), self.differences);
         }
@@ -147,6 +145,10 @@ impl Teller<'_> {
             let folder = suite::runs_folder();
             reports::write_suite(&folder, &suite).map_err(|error| Failure::Report(error.to_string()))?;
             anstream::eprintln!("report   {}", suite::relative(&folder.join("index.html")));
+        }
+        if self.args.format == Format::Human {
+            // The table ends with the commands that reproduce what failed: they are the last thing to be read.
+            anstream::eprintln!("{}\n{}", suite.sentence(), suite.table().trim_end());
         }
         Ok(())
     }

@@ -3,12 +3,7 @@
 use crate::actor::{Actor, ActorInput, ActorOutput};
 use adversary::Armed;
 use client::{Client, ClientConfig};
-use kernel::{
-    ActorName, Plan, SimTime,
-    event::Act,
-    plan::ServerPlan,
-    random::SeedTree,
-};
+use kernel::{ActorName, Plan, SimTime, event::Act, plan::ServerPlan, random::SeedTree};
 use relay::{Relay, RelayInput};
 use signaling::{Argon2Cost, RelayEndpoint, Server, ServerConfig, ServiceCosts};
 use std::net::SocketAddr;

@@ -47,7 +47,9 @@ fn every_seed_of_a_range_is_a_run() {
 
 #[test]
 fn what_actors_log_carries_simulated_time() {
-    let quiet = callproof(&["simulate", "declined", "--no-report"]).stderr;
-    let told = callproof(&["simulate", "declined", "--no-report", "--log", "debug"]).stderr;
-    assert!(told.lines().count() > quiet.lines().count(), "{told}");
+    let ended = callproof(&["simulate", "declined", "--no-report", "--log", "debug"]);
+    let lines = ended.stderr.lines().filter(|line| line.contains(" s alice-phone DEBUG "));
+    let times: Vec<f64> = lines.map(|line| line.split_once(' ').unwrap().0.parse().unwrap()).collect();
+    assert!(!times.is_empty() && times.is_sorted(), "{}", ended.stderr);
+    assert!(times.iter().all(|seconds| (0.0..=18.0).contains(seconds)), "the story ends at 18 s: {times:?}");
 }

@@ -77,10 +77,8 @@ impl RateControl {
 const FALL_WINDOW: Micros = Micros::from_secs(1);
 /// A fall to less than this of the highest estimate within the window means that a queue built up.
 const FALL_PERCENT: u64 = 80;
-/// A round trip that is longer than the shortest by less than this tells of no queue worth pausing for.
-const LONG_QUEUE: Micros = Micros::from_millis(250);
-/// A queue that is no longer than this is drained.
-const SHORT_QUEUE: Micros = Micros::from_millis(150);
+/// A round trip that is longer than the shortest by less than this tells of no queue worth draining.
+const TOLERATED_QUEUE: Micros = Micros::from_millis(150);
 /// The longest drain: the other direction or another route may be what takes long.
 const MAX_DRAIN: Micros = Micros::from_secs(3);
 /// How long the shortest round trip is believed, at least; at most twice that.
@@ -107,10 +105,10 @@ impl QueueWatch {
         let (_, peak) = *self.peak.insert(peak.unwrap_or((now, path.estimate)));
         let queued = self.queued(path);
         let fell = path.estimate.0 < peak.0 / 100 * FALL_PERCENT;
-        if fell && queued > LONG_QUEUE && self.draining_until.is_none() {
+        if fell && queued > TOLERATED_QUEUE && self.draining_until.is_none() {
             self.draining_until = Some(now + MAX_DRAIN);
         }
-        self.draining_until = self.draining_until.filter(|until| now < *until && queued > SHORT_QUEUE);
+        self.draining_until = self.draining_until.filter(|until| now < *until && queued > TOLERATED_QUEUE);
     }
 
     fn queued(&self, path: PathState) -> Micros {
