@@ -286,11 +286,11 @@ pub(crate) enum Attack {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Media {
-    /// Picture width in pixels, even; 640 unless given.
-    #[schemars(range(min = 64, max = 3840), extend("multipleOf" = 2))]
+    /// Picture width in pixels, a multiple of 8 so that the frame's mark fits; 640 unless given.
+    #[schemars(range(min = 192, max = 3840), extend("multipleOf" = 8))]
     pub(crate) width: Option<u32>,
     /// Picture height in pixels, even; 360 unless given.
-    #[schemars(range(min = 64, max = 2160), extend("multipleOf" = 2))]
+    #[schemars(range(min = 96, max = 2160), extend("multipleOf" = 2))]
     pub(crate) height: Option<u32>,
     /// Frames per second; 30 unless given.
     #[schemars(range(min = 1, max = 60))]

@@ -187,33 +187,40 @@ impl Stage {
 
     fn drain(&mut self, name: &ActorName) {
         let now = time::now();
-        loop {
+        for _ in 0..MAX_STEPS_AT_ONE_INSTANT {
             let Some(seat) = self.seats.get_mut(name) else { return };
             random::act_as(name.as_str());
             let Some(output) = seat.actor.poll(now) else {
                 seat.wake = seat.actor.next_wake();
                 return;
             };
-            match output {
-                ActorOutput::Transmit(datagram) => self.fabric.send(name, datagram),
-                ActorOutput::Screen(screen) => self.show(name, Sight::Screen(screen)),
-                ActorOutput::FriendRequest(user) => self.show(name, Sight::FriendRequest(user)),
-                ActorOutput::FriendAdded(user) => {
-                    self.friendships.insert((name.clone(), user));
-                }
-                ActorOutput::SignedIn => {
-                    self.signed_in.insert(name.clone());
-                }
-                ActorOutput::Commit(tx) => {
-                    let durable = seat.store.commit(now);
-                    self.push(durable, Todo::Committed(name.clone(), tx));
-                }
-                // Signaling and relays share an operator: the control channel between them is not simulated as packets.
-                ActorOutput::GrantRelay { relay, username, password } => {
-                    self.tell(&relay, ActorInput::Grant { username, password });
-                }
-                ActorOutput::RevokeRelay { relay, username } => self.tell(&relay, ActorInput::Revoke { username }),
+            self.fulfil(name, output, now);
+        }
+        self.error = Some(WorldError::Stuck { at: now, who: name.to_string() });
+    }
+
+    /// Does what an actor wants.
+    fn fulfil(&mut self, name: &ActorName, output: ActorOutput, now: SimTime) {
+        match output {
+            ActorOutput::Transmit(datagram) => self.fabric.send(name, datagram),
+            ActorOutput::Screen(screen) => self.show(name, Sight::Screen(screen)),
+            ActorOutput::FriendRequest(user) => self.show(name, Sight::FriendRequest(user)),
+            ActorOutput::FriendAdded(user) => {
+                self.friendships.insert((name.clone(), user));
             }
+            ActorOutput::SignedIn => {
+                self.signed_in.insert(name.clone());
+            }
+            ActorOutput::Commit(tx) => {
+                let Some(seat) = self.seats.get_mut(name) else { return };
+                let durable = seat.store.commit(now);
+                self.push(durable, Todo::Committed(name.clone(), tx));
+            }
+            // Signaling and relays share an operator: the control channel between them is not simulated as packets.
+            ActorOutput::GrantRelay { relay, username, password } => {
+                self.tell(&relay, ActorInput::Grant { username, password });
+            }
+            ActorOutput::RevokeRelay { relay, username } => self.tell(&relay, ActorInput::Revoke { username }),
         }
     }
 
