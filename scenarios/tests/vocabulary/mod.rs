@@ -37,6 +37,7 @@ const METRICS: &[&str] = &[
     "harmonic_fps_milli",
     "psnr_y_mdb_p5",
     "ssim_y_ppm_p5",
+    "utilization_ppm",
     "video_sent_bps",
     "loss_ppm",
 ];
