@@ -1,6 +1,7 @@
 //! A pcapng writer (draft-ietf-opsawg-pcapng): section header, interfaces, names, enhanced packets with comments.
 //! Little endian; timestamps are microseconds.
 
+use kernel::packet::{Ecn, Transport};
 use std::net::{IpAddr, SocketAddr};
 
 /// Raw IPv4 or IPv6, told apart by the first nibble.
@@ -104,50 +105,102 @@ impl Capture {
     }
 }
 
-/// A UDP datagram with its IP header, as the core sees it. A longer payload than IP can carry is cut.
-pub(crate) fn datagram(source: SocketAddr, destination: SocketAddr, id: u16, payload: &[u8]) -> Vec<u8> {
+/// What the IP header of a packet says besides its addresses.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct IpFields {
+    /// IPv4's identification.
+    pub(crate) id: u16,
+    /// UDP, or TCP whose segment the payload is.
+    pub(crate) transport: Transport,
+    /// The ECN field.
+    pub(crate) ecn: Ecn,
+}
+
+/// A packet with its IP header, as the core sees it. A longer payload than IP can carry is cut.
+pub(crate) fn ip_packet(source: SocketAddr, destination: SocketAddr, fields: IpFields, payload: &[u8]) -> Vec<u8> {
     let payload = &payload[..payload.len().min(MAX_PAYLOAD)];
+    let (mut body, checksum_at) = match fields.transport {
+        Transport::Udp => (udp(source, destination, payload), 6),
+        Transport::Tcp => (tcp(source, destination, payload), 16),
+    };
+    let (mut packet, pseudo_header) = match (source.ip(), destination.ip()) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => ipv4(from.octets(), to.octets(), fields, body.len() as u16),
+        (from, to) => ipv6(octets(from), octets(to), fields, body.len() as u16),
+    };
+    let checksum = match checksum(&[&pseudo_header, &body]) {
+        // Zero means "no checksum" (RFC 768).
+        0 if fields.transport == Transport::Udp => 0xFFFF,
+        sum => sum,
+    };
+    if let Some(place) = body.get_mut(checksum_at..checksum_at + 2) {
+        place.copy_from_slice(&checksum.to_be_bytes());
+    }
+    packet.extend(body);
+    packet
+}
+
+fn udp(source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> Vec<u8> {
     let mut udp = Vec::with_capacity(8 + payload.len());
     udp.extend(source.port().to_be_bytes());
     udp.extend(destination.port().to_be_bytes());
     udp.extend((8 + payload.len() as u16).to_be_bytes());
     udp.extend([0, 0]);
     udp.extend(payload);
-    let (mut packet, pseudo_header) = match (source.ip(), destination.ip()) {
-        (IpAddr::V4(from), IpAddr::V4(to)) => ipv4(from.octets(), to.octets(), id, udp.len() as u16),
-        (from, to) => ipv6(octets(from), octets(to), udp.len() as u16),
-    };
-    let checksum = match checksum(&[&pseudo_header, &udp]) {
-        // Zero means "no checksum" (RFC 768).
-        0 => 0xFFFF,
-        sum => sum,
-    };
-    udp[6..8].copy_from_slice(&checksum.to_be_bytes());
-    packet.extend(udp);
-    packet
+    udp
 }
 
-fn ipv4(from: [u8; 4], to: [u8; 4], id: u16, udp_length: u16) -> (Vec<u8>, Vec<u8>) {
-    let mut header = vec![0x45, 0];
-    header.extend((20 + udp_length).to_be_bytes());
-    header.extend(id.to_be_bytes());
-    // Do not fragment; 64 hops; UDP; the checksum follows.
-    header.extend([0x40, 0, 64, 17, 0, 0]);
+/// The segment with the ports of the packet's addresses, which a NAT may have changed, and no checksum yet.
+fn tcp(source: SocketAddr, destination: SocketAddr, segment: &[u8]) -> Vec<u8> {
+    let mut tcp = segment.to_vec();
+    let ports = [source.port().to_be_bytes(), destination.port().to_be_bytes()].concat();
+    for (place, value) in [(0, &ports[..]), (16, &[0, 0])] {
+        if let Some(place) = tcp.get_mut(place..place + value.len()) {
+            place.copy_from_slice(value);
+        }
+    }
+    tcp
+}
+
+impl IpFields {
+    fn protocol(self) -> u8 {
+        match self.transport {
+            Transport::Udp => 17,
+            Transport::Tcp => 6,
+        }
+    }
+
+    /// The low bits of the traffic class (RFC 3168 section 5).
+    fn ecn_bits(self) -> u8 {
+        match self.ecn {
+            Ecn::NotEct => 0,
+            Ecn::Ect1 => 1,
+            Ecn::Ect0 => 2,
+            Ecn::Ce => 3,
+        }
+    }
+}
+
+fn ipv4(from: [u8; 4], to: [u8; 4], fields: IpFields, length: u16) -> (Vec<u8>, Vec<u8>) {
+    let mut header = vec![0x45, fields.ecn_bits()];
+    header.extend((20 + length).to_be_bytes());
+    header.extend(fields.id.to_be_bytes());
+    // Do not fragment; 64 hops; the checksum follows.
+    header.extend([0x40, 0, 64, fields.protocol(), 0, 0]);
     header.extend(from);
     header.extend(to);
     let sum = checksum(&[&header]);
     header[10..12].copy_from_slice(&sum.to_be_bytes());
-    let pseudo_header = [&from[..], &to, &[0, 17], &udp_length.to_be_bytes()].concat();
+    let pseudo_header = [&from[..], &to, &[0, fields.protocol()], &length.to_be_bytes()].concat();
     (header, pseudo_header)
 }
 
-fn ipv6(from: [u8; 16], to: [u8; 16], udp_length: u16) -> (Vec<u8>, Vec<u8>) {
-    let mut header = vec![0x60, 0, 0, 0];
-    header.extend(udp_length.to_be_bytes());
-    header.extend([17, 64]);
+fn ipv6(from: [u8; 16], to: [u8; 16], fields: IpFields, length: u16) -> (Vec<u8>, Vec<u8>) {
+    let mut header = vec![0x60, fields.ecn_bits() << 4, 0, 0];
+    header.extend(length.to_be_bytes());
+    header.extend([fields.protocol(), 64]);
     header.extend(from);
     header.extend(to);
-    let pseudo_header = [&from[..], &to, &u32::from(udp_length).to_be_bytes(), &[0, 0, 0, 17]].concat();
+    let pseudo_header = [&from[..], &to, &u32::from(length).to_be_bytes(), &[0, 0, 0, fields.protocol()]].concat();
     (header, pseudo_header)
 }
 
@@ -196,9 +249,25 @@ mod tests {
         assert_eq!(checksum(&[&[0x01]]), !0x0100);
     }
 
+    fn udp_packet(source: &str, destination: &str, payload: &[u8]) -> Vec<u8> {
+        ip_packet(source.parse().unwrap(), destination.parse().unwrap(), IpFields::default(), payload)
+    }
+
+    #[test]
+    fn a_tcp_segment_carries_the_ports_of_the_packet_and_verifies() {
+        let mut segment = vec![0; 20];
+        segment[12] = 0x50;
+        let fields = IpFields { id: 1, transport: Transport::Tcp, ecn: Ecn::Ce };
+        let packet = ip_packet("10.0.0.1:5000".parse().unwrap(), "10.0.0.2:443".parse().unwrap(), fields, &segment);
+        assert_eq!((packet[1], packet[9]), (3, 6));
+        assert_eq!(packet[20..24], [0x13, 0x88, 0x01, 0xbb]);
+        let pseudo_header = [&packet[12..20], &[0, 6, 0, 20]].concat();
+        assert_eq!(checksum(&[&pseudo_header, &packet[20..]]), 0);
+    }
+
     #[test]
     fn headers_carry_lengths_and_checksums_that_verify() {
-        let packet = datagram("10.0.0.1:5000".parse().unwrap(), "10.0.0.2:3478".parse().unwrap(), 7, b"odd");
+        let packet = udp_packet("10.0.0.1:5000", "10.0.0.2:3478", b"odd");
         assert_eq!(packet.len(), 20 + 8 + 3);
         assert_eq!(u16::from_be_bytes([packet[2], packet[3]]), 31);
         assert_eq!(checksum(&[&packet[..20]]), 0);
@@ -208,14 +277,14 @@ mod tests {
 
     #[test]
     fn an_ipv6_datagram_verifies_too() {
-        let packet = datagram("[2001:db8::1]:1".parse().unwrap(), "[2001:db8::2]:2".parse().unwrap(), 0, b"even");
+        let packet = udp_packet("[2001:db8::1]:1", "[2001:db8::2]:2", b"even");
         let pseudo_header = [&packet[8..40], &[0, 0, 0, 12, 0, 0, 0, 17]].concat();
         assert_eq!(checksum(&[&pseudo_header, &packet[40..]]), 0);
     }
 
     #[test]
     fn a_payload_beyond_ip_is_cut() {
-        let packet = datagram("10.0.0.1:1".parse().unwrap(), "10.0.0.2:2".parse().unwrap(), 0, &vec![0; 70_000]);
+        let packet = udp_packet("10.0.0.1:1", "10.0.0.2:2", &vec![0; 70_000]);
         assert_eq!(packet.len(), 65_535);
     }
 }

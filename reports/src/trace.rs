@@ -3,11 +3,14 @@
 use kernel::{
     ActorName, BlobRef, Log, PacketId, SimTime,
     event::{DropReason, Event, WireProtocol},
+    packet::{Ecn, Transport},
 };
 use std::{collections::BTreeMap, net::SocketAddr};
 
-/// IPv4 and UDP headers: what a packet adds to its payload on a link.
-pub(crate) const HEADER_BYTES: u64 = 28;
+/// Headers of IPv4, IPv6 and UDP: what a packet adds on a link to the payload of UDP or the segment of TCP.
+const IPV4_HEADER_BYTES: u64 = 20;
+const IPV6_HEADER_BYTES: u64 = 40;
+const UDP_HEADER_BYTES: u64 = 8;
 /// A relay's copy has one cause; longer chains are a loop.
 const MAX_CAUSES: usize = 8;
 
@@ -19,6 +22,8 @@ pub(crate) struct Passage<'a> {
     pub(crate) cause: Option<PacketId>,
     pub(crate) source: SocketAddr,
     pub(crate) destination: SocketAddr,
+    pub(crate) transport: Transport,
+    pub(crate) ecn: Ecn,
     pub(crate) protocol: WireProtocol,
     pub(crate) bytes: BlobRef,
     /// When it passed the core, with the addresses that the world sees.
@@ -38,7 +43,9 @@ pub(crate) struct Dropped<'a> {
 impl Passage<'_> {
     /// Bytes on a link.
     pub(crate) fn wire_bytes(&self) -> u64 {
-        u64::from(self.bytes.len) + HEADER_BYTES
+        let ip = if self.destination.is_ipv4() { IPV4_HEADER_BYTES } else { IPV6_HEADER_BYTES };
+        let udp = if self.transport == Transport::Udp { UDP_HEADER_BYTES } else { 0 };
+        u64::from(self.bytes.len) + ip + udp
     }
 }
 
@@ -82,6 +89,8 @@ impl<'a> Packets<'a> {
                         cause: sent.cause,
                         source: sent.source,
                         destination: sent.destination,
+                        transport: sent.transport,
+                        ecn: sent.ecn,
                         protocol: sent.protocol,
                         bytes: sent.bytes,
                         core: None,
@@ -119,6 +128,7 @@ pub(crate) fn protocol_name(protocol: WireProtocol) -> &'static str {
         WireProtocol::Rtp => "SRTP",
         WireProtocol::Rtcp => "SRTCP",
         WireProtocol::Quic => "QUIC",
+        WireProtocol::Tcp => "TCP",
         WireProtocol::Other => "other",
     }
 }
@@ -127,9 +137,14 @@ pub(crate) fn protocol_name(protocol: WireProtocol) -> &'static str {
 pub(crate) fn reason_name(reason: DropReason) -> &'static str {
     match reason {
         DropReason::QueueFull => "queue full",
+        DropReason::Aqm => "queue management",
+        DropReason::Policed => "policed",
+        DropReason::TooBig => "larger than the MTU",
         DropReason::Loss => "lost on the link",
         DropReason::NatNoMapping => "NAT has no mapping",
         DropReason::NatFiltered => "NAT filters the source",
+        DropReason::Firewall => "firewall",
+        DropReason::SpoofedSource => "source is not the sender's",
         DropReason::NoRoute => "no route",
         DropReason::PortClosed => "port closed",
         DropReason::HostDown => "host down",

@@ -4,7 +4,7 @@
 
 use crate::{
     metric_name::time,
-    pcapng::{Capture, datagram},
+    pcapng::{Capture, IpFields, ip_packet},
     trace::{Packets, Passage, reason_name},
 };
 use kernel::{Log, SimTime, plan::Plan};
@@ -30,7 +30,8 @@ pub(crate) fn capture(log: &Log, plan: &Plan) -> Vec<u8> {
             Some((_, source, destination)) => (interfaces.0, source, destination),
             None => (interfaces.1, passage.source, passage.destination),
         };
-        let bytes = datagram(source, destination, passage.packet.0 as u16, log.bytes(passage.bytes));
+        let fields = IpFields { id: passage.packet.0 as u16, transport: passage.transport, ecn: passage.ecn };
+        let bytes = ip_packet(source, destination, fields, log.bytes(passage.bytes));
         capture.packet(interface, at.0, &bytes, comment_on(passage).as_deref());
     }
     capture.finish()

@@ -26,7 +26,34 @@ pub(crate) fn reset() {
     NEXT.set(1);
 }
 
-/// A datagram as it passes between an actor and the network.
+/// What carries a packet's bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// UDP (RFC 768): `bytes` is the payload.
+    #[default]
+    Udp,
+    /// TCP (RFC 9293): `bytes` is the segment from its header on. The ports of the packet's addresses count, not those in
+    /// the header: a NAT rewrites the former.
+    Tcp,
+}
+
+/// The ECN field of a packet (RFC 3168 section 5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ecn {
+    /// The sender does not take part.
+    #[default]
+    NotEct,
+    /// ECN-capable transport, code point 0.
+    Ect0,
+    /// ECN-capable transport, code point 1 (L4S, RFC 9331).
+    Ect1,
+    /// Congestion experienced: a queue on the way marked it.
+    Ce,
+}
+
+/// A packet as it passes between an actor and the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
     /// Its identity; a sender takes a fresh one with [`PacketId::next`].
@@ -39,13 +66,26 @@ pub struct Datagram {
     pub source: SocketAddr,
     /// Where to; towards an actor its socket's own address.
     pub destination: SocketAddr,
-    /// UDP payload.
+    /// UDP unless said otherwise.
+    pub transport: Transport,
+    /// As sent, or towards an actor as the network left it.
+    pub ecn: Ecn,
+    /// UDP payload or TCP segment.
     pub bytes: Vec<u8>,
 }
 
 impl Datagram {
-    /// A datagram that starts here.
+    /// A UDP datagram that starts here.
     pub fn new(source: SocketAddr, destination: SocketAddr, bytes: Vec<u8>) -> Datagram {
-        Datagram { packet: PacketId::next(), cause: None, relay: Micros::ZERO, source, destination, bytes }
+        Datagram {
+            packet: PacketId::next(),
+            cause: None,
+            relay: Micros::ZERO,
+            source,
+            destination,
+            transport: Transport::Udp,
+            ecn: Ecn::NotEct,
+            bytes,
+        }
     }
 }

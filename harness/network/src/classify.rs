@@ -1,13 +1,16 @@
 //! What a datagram carries, as a passive observer would tell.
 
-use kernel::{Datagram, event::WireProtocol};
+use kernel::{Datagram, event::WireProtocol, packet::Transport};
 
 /// Ports of signaling: the server's and the devices'.
 const QUIC_PORTS: [u16; 2] = [443, 5443];
 
-/// The protocol of a datagram: QUIC when one of its ports is a signaling port, else by the first byte (RFC 7983), and
+/// The protocol of a packet: TCP as such; of UDP, QUIC when one of its ports is a signaling port, else by the first byte (RFC 7983), and
 /// RTCP told from RTP by the packet type in the second byte (RFC 5761, section 4).
 pub fn classify(datagram: &Datagram) -> WireProtocol {
+    if datagram.transport == Transport::Tcp {
+        return WireProtocol::Tcp;
+    }
     if QUIC_PORTS.contains(&datagram.source.port()) || QUIC_PORTS.contains(&datagram.destination.port()) {
         return WireProtocol::Quic;
     }

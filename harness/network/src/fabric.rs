@@ -155,8 +155,8 @@ impl Fabric {
         Ok(())
     }
 
-    /// Hands a packet to the network now. Its source is the sender's own address; another one drops as `NoRoute`, as an
-    /// access network that validates sources does (RFC 2827).
+    /// Hands a packet to the network now. Its source is the sender's own address; another one drops as
+    /// `SpoofedSource`, as in an access network that validates sources (RFC 2827).
     ///
     /// # Panics
     /// When there is no such node: a bug of the driver.
@@ -170,7 +170,7 @@ impl Fabric {
             return self.drop_at_node(&datagram, Some(index), DropReason::HostDown);
         }
         if datagram.source.ip() != node.address {
-            return self.drop_at_node(&datagram, Some(index), DropReason::NoRoute);
+            return self.drop_at_node(&datagram, Some(index), DropReason::SpoofedSource);
         }
         if self.agenda.len() >= MAX_IN_FLIGHT {
             return self.drop_on_link(&datagram, index, Direction::Up, DropReason::QueueFull);
@@ -281,6 +281,7 @@ impl Fabric {
             serialization: legs.serialization,
             propagation: legs.propagation,
             downlink_queue: legs.downlink_queue,
+            ecn: datagram.ecn,
             duplicate: false,
         });
         Some(Arrival { to: node.name.clone(), datagram })
@@ -383,6 +384,8 @@ fn log_sent(from: &ActorName, datagram: &Datagram) {
         from: from.clone(),
         source: datagram.source,
         destination: datagram.destination,
+        transport: datagram.transport,
+        ecn: datagram.ecn,
         protocol: classify(datagram),
         bytes,
     });

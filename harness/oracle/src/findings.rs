@@ -96,8 +96,13 @@ fn cause(run: &Run, way: Way, freeze: &Freeze) -> String {
 fn named(reason: DropReason) -> &'static str {
     match reason {
         DropReason::QueueFull => "queue overflow",
+        DropReason::Aqm => "queue management",
+        DropReason::Policed => "a policer",
+        DropReason::TooBig => "a small MTU",
         DropReason::Loss => "loss",
         DropReason::NatNoMapping | DropReason::NatFiltered => "a NAT",
+        DropReason::Firewall => "a firewall",
+        DropReason::SpoofedSource => "source validation",
         DropReason::NoRoute => "a missing route",
         DropReason::PortClosed => "a closed port",
         DropReason::HostDown => "a host that was down",

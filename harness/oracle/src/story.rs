@@ -10,6 +10,7 @@ use kernel::{
     ActorName, BitRate, BlobRef, CallId, Log, Micros, PacketId, Plan, SimTime, Track, UserName,
     event::{self, Act, CallStateName, EndReason, Event, Fact, Record, SecretKind},
     names::to_hex,
+    packet::{Ecn, Transport},
     plan::{
         AccessPlan, DeviceClass, Expectation, Jitter, LinkPlan, Loss, MediaPlan, NatKind, Participant, ServerPlan,
         VideoCodec,
@@ -230,6 +231,8 @@ impl Story {
             from,
             source,
             destination,
+            transport: Transport::Udp,
+            ecn: Ecn::NotEct,
             protocol,
             bytes,
         }));
@@ -331,6 +334,8 @@ impl Story {
                     from: device.clone(),
                     source,
                     destination,
+                    transport: Transport::Udp,
+                    ecn: Ecn::NotEct,
                     protocol: event::WireProtocol::Rtp,
                     bytes: wire,
                 }),
@@ -443,6 +448,7 @@ fn arrival(packet: PacketId, to: &str, source: SocketAddr, destination: SocketAd
         serialization: Micros(800),
         propagation: Micros(5_000),
         downlink_queue: Micros(100),
+        ecn: Ecn::NotEct,
         duplicate: false,
     }
 }

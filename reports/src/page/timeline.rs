@@ -4,7 +4,7 @@
 use crate::{
     metric_name::human,
     run::Run,
-    trace::{HEADER_BYTES, Packets, Passage},
+    trace::{Packets, Passage},
 };
 use kernel::{
     ActorName, Log, SimTime, Track,
@@ -148,7 +148,7 @@ fn lane_data(run: &Run<'_>, packets: &Packets<'_>, lane: &Lane<'_>, end: SimTime
             add(&mut sent, passage.sent_at, bucket, passage.wire_bytes());
         }
         for (at, _) in passage.arrivals.iter().filter(|(_, to)| *to == lane.to) {
-            add(&mut received, *at, bucket, u64::from(passage.bytes.len) + HEADER_BYTES);
+            add(&mut received, *at, bucket, passage.wire_bytes());
         }
         lost.extend(passage.dropped.as_ref().map(|dropped| dropped.at.as_millis()));
     }

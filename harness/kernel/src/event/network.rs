@@ -3,7 +3,7 @@
 use crate::{
     log::BlobRef,
     names::{ActorName, LinkName},
-    packet::PacketId,
+    packet::{Ecn, PacketId, Transport},
     plan::LinkPlan,
     time::{BitRate, Micros},
 };
@@ -26,6 +26,8 @@ pub enum WireProtocol {
     Rtcp,
     /// QUIC, which carries signaling.
     Quic,
+    /// A TCP segment, whatever it carries.
+    Tcp,
     /// Anything else.
     Other,
 }
@@ -45,9 +47,13 @@ pub struct PacketSent {
     pub source: SocketAddr,
     /// Where to.
     pub destination: SocketAddr,
+    /// UDP or TCP.
+    pub transport: Transport,
+    /// Its ECN field.
+    pub ecn: Ecn,
     /// What it carries.
     pub protocol: WireProtocol,
-    /// The datagram.
+    /// The datagram or segment.
     pub bytes: BlobRef,
 }
 
@@ -81,6 +87,8 @@ pub struct PacketArrived {
     pub propagation: Micros,
     /// Leg: in the queues of all later links.
     pub downlink_queue: Micros,
+    /// Its ECN field as the network left it.
+    pub ecn: Ecn,
     /// Whether this is a second copy made by the network.
     pub duplicate: bool,
 }
@@ -91,12 +99,22 @@ pub struct PacketArrived {
 pub enum DropReason {
     /// The link's queue was full.
     QueueFull,
+    /// The link's queue management dropped it before the queue was full (RFC 7567).
+    Aqm,
+    /// The link's policer had no token for it.
+    Policed,
+    /// It is larger than the link's MTU.
+    TooBig,
     /// The link lost it.
     Loss,
     /// The NAT has no mapping for it.
     NatNoMapping,
     /// The NAT's filter refuses the source.
     NatFiltered,
+    /// A firewall lets nothing of its kind pass.
+    Firewall,
+    /// Its source is no address of its sender (RFC 2827).
+    SpoofedSource,
     /// No node has this address.
     NoRoute,
     /// Nobody listens on the port.

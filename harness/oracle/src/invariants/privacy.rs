@@ -132,7 +132,7 @@ impl<'r, 'a> Hidden<'r, 'a> {
                 self.texts.iter().any(|text| contains(front, text))
             }
             WireProtocol::Quic => false,
-            WireProtocol::Dtls | WireProtocol::Other => tells(bytes),
+            WireProtocol::Dtls | WireProtocol::Tcp | WireProtocol::Other => tells(bytes),
         }
     }
 

@@ -3,6 +3,7 @@
 use kernel::{
     ActorName, BitRate, BlobRef, CallId, Log, Micros, PacketId, Record, SimTime, Track, UserName,
     event::{self, Act, CallStateName, CandidateKind, DropReason, EndReason, Event, OpenVerdict, Screen, WireProtocol},
+    packet::{Ecn, Transport},
     plan::{Jitter, LinkPlan, Loss, Plan},
 };
 use oracle::Histogram;
@@ -72,6 +73,8 @@ impl Scribe {
             from: from.into(),
             source,
             destination,
+            transport: Transport::Udp,
+            ecn: Ecn::NotEct,
             protocol,
             bytes: BlobRef::default(),
         };
@@ -93,6 +96,7 @@ impl Scribe {
                         serialization: Micros(flight / 4),
                         propagation: Micros(flight - 2 * (flight / 4)),
                         downlink_queue: Micros::ZERO,
+                        ecn: Ecn::NotEct,
                         duplicate: false,
                     }),
                 );
