@@ -286,6 +286,8 @@ pub struct RelayGrant {
     pub username: String,
     /// TURN password.
     pub password: String,
+    /// How long the relay takes it, from the grant on.
+    pub lifetime: Micros,
 }
 
 /// What one device says to the other, sealed. The server cannot read it. No peer message changes consent.

@@ -217,8 +217,8 @@ impl Stage {
                 self.push(durable, Todo::Committed(name.clone(), tx));
             }
             // Signaling and relays share an operator: the control channel between them is not simulated as packets.
-            ActorOutput::GrantRelay { relay, username, password } => {
-                self.tell(&relay, ActorInput::Grant { username, password });
+            ActorOutput::GrantRelay { relay, username, password, lifetime } => {
+                self.tell(&relay, ActorInput::Grant { username, password, lifetime });
             }
             ActorOutput::RevokeRelay { relay, username } => self.tell(&relay, ActorInput::Revoke { username }),
         }
