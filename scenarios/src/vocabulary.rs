@@ -1,6 +1,6 @@
 //! The names that other rooms own and a scenario may use.
 
-use kernel::plan::{LinkPlan, NatKind};
+use kernel::plan::{LinkPlan, NatPlan};
 use std::collections::BTreeMap;
 
 /// What a preset of the network stands for.
@@ -11,7 +11,7 @@ pub struct AccessPreset {
     /// From the core to the node.
     pub down: LinkPlan,
     /// The NAT in between, unless the participant names another.
-    pub nat: NatKind,
+    pub nat: Option<NatPlan>,
 }
 
 /// The catalogues of other rooms. Mutants are the kernel's and need not be given.

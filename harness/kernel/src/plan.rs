@@ -1,6 +1,10 @@
 //! The resolved plan of a run: every decision explicit. The log's first record, so that a saved log can be judged
 //! without the scenario file.
 
+mod nat;
+
+pub use nat::{CarrierPlan, Dependence, Firewall, NatChange, NatPlan, PortAssignment, Refresh};
+
 use crate::{
     event::Act,
     mutant::Mutant,
@@ -33,6 +37,8 @@ pub struct Plan {
     pub timeline: Vec<Step>,
     /// Link changes at exact times.
     pub link_schedule: Vec<LinkStep>,
+    /// What happens to NATs at exact times.
+    pub nat_schedule: Vec<NatStep>,
     /// What the adversary does.
     pub adversary: Vec<AdversaryPlan>,
     /// What is sent.
@@ -87,10 +93,16 @@ pub struct AccessPlan {
     pub up: LinkPlan,
     /// From the core to the node.
     pub down: LinkPlan,
-    /// The NAT in between.
-    pub nat: NatKind,
-    /// The NAT's outer address, the node's own without NAT. Nodes with the same one share the NAT (one home).
+    /// The NAT in between; none means that the address is public.
+    pub nat: Option<NatPlan>,
+    /// The outermost NAT's outer address, the node's own without NAT. Without a carrier's NAT, nodes with the same one
+    /// share the home's.
     pub public_address: IpAddr,
+    /// The carrier's NAT behind the home's. Nodes with the same inner address share the home's NAT, those with the same
+    /// public address the carrier's.
+    pub carrier: Option<CarrierPlan>,
+    /// What the network lets pass.
+    pub firewall: Firewall,
 }
 
 /// A server: signaling, or a relay.
@@ -104,20 +116,6 @@ pub struct ServerPlan {
     pub up: LinkPlan,
     /// From the core to the server.
     pub down: LinkPlan,
-}
-
-/// NAT behaviour (RFC 4787; the old names of RFC 3489 in the docs).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NatKind {
-    /// No NAT: the address is public.
-    None,
-    /// Endpoint-independent mapping and filtering ("full cone").
-    FullCone,
-    /// Endpoint-independent mapping, address-and-port-dependent filtering ("port-restricted cone").
-    PortRestricted,
-    /// Address-and-port-dependent mapping and filtering ("symmetric").
-    Symmetric,
 }
 
 /// One direction of a link.
@@ -228,6 +226,19 @@ pub struct LinkStep {
     pub loss: Option<Loss>,
 }
 
+/// Something that happens to a NAT at an exact time of the timeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NatStep {
+    /// When, after the set-up.
+    pub at: Micros,
+    /// A device behind it.
+    pub device: ActorName,
+    /// Whether the carrier's NAT is meant and not the home's.
+    pub carrier: bool,
+    /// What.
+    pub change: NatChange,
+}
+
 /// What the adversary does in a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "attack", rename_all = "snake_case")]
@@ -307,6 +318,18 @@ pub enum Expectation {
         /// Its name.
         invariant: String,
     },
+}
+
+impl Participant {
+    /// Every address that tells where the participant is: the own, those of the NATs in front.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let carrier = self.access.carrier.as_ref().map(|carrier| carrier.inner_address);
+        let mut addresses: Vec<IpAddr> =
+            [self.address, self.access.public_address].into_iter().chain(carrier).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    }
 }
 
 impl Plan {

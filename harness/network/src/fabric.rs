@@ -5,13 +5,13 @@ use crate::{
     classify::classify,
     error::FabricError,
     link::{Fate, Link, Passage, validate},
-    routing::{HomeIndex, NodeIndex, Routing, Stop, Way},
+    routing::{NodeIndex, Routing, Stop, Way},
 };
 use kernel::{
     ActorName, Datagram, LinkName, event,
     event::DropReason,
     log,
-    plan::{LinkPlan, Loss, NatKind},
+    plan::{CarrierPlan, Firewall, LinkPlan, Loss, NatChange, NatPlan},
     random::SeedTree,
     time::{self, BitRate, Micros, SimTime},
 };
@@ -33,9 +33,13 @@ pub struct NodePlan {
     /// From the core or the NAT to the node.
     pub down: LinkPlan,
     /// The NAT in between. All nodes of a home have the same.
-    pub nat: NatKind,
-    /// The NAT's outer address: nodes with the same one share a home. Without NAT the own address.
+    pub nat: Option<NatPlan>,
+    /// The outermost NAT's outer address: nodes with the same one share it. Without NAT the own address.
     pub public_address: IpAddr,
+    /// The carrier's NAT behind the home's. All nodes with one public address have the same.
+    pub carrier: Option<CarrierPlan>,
+    /// What the node's network lets pass.
+    pub firewall: Firewall,
 }
 
 /// A packet that reached a socket now.
@@ -114,7 +118,7 @@ impl Fabric {
         for (link, plan) in [(&up, &plan.up), (&down, &plan.down)] {
             validate(plan).map_err(|problem| FabricError::BadLink { link: link.clone(), problem })?;
         }
-        let home = self.routing.admit(index, &plan, &self.seeds)?;
+        self.routing.admit(&plan, &self.seeds)?;
         self.links.insert(up.clone(), (index, Direction::Up));
         self.links.insert(down.clone(), (index, Direction::Down));
         self.names.insert(plan.name.clone(), index);
@@ -122,7 +126,7 @@ impl Fabric {
         event!(LinkChanged { link: down.clone(), to: plan.down.clone() });
         let up = Link::new(up, plan.up, &self.seeds);
         let down = Link::new(down, plan.down, &self.seeds);
-        self.nodes.push(Node { name: plan.name, address: plan.address, home, is_up: true, up, down });
+        self.nodes.push(Node { name: plan.name, is_up: true, up, down });
         Ok(())
     }
 
@@ -155,6 +159,19 @@ impl Fabric {
         Ok(())
     }
 
+    /// Something happens now to the NAT of a node's home, or to its carrier's, and is logged as `NatChanged`.
+    ///
+    /// # Errors
+    /// When there is no such NAT.
+    pub fn change_nat(&mut self, node: &ActorName, carrier: bool, change: NatChange) -> Result<(), FabricError> {
+        let no_nat = || FabricError::NoNat { node: node.clone(), carrier };
+        let index = *self.names.get(node).ok_or_else(no_nat)?;
+        let changed = self.routing.change_nat(index, carrier, change, time::now());
+        let (nat, mappings) = changed.ok_or_else(no_nat)?;
+        event!(NatChanged { nat, change, mappings });
+        Ok(())
+    }
+
     /// Hands a packet to the network now. Its source is the sender's own address; another one drops as
     /// `SpoofedSource`, as in an access network that validates sources (RFC 2827).
     ///
@@ -169,7 +186,7 @@ impl Fabric {
         if !node.is_up {
             return self.drop_at_node(&datagram, Some(index), DropReason::HostDown);
         }
-        if datagram.source.ip() != node.address {
+        if !self.routing.owns(index, datagram.source.ip()) {
             return self.drop_at_node(&datagram, Some(index), DropReason::SpoofedSource);
         }
         if self.agenda.len() >= MAX_IN_FLIGHT {
@@ -221,9 +238,9 @@ impl Fabric {
     fn pass_gate(&mut self, mut flight: Flight, now: SimTime) {
         let sender = flight.node;
         let datagram = &mut flight.datagram;
-        let way = match self.routing.leave(self.nodes[sender].home, datagram, now) {
+        let way = match self.routing.leave(sender, datagram, now) {
             Ok(way) => way,
-            Err(reason) => return self.drop_at_node(datagram, Some(sender), reason),
+            Err(Stop { reason, node }) => return self.drop_at_node(datagram, node, reason),
         };
         if way == Way::Core {
             event!(PacketAtCore {
@@ -233,8 +250,8 @@ impl Fabric {
             });
         }
         let receiver = match way {
-            Way::SameLan(node) => Ok(node),
-            Way::Hairpin | Way::Core => self.routing.arrive(datagram, now),
+            Way::Inside(node) => Ok(node),
+            Way::Core => self.routing.arrive(datagram, now),
         };
         match receiver {
             Ok(node) => {
@@ -306,8 +323,6 @@ impl Fabric {
 
 struct Node {
     name: ActorName,
-    address: IpAddr,
-    home: Option<HomeIndex>,
     is_up: bool,
     up: Link,
     down: Link,

@@ -1,7 +1,7 @@
 //! The catalogue of access networks. Names are stable: scenarios and baselines refer to them.
 
 use kernel::{
-    plan::{Jitter, LinkPlan, Loss, NatKind},
+    plan::{Jitter, LinkPlan, Loss, NatPlan},
     time::{BitRate, Micros},
 };
 
@@ -17,7 +17,7 @@ pub struct Preset {
     /// From the core to the node.
     pub down: LinkPlan,
     /// The NAT, unless the scenario names another.
-    pub nat: NatKind,
+    pub nat: Option<NatPlan>,
 }
 
 /// All presets, in the order in which they are listed.
@@ -32,7 +32,7 @@ static PRESETS: [Preset; 4] = [
               no loss; the NAT is port-restricted.",
         up: wired(),
         down: wired(),
-        nat: NatKind::PortRestricted,
+        nat: Some(NatPlan::PORT_RESTRICTED),
     },
     Preset {
         name: "home-wifi",
@@ -41,7 +41,7 @@ static PRESETS: [Preset; 4] = [
               28 ms), queues of 100 ms, no loss; the NAT is port-restricted.",
         up: wifi(Direction { rate: BitRate::from_mbps(20), propagation: Micros::from_millis(11) }, 2, Loss::None),
         down: wifi(Direction { rate: BitRate::from_mbps(50), propagation: Micros::from_millis(10) }, 2, Loss::None),
-        nat: NatKind::PortRestricted,
+        nat: Some(NatPlan::PORT_RESTRICTED),
     },
     Preset {
         name: "lossy-wifi",
@@ -54,7 +54,7 @@ static PRESETS: [Preset; 4] = [
             6,
             BURSTS_3_PERCENT,
         ),
-        nat: NatKind::PortRestricted,
+        nat: Some(NatPlan::PORT_RESTRICTED),
     },
     Preset {
         name: "lte-good",
@@ -64,7 +64,7 @@ static PRESETS: [Preset; 4] = [
               port-restricted (RFC 6888 asks for endpoint-independent mapping).",
         up: cellular(BitRate::from_mbps(10)),
         down: cellular(BitRate::from_mbps(30)),
-        nat: NatKind::PortRestricted,
+        nat: Some(NatPlan::PORT_RESTRICTED),
     },
 ];
 

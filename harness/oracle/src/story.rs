@@ -12,8 +12,8 @@ use kernel::{
     names::to_hex,
     packet::{Ecn, Transport},
     plan::{
-        AccessPlan, DeviceClass, Expectation, Jitter, LinkPlan, Loss, MediaPlan, NatKind, Participant, ServerPlan,
-        VideoCodec,
+        AccessPlan, DeviceClass, Expectation, Firewall, Jitter, LinkPlan, Loss, MediaPlan, NatPlan, Participant,
+        ServerPlan, VideoCodec,
     },
     random::SeedTree,
 };
@@ -470,8 +470,10 @@ fn plan() -> Plan {
             preset: "custom".into(),
             up: link.clone(),
             down: link.clone(),
-            nat: NatKind::PortRestricted,
+            nat: Some(NatPlan::PORT_RESTRICTED),
             public_address: address_of(&format!("{user}-phone")).ip(),
+            carrier: None,
+            firewall: Firewall::Open,
         },
         relay_only: false,
     };
@@ -488,6 +490,7 @@ fn plan() -> Plan {
         friends: Vec::new(),
         timeline: Vec::new(),
         link_schedule: Vec::new(),
+        nat_schedule: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {
             width: 320,

@@ -20,7 +20,7 @@ pub fn presets() -> Vec<PresetEntry> {
     let entry = |preset: &network::Preset| PresetEntry {
         name: preset.name,
         doc: preset.doc,
-        access: AccessPreset { up: preset.up.clone(), down: preset.down.clone(), nat: preset.nat },
+        access: AccessPreset { up: preset.up.clone(), down: preset.down.clone(), nat: preset.nat.clone() },
     };
     network::presets().iter().map(entry).collect()
 }

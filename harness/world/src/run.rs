@@ -12,7 +12,7 @@ use kernel::{
     artifact::Picture,
     event::Event,
     log, mutant,
-    plan::{AccessPlan, NatKind, ServerPlan},
+    plan::{AccessPlan, Firewall, ServerPlan},
     random::{self, Draws, SeedTree},
     seam,
 };
@@ -220,15 +220,17 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
                 address: *address,
                 up: up.clone(),
                 down: down.clone(),
-                nat: NatKind::None,
+                nat: None,
                 public_address: *address,
+                carrier: None,
+                firewall: Firewall::Open,
             },
         )?;
     }
     for participant in &plan.participants {
-        let AccessPlan { up, down, nat, public_address, .. } = participant.access.clone();
+        let AccessPlan { up, down, nat, public_address, carrier, firewall, .. } = participant.access.clone();
         let (name, address) = (participant.device.clone(), participant.address);
-        add(&mut fabric, NodePlan { name, address, up, down, nat, public_address })?;
+        add(&mut fabric, NodePlan { name, address, up, down, nat, public_address, carrier, firewall })?;
     }
     Ok(fabric)
 }
@@ -263,6 +265,9 @@ fn add(fabric: &mut Fabric, node: NodePlan) -> Result<(), WorldError> {
 fn schedule(plan: &Plan, end: SimTime, stage: &mut Stage) {
     for step in &plan.link_schedule {
         stage.change_link_at(Plan::TIMELINE_START + step.at, step.clone());
+    }
+    for step in &plan.nat_schedule {
+        stage.change_nat_at(Plan::TIMELINE_START + step.at, step.clone());
     }
     let mut at = Plan::TIMELINE_START;
     while at <= end {

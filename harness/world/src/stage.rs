@@ -8,7 +8,7 @@ use crate::{
 use kernel::{
     ActorName, SimTime, UserName, event,
     event::{Act, Screen},
-    plan::LinkStep,
+    plan::{LinkStep, NatStep},
     random, time,
 };
 use network::Fabric;
@@ -31,6 +31,7 @@ enum Todo {
     Act(ActorName, Act),
     Committed(ActorName, TxId),
     Link(LinkStep),
+    Nat(NatStep),
     Snapshot,
 }
 
@@ -87,6 +88,11 @@ impl Stage {
     /// A link changes at an exact instant.
     pub(crate) fn change_link_at(&mut self, at: SimTime, step: LinkStep) {
         self.push(at, Todo::Link(step));
+    }
+
+    /// Something happens to a NAT at an exact instant.
+    pub(crate) fn change_nat_at(&mut self, at: SimTime, step: NatStep) {
+        self.push(at, Todo::Nat(step));
     }
 
     /// Every server shows what it holds at an exact instant.
@@ -160,6 +166,11 @@ impl Stage {
             Todo::Committed(node, tx) => self.tell(&node, ActorInput::Committed(tx)),
             Todo::Link(step) => {
                 if let Err(error) = self.fabric.change_link(&step.link, step.rate, step.propagation, step.loss) {
+                    self.error = Some(WorldError::Plan(error.to_string()));
+                }
+            }
+            Todo::Nat(step) => {
+                if let Err(error) = self.fabric.change_nat(&step.device, step.carrier, step.change) {
                     self.error = Some(WorldError::Plan(error.to_string()));
                 }
             }

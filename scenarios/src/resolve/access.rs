@@ -2,7 +2,7 @@
 
 use crate::{
     either::Either,
-    file::{GilbertElliott, Jitter as JitterTable, Link, Nat, Network, Server},
+    file::{GilbertElliott, Jitter as JitterTable, Link, Network, Server},
     located::Located,
     problem::Problems,
     scalar::{Duration, Share},
@@ -10,7 +10,7 @@ use crate::{
 };
 use kernel::{
     names::ActorName,
-    plan::{Jitter, LinkPlan, Loss, NatKind, ServerPlan},
+    plan::{Jitter, LinkPlan, Loss, ServerPlan},
     time::{BitRate, Micros},
 };
 use std::net::IpAddr;
@@ -46,16 +46,6 @@ pub(super) fn server(name: ActorName, address: IpAddr, server: &Server, problems
     let up = link(data_centre(), &server.up, problems);
     let down = link(data_centre(), &server.down, problems);
     ServerPlan { name, address, up, down }
-}
-
-/// The kernel's word for a kind of NAT.
-pub(super) fn nat(nat: Nat) -> NatKind {
-    match nat {
-        Nat::None => NatKind::None,
-        Nat::FullCone => NatKind::FullCone,
-        Nat::PortRestricted => NatKind::PortRestricted,
-        Nat::Symmetric => NatKind::Symmetric,
-    }
 }
 
 /// What a loss comes to.
@@ -116,7 +106,7 @@ fn ideal_link() -> LinkPlan {
 }
 
 fn ideal() -> AccessPreset {
-    AccessPreset { up: ideal_link(), down: ideal_link(), nat: NatKind::None }
+    AccessPreset { up: ideal_link(), down: ideal_link(), nat: None }
 }
 
 /// A server's link: so fast that the access networks decide.

@@ -3,6 +3,7 @@
 mod access;
 mod judgement;
 mod media;
+mod nat;
 mod people;
 mod story;
 
@@ -37,6 +38,7 @@ pub(crate) fn resolve(
         friends: people.friends(file, problems),
         timeline: story::timeline(file, &people, end, problems),
         link_schedule: story::link_schedule(file, &people, end, problems),
+        nat_schedule: nat::schedule(file, &people, end, problems),
         adversary: story::adversary(file, problems),
         participants: people.into_participants(),
         media: media::resolve(&file.media, problems),

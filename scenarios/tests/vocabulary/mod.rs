@@ -1,7 +1,7 @@
 //! The names that scenarios may use, as the other rooms will give them.
 
 use kernel::{
-    plan::{Jitter, LinkPlan, Loss, NatKind},
+    plan::{Jitter, LinkPlan, Loss, NatPlan},
     time::{BitRate, Micros},
 };
 use scenarios::{AccessPreset, Vocabulary};
@@ -52,7 +52,7 @@ pub(crate) fn vocabulary() -> Vocabulary {
             jitter: Jitter::None,
             loss: Loss::None,
         };
-        AccessPreset { up: link.clone(), down: link, nat: NatKind::PortRestricted }
+        AccessPreset { up: link.clone(), down: link, nat: Some(NatPlan::PORT_RESTRICTED) }
     };
     Vocabulary {
         presets: PRESETS.iter().map(|(name, mbps)| (name.to_string(), preset(*mbps))).collect(),

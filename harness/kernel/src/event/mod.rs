@@ -16,8 +16,8 @@ pub use media::{
     OpenVerdict, Opened, PictureQuality, Reassembled, Rendered, RtpSent, Sealed,
 };
 pub use network::{
-    BitrateEstimate, CandidateGathered, CandidateKind, DropReason, DtlsConnected, IceState, LinkChanged, PacketArrived,
-    PacketAtCore, PacketDropped, PacketSent, PairSelected, WireProtocol,
+    BitrateEstimate, CandidateGathered, CandidateKind, DropReason, DtlsConnected, IceState, LinkChanged, NatChanged,
+    PacketArrived, PacketAtCore, PacketDropped, PacketSent, PairSelected, WireProtocol,
 };
 pub use people::{CallOutcome, Fact, Notice, Signal, Store};
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
@@ -130,6 +130,8 @@ events! {
     PacketDropped,
     /// A link's parameters changed.
     LinkChanged,
+    /// Something happened to a NAT.
+    NatChanged,
     /// A device learnt a candidate of its own.
     CandidateGathered,
     /// ICE moved.

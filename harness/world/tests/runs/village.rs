@@ -4,7 +4,7 @@ use kernel::{
     Micros, Plan, UserName,
     event::Act,
     plan::{
-        AccessPlan, DeviceClass, Expectation, Jitter, LinkPlan, Loss, MediaPlan, NatKind, Participant, ServerPlan,
+        AccessPlan, DeviceClass, Expectation, Firewall, Jitter, LinkPlan, Loss, MediaPlan, Participant, ServerPlan,
         Step, VideoCodec, When,
     },
     time::BitRate,
@@ -36,6 +36,7 @@ pub(crate) fn village(duration: Micros) -> Plan {
         friends: Vec::new(),
         timeline: Vec::new(),
         link_schedule: Vec::new(),
+        nat_schedule: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {
             width: 192,
@@ -78,8 +79,10 @@ fn participant(user: &str, address: IpAddr) -> Participant {
             preset: "custom".into(),
             up: PERFECT,
             down: PERFECT,
-            nat: NatKind::None,
+            nat: None,
             public_address: address,
+            carrier: None,
+            firewall: Firewall::Open,
         },
         relay_only: false,
     }
