@@ -6,6 +6,7 @@ use crate::{
     mutant::Mutant,
     names::{ActorName, LinkName, UserName},
     time::{BitRate, Micros, SimTime},
+    trouble::Trouble,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -33,6 +34,9 @@ pub struct Plan {
     pub timeline: Vec<Step>,
     /// Link changes at exact times.
     pub link_schedule: Vec<LinkStep>,
+    /// What fails besides links.
+    #[serde(default)]
+    pub trouble: Trouble,
     /// What the adversary does.
     pub adversary: Vec<AdversaryPlan>,
     /// What is sent.

@@ -12,7 +12,7 @@ pub mod wire;
 
 pub use channel::{ChannelEvent, ClientChannel, ConnectionId, SendError, ServerChannel};
 pub use message::{
-    CallEnd, CallRowEntry, ClientMessage, DeviceKeys, PROTOCOL_VERSION, PeerMessage, RelayGrant, RequestId,
+    CallEnd, CallRowEntry, ClientMessage, DeviceKeys, PROTOCOL_VERSION, PathDescription, PeerMessage, RelayGrant, RequestId,
     ServerMessage, SessionDescription,
 };
 pub use tls::{ServerIdentity, ServerIdentityPublic};

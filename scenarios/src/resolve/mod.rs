@@ -5,6 +5,7 @@ mod judgement;
 mod media;
 mod people;
 mod story;
+mod trouble;
 
 use crate::{file::Scenario, located::Located, problem::Problems, scalar::Duration, vocabulary::Vocabulary};
 use kernel::{
@@ -37,6 +38,7 @@ pub(crate) fn resolve(
         friends: people.friends(file, problems),
         timeline: story::timeline(file, &people, end, problems),
         link_schedule: story::link_schedule(file, &people, end, problems),
+        trouble: trouble::resolve(file, &people, end, problems),
         adversary: story::adversary(file, problems),
         participants: people.into_participants(),
         media: media::resolve(&file.media, problems),
