@@ -18,6 +18,7 @@ mod page;
 mod pcapng;
 mod run;
 mod run_report;
+mod spread;
 mod suite;
 mod summary;
 mod tolerance;
