@@ -126,6 +126,14 @@ impl Routing {
         }
     }
 
+    /// Who holds a public address: the node, or the first of the home.
+    pub(crate) fn holder(&self, address: IpAddr) -> Option<NodeIndex> {
+        match *self.core.get(&address)? {
+            Holder::Node(node) => Some(node),
+            Holder::Home(index) => self.homes[index].inside.values().next().copied(),
+        }
+    }
+
     fn build_home(&mut self, plan: &NodePlan, seeds: &SeedTree) -> HomeIndex {
         let stream = seeds.child("nat").stream(&plan.public_address.to_string());
         let nat = Nat::new(plan.nat, plan.public_address, stream);

@@ -11,10 +11,7 @@ use kernel::{
     event::{self, Act, CallStateName, EndReason, Event, Fact, Record, SecretKind},
     names::to_hex,
     packet::{Ecn, Transport},
-    plan::{
-        AccessPlan, DeviceClass, Expectation, Jitter, LinkPlan, Loss, MediaPlan, NatKind, Participant, ServerPlan,
-        VideoCodec,
-    },
+    plan::{AccessPlan, DeviceClass, Expectation, LinkPlan, MediaPlan, NatKind, Participant, ServerPlan, VideoCodec},
     random::SeedTree,
 };
 use std::net::{IpAddr, SocketAddr};
@@ -458,8 +455,7 @@ fn plan() -> Plan {
         rate: Some(BitRate::from_mbps(20)),
         queue_bytes: 100_000,
         propagation: Micros::from_millis(5),
-        jitter: Jitter::None,
-        loss: Loss::None,
+        ..LinkPlan::IDEAL
     };
     let participant = |user: &str, own: &str| Participant {
         user: user.into(),
@@ -472,6 +468,7 @@ fn plan() -> Plan {
             down: link.clone(),
             nat: NatKind::PortRestricted,
             public_address: address_of(&format!("{user}-phone")).ip(),
+            via: Vec::new(),
         },
         relay_only: false,
     };
@@ -487,6 +484,8 @@ fn plan() -> Plan {
         relays: vec![server("relay", relay_address().ip())],
         friends: Vec::new(),
         timeline: Vec::new(),
+        core_links: Vec::new(),
+        traces: Vec::new(),
         link_schedule: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {

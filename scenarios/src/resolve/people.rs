@@ -1,15 +1,18 @@
 //! Participants, their addresses, and who is friends with whom.
 
-use super::{RELAY, SIGNALING, access};
+use super::{
+    RELAY, SIGNALING, access,
+    links::{self, Links},
+};
 use crate::{
     file::{self, Scenario},
     located::Located,
     problem::Problems,
-    vocabulary::Vocabulary,
+    vocabulary::{PresetChange, Vocabulary},
 };
 use kernel::{
-    names::{ActorName, UserName},
-    plan::{AccessPlan, DeviceClass, NatKind, Participant},
+    names::{ActorName, LinkName, UserName},
+    plan::{AccessPlan, DeviceClass, LinkStep, NatKind, Participant},
 };
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -21,12 +24,19 @@ pub(super) struct People {
     participants: Vec<Participant>,
     /// Every name that a participant has, also of those whose other keys are wrong: no mistake brings a second one.
     names: Vec<String>,
+    /// How the presets of devices change their links.
+    schedules: Vec<(ActorName, Vec<PresetChange>)>,
 }
 
 impl People {
     /// Resolves the participants in the order of the file.
-    pub(super) fn resolve(file: &Scenario, vocabulary: &Vocabulary, problems: &mut Problems) -> People {
-        let mut people = People { participants: Vec::new(), names: Vec::new() };
+    pub(super) fn resolve(
+        file: &Scenario,
+        vocabulary: &Vocabulary,
+        links: &mut Links,
+        problems: &mut Problems,
+    ) -> People {
+        let mut people = People { participants: Vec::new(), names: Vec::new(), schedules: Vec::new() };
         let Some(listed) = &file.participant else { return people };
         if listed.is_empty() || listed.len() > MOST {
             let message = format!("a scenario has 1 to {MOST} participants");
@@ -35,7 +45,8 @@ impl People {
         }
         let mut homes: Vec<Home> = Vec::new();
         for participant in listed.iter() {
-            people.add(participant, &mut homes, vocabulary, problems);
+            let via = links::via(participant, file, problems);
+            people.add(participant, via, &mut homes, vocabulary, links, problems);
         }
         people
     }
@@ -77,6 +88,22 @@ impl People {
         friends
     }
 
+    /// What the presets change of the links of their participants.
+    pub(super) fn preset_steps(&self) -> Vec<LinkStep> {
+        let mut steps = Vec::new();
+        for (device, schedule) in &self.schedules {
+            for PresetChange { at, every, up, down } in schedule {
+                for (direction, change) in [("up", up), ("down", down)] {
+                    if !change.is_nothing() {
+                        let link = LinkName::from(format!("{device}/{direction}"));
+                        steps.push(LinkStep { at: *at, every: *every, link, change: change.clone() });
+                    }
+                }
+            }
+        }
+        steps
+    }
+
     /// The participants, in the order of the file.
     pub(super) fn into_participants(self) -> Vec<Participant> {
         self.participants
@@ -85,11 +112,14 @@ impl People {
     fn add(
         &mut self,
         participant: &file::Participant,
+        via: Vec<String>,
         homes: &mut Vec<Home>,
         vocabulary: &Vocabulary,
+        links: &mut Links,
         problems: &mut Problems,
     ) {
-        let resolved = participant.network.as_ref().map(|network| access::access(network, vocabulary, problems));
+        let network = participant.network.as_ref();
+        let resolved = network.map(|network| access::access(network, vocabulary, links, problems));
         let Some(user) = &participant.user else { return };
         if !self.may_be_called(user, problems) {
             return;
@@ -97,11 +127,13 @@ impl People {
         self.names.push(String::clone(user));
         let Some(resolved) = resolved else { return };
         let nat = participant.nat.as_ref().map_or(resolved.links.nat, |nat| access::nat(**nat));
-        let (address, public_address) = place(participant, user, nat, homes, problems);
+        let (address, public_address) = place(participant, user, nat, &via, homes, problems);
         let (device_class, kind) = device(participant.device);
+        let device = ActorName::from(format!("{}-{kind}", **user));
+        self.schedules.push((device.clone(), resolved.links.schedule));
         self.participants.push(Participant {
             user: UserName::from(user.as_str()),
-            device: ActorName::from(format!("{}-{kind}", **user)),
+            device,
             device_class,
             address,
             access: AccessPlan {
@@ -110,6 +142,7 @@ impl People {
                 down: resolved.links.down,
                 nat,
                 public_address,
+                via,
             },
             relay_only: participant.relay_only,
         });
@@ -135,6 +168,7 @@ impl People {
 struct Home {
     name: Option<String>,
     nat: NatKind,
+    via: Vec<String>,
     devices: u8,
 }
 
@@ -144,19 +178,24 @@ fn place(
     participant: &file::Participant,
     user: &Located<String>,
     nat: NatKind,
+    via: &[String],
     homes: &mut Vec<Home>,
     problems: &mut Problems,
 ) -> (IpAddr, IpAddr) {
     let name = participant.home.as_deref().cloned();
     let known = name.as_ref().and_then(|name| homes.iter().position(|home| home.name.as_ref() == Some(name)));
     let index = known.unwrap_or_else(|| {
-        homes.push(Home { name, nat, devices: 0 });
+        homes.push(Home { name, nat, via: via.to_vec(), devices: 0 });
         homes.len() - 1
     });
     let home = &mut homes[index];
     if home.nat != nat || (known.is_some() && nat == NatKind::None) {
         let span = participant.home.as_ref().map_or(user.span(), Located::span);
         problems.note(span, "a home has one NAT, which all in it share", "these have different ones or none");
+    }
+    if home.via != via {
+        let span = participant.via.first().map_or(user.span(), Located::span);
+        problems.note(span, "a home goes over the same links", "these have different ones");
     }
     home.devices += 1;
     let number = 10 + index as u8;

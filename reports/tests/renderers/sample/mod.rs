@@ -185,6 +185,7 @@ fn plan() -> Plan {
             down: link_plan(4_000),
             nat: NatKind::PortRestricted,
             public_address: address(device, true),
+            via: Vec::new(),
         },
         relay_only: false,
     };
@@ -211,6 +212,8 @@ fn plan() -> Plan {
             when: When::At { at: Micros::from_secs(1) },
             act: Act::Call { user: "bob".into(), video: true },
         }],
+        core_links: Vec::new(),
+        traces: Vec::new(),
         link_schedule: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {
