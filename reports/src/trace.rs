@@ -109,7 +109,7 @@ impl<'a> Packets<'a> {
                     passage.arrivals.push((at, &arrived.to));
                 }
             }
-            Event::PacketDropped(dropped) => {
+            Event::PacketDropped(dropped) if !dropped.duplicate => {
                 if let Some(passage) = self.0.get_mut(&dropped.packet) {
                     passage.dropped = Some(Dropped { at, place: &dropped.place, reason: dropped.reason });
                 }

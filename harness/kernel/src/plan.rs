@@ -1,14 +1,18 @@
 //! The resolved plan of a run: every decision explicit. The log's first record, so that a saved log can be judged
 //! without the scenario file.
 
+mod link;
 mod nat;
+mod trace;
 
+pub use link::{Aqm, CoreLink, Jitter, LinkChange, LinkPlan, LinkStep, Loss, Pace, Policer, Reordering};
 pub use nat::{CarrierPlan, Dependence, Firewall, NatChange, NatPlan, PortAssignment, Refresh};
+pub use trace::{MAX_TRACE_LINES, OPPORTUNITY_BYTES, RateTrace, TraceError, TraceShape};
 
 use crate::{
     event::Act,
     mutant::Mutant,
-    names::{ActorName, LinkName, UserName},
+    names::{ActorName, UserName},
     time::{BitRate, Micros, SimTime},
     trouble::Trouble,
 };
@@ -36,6 +40,10 @@ pub struct Plan {
     pub friends: Vec<(UserName, UserName)>,
     /// What happens when.
     pub timeline: Vec<Step>,
+    /// Links between points of the core, which several may share.
+    pub core_links: Vec<CoreLink>,
+    /// The traces that rates follow.
+    pub traces: Vec<RateTrace>,
     /// Link changes at exact times.
     pub link_schedule: Vec<LinkStep>,
     /// What happens to NATs at exact times.
@@ -107,6 +115,8 @@ pub struct AccessPlan {
     pub carrier: Option<CarrierPlan>,
     /// What the network lets pass.
     pub firewall: Firewall,
+    /// The core links that its traffic goes over after its NAT, nearest first. Nodes of one home have the same.
+    pub via: Vec<String>,
 }
 
 /// A server: signaling, or a relay.
@@ -120,67 +130,6 @@ pub struct ServerPlan {
     pub up: LinkPlan,
     /// From the core to the server.
     pub down: LinkPlan,
-}
-
-/// One direction of a link.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LinkPlan {
-    /// Rate; none is unlimited.
-    pub rate: Option<BitRate>,
-    /// Queue in bytes, drop tail.
-    pub queue_bytes: u64,
-    /// Propagation, one way.
-    pub propagation: Micros,
-    /// Jitter added to propagation.
-    pub jitter: Jitter,
-    /// Loss.
-    pub loss: Loss,
-}
-
-/// Jitter of a link.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Jitter {
-    /// None.
-    None,
-    /// Uniform in `0..=max`.
-    Uniform {
-        /// The most.
-        max: Micros,
-        /// Whether a later packet may overtake an earlier one.
-        reorders: bool,
-    },
-    /// Normal around zero with the standard deviation, cut at three of it, shifted to be positive.
-    Normal {
-        /// Standard deviation.
-        deviation: Micros,
-        /// Whether a later packet may overtake an earlier one.
-        reorders: bool,
-    },
-}
-
-/// Loss of a link, in millionths.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Loss {
-    /// None.
-    None,
-    /// Each packet independently.
-    Bernoulli {
-        /// Probability of loss.
-        ppm: u32,
-    },
-    /// Gilbert-Elliott with four parameters, a step per packet.
-    GilbertElliott {
-        /// Good to bad.
-        p_ppm: u32,
-        /// Bad to good.
-        r_ppm: u32,
-        /// Loss in the good state.
-        good_loss_ppm: u32,
-        /// Loss in the bad state.
-        bad_loss_ppm: u32,
-    },
 }
 
 /// A step of the timeline.
@@ -213,21 +162,6 @@ pub enum When {
         /// The time.
         delay: Micros,
     },
-}
-
-/// A link that changes at an exact time of the timeline.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LinkStep {
-    /// When, after the set-up.
-    pub at: Micros,
-    /// Which link: `alice-phone/up`.
-    pub link: LinkName,
-    /// Its new rate, when it changes.
-    pub rate: Option<BitRate>,
-    /// Its new propagation, when it changes.
-    pub propagation: Option<Micros>,
-    /// Its new loss, when it changes.
-    pub loss: Option<Loss>,
 }
 
 /// Something that happens to a NAT at an exact time of the timeline.

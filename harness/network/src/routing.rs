@@ -141,6 +141,14 @@ impl Routing {
         self.descend(CORE, datagram, now)
     }
 
+    /// Who holds a public address: the node, or the first behind the NAT.
+    pub(crate) fn holder(&self, address: IpAddr) -> Option<NodeIndex> {
+        match *self.realms[CORE].holders.get(&address)? {
+            Holder::Node(node) => Some(node),
+            Holder::Gateway(inside) => self.first_in(inside),
+        }
+    }
+
     /// Something happens to the NAT of a node's home, or to the carrier's: its outer address, and how many live mappings
     /// it had. `None` where there is no such NAT.
     pub(crate) fn change_nat(

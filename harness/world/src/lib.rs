@@ -15,7 +15,7 @@ mod store;
 mod trace;
 
 pub use actor::{Actor, ActorInput, ActorOutput};
-pub use catalogue::{PresetEntry, environment, presets};
+pub use catalogue::{PresetEntry, environment, presets, traces};
 pub use codec_cost::{CodecCost, codecs_alone};
 pub use run::{Outcome, RunOptions, WorldError, run};
 pub use stack::{Reference, Stack};

@@ -232,6 +232,12 @@ fn strike(sim: &mut turmoil::Sim<'_>, stage: &RefCell<Stage>, fault: &FaultKind)
 
 fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
     let mut fabric = Fabric::new(seeds.child("network"));
+    for trace in &plan.traces {
+        fabric.add_trace(trace.clone(), Plan::TIMELINE_START);
+    }
+    for link in &plan.core_links {
+        fabric.add_core_link(link.clone()).map_err(|error| WorldError::Plan(error.to_string()))?;
+    }
     for ServerPlan { name, address, up, down } in std::iter::once(&plan.signaling).chain(&plan.relays) {
         add(
             &mut fabric,
@@ -244,13 +250,14 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
                 public_address: *address,
                 carrier: None,
                 firewall: Firewall::Open,
+                via: Vec::new(),
             },
         )?;
     }
     for participant in &plan.participants {
-        let AccessPlan { up, down, nat, public_address, carrier, firewall, .. } = participant.access.clone();
+        let AccessPlan { up, down, nat, public_address, carrier, firewall, via, .. } = participant.access.clone();
         let (name, address) = (participant.device.clone(), participant.address);
-        add(&mut fabric, NodePlan { name, address, up, down, nat, public_address, carrier, firewall })?;
+        add(&mut fabric, NodePlan { name, address, up, down, nat, public_address, carrier, firewall, via })?;
     }
     Ok(fabric)
 }
@@ -284,7 +291,13 @@ fn add(fabric: &mut Fabric, node: NodePlan) -> Result<(), WorldError> {
 
 fn schedule(plan: &Plan, end: SimTime, stage: &mut Stage) {
     for step in &plan.link_schedule {
-        stage.change_link_at(Plan::TIMELINE_START + step.at, step.clone());
+        let mut at = Plan::TIMELINE_START + step.at;
+        stage.change_link_at(at, &step.link, &step.change);
+        // The room that resolves plans refuses a period of nothing.
+        while let Some(every) = step.every.filter(|every| *every > Micros::ZERO && at + *every <= end) {
+            at += every;
+            stage.change_link_at(at, &step.link, &step.change);
+        }
     }
     for step in &plan.nat_schedule {
         stage.change_nat_at(Plan::TIMELINE_START + step.at, step.clone());

@@ -6,9 +6,9 @@ use crate::{
     store::StoreDriver,
 };
 use kernel::{
-    ActorName, SimTime, UserName, event,
+    ActorName, LinkName, SimTime, UserName, event,
     event::{Act, Screen},
-    plan::{LinkStep, NatStep},
+    plan::{LinkChange, NatStep},
     random, time,
 };
 use network::Fabric;
@@ -30,7 +30,7 @@ pub(crate) enum Sight {
 enum Todo {
     Act(ActorName, Act),
     Committed(ActorName, TxId),
-    Link(LinkStep),
+    Link(LinkName, LinkChange),
     Nat(NatStep),
     Snapshot,
 }
@@ -101,8 +101,8 @@ impl Stage {
     }
 
     /// A link changes at an exact instant.
-    pub(crate) fn change_link_at(&mut self, at: SimTime, step: LinkStep) {
-        self.push(at, Todo::Link(step));
+    pub(crate) fn change_link_at(&mut self, at: SimTime, link: &LinkName, change: &LinkChange) {
+        self.push(at, Todo::Link(link.clone(), change.clone()));
     }
 
     /// Something happens to a NAT at an exact instant.
@@ -179,8 +179,8 @@ impl Stage {
         match todo {
             Todo::Act(device, act) => self.tell(&device, ActorInput::Act(act)),
             Todo::Committed(node, tx) => self.tell(&node, ActorInput::Committed(tx)),
-            Todo::Link(step) => {
-                if let Err(error) = self.fabric.change_link(&step.link, step.rate, step.propagation, step.loss) {
+            Todo::Link(link, change) => {
+                if let Err(error) = self.fabric.change_link(&link, &change) {
                     self.error = Some(WorldError::Plan(error.to_string()));
                 }
             }

@@ -2,17 +2,18 @@
 
 use super::{
     RELAY, SIGNALING, access,
+    links::{self, Links},
     nat::{self, Carriers},
 };
 use crate::{
     file::{self, Scenario},
     located::Located,
     problem::Problems,
-    vocabulary::Vocabulary,
+    vocabulary::{PresetChange, Vocabulary},
 };
 use kernel::{
-    names::{ActorName, UserName},
-    plan::{AccessPlan, CarrierPlan, DeviceClass, NatPlan, Participant, PortAssignment},
+    names::{ActorName, LinkName, UserName},
+    plan::{AccessPlan, CarrierPlan, DeviceClass, LinkStep, NatPlan, Participant, PortAssignment},
 };
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -24,12 +25,19 @@ pub(super) struct People {
     participants: Vec<Participant>,
     /// Every name that a participant has, also of those whose other keys are wrong: no mistake brings a second one.
     names: Vec<String>,
+    /// How the presets of devices change their links.
+    schedules: Vec<(ActorName, Vec<PresetChange>)>,
 }
 
 impl People {
     /// Resolves the participants in the order of the file.
-    pub(super) fn resolve(file: &Scenario, vocabulary: &Vocabulary, problems: &mut Problems) -> People {
-        let mut people = People { participants: Vec::new(), names: Vec::new() };
+    pub(super) fn resolve(
+        file: &Scenario,
+        vocabulary: &Vocabulary,
+        links: &mut Links,
+        problems: &mut Problems,
+    ) -> People {
+        let mut people = People { participants: Vec::new(), names: Vec::new(), schedules: Vec::new() };
         let Some(listed) = &file.participant else { return people };
         if listed.is_empty() || listed.len() > MOST {
             let message = format!("a scenario has 1 to {MOST} participants");
@@ -38,7 +46,8 @@ impl People {
         }
         let mut places = Places { carriers: Carriers::resolve(file, problems), homes: Vec::new() };
         for participant in listed.iter() {
-            people.add(participant, &mut places, vocabulary, problems);
+            let via = links::via(participant, file, problems);
+            people.add(participant, via, &mut places, vocabulary, links, problems);
         }
         people
     }
@@ -85,6 +94,22 @@ impl People {
         friends
     }
 
+    /// What the presets change of the links of their participants.
+    pub(super) fn preset_steps(&self) -> Vec<LinkStep> {
+        let mut steps = Vec::new();
+        for (device, schedule) in &self.schedules {
+            for PresetChange { at, every, up, down } in schedule {
+                for (direction, change) in [("up", up), ("down", down)] {
+                    if !change.is_nothing() {
+                        let link = LinkName::from(format!("{device}/{direction}"));
+                        steps.push(LinkStep { at: *at, every: *every, link, change: change.clone() });
+                    }
+                }
+            }
+        }
+        steps
+    }
+
     /// The participants, in the order of the file.
     pub(super) fn into_participants(self) -> Vec<Participant> {
         self.participants
@@ -93,11 +118,14 @@ impl People {
     fn add(
         &mut self,
         participant: &file::Participant,
+        via: Vec<String>,
         places: &mut Places,
         vocabulary: &Vocabulary,
+        links: &mut Links,
         problems: &mut Problems,
     ) {
-        let resolved = participant.network.as_ref().map(|network| access::access(network, vocabulary, problems));
+        let network = participant.network.as_ref();
+        let resolved = network.map(|network| access::access(network, vocabulary, links, problems));
         let Some(user) = &participant.user else { return };
         if !self.may_be_called(user, problems) {
             return;
@@ -106,11 +134,13 @@ impl People {
         let Some(resolved) = resolved else { return };
         let given = participant.nat.as_ref();
         let nat = given.map_or(resolved.links.nat, |given| nat::nat(given, problems));
-        let place = places.place(participant, user, &nat, problems);
+        let place = places.place(participant, user, &nat, &via, problems);
         let (device_class, kind) = device(participant.device);
+        let device = ActorName::from(format!("{}-{kind}", **user));
+        self.schedules.push((device.clone(), resolved.links.schedule));
         self.participants.push(Participant {
             user: UserName::from(user.as_str()),
-            device: ActorName::from(format!("{}-{kind}", **user)),
+            device,
             device_class,
             address: place.address,
             access: AccessPlan {
@@ -121,6 +151,7 @@ impl People {
                 public_address: place.public_address,
                 carrier: place.carrier,
                 firewall: nat::firewall(participant.firewall),
+                via,
             },
             relay_only: participant.relay_only,
         });
@@ -147,6 +178,7 @@ struct Home {
     name: Option<String>,
     nat: Option<NatPlan>,
     carrier: Option<String>,
+    via: Vec<String>,
     devices: u8,
 }
 
@@ -171,13 +203,15 @@ impl Places {
         participant: &file::Participant,
         user: &Located<String>,
         nat: &Option<NatPlan>,
+        via: &[String],
         problems: &mut Problems,
     ) -> Place {
         let name = participant.home.as_deref().cloned();
         let carrier = participant.carrier.as_deref().cloned();
         let known = name.as_ref().and_then(|name| self.homes.iter().position(|home| home.name.as_ref() == Some(name)));
         let index = known.unwrap_or_else(|| {
-            self.homes.push(Home { name, nat: nat.clone(), carrier: carrier.clone(), devices: 0 });
+            let (nat, carrier, via) = (nat.clone(), carrier.clone(), via.to_vec());
+            self.homes.push(Home { name, nat, carrier, via, devices: 0 });
             self.homes.len() - 1
         });
         let home = &mut self.homes[index];
@@ -186,6 +220,10 @@ impl Places {
             problems.note(span, "a home has one NAT, which all in it share", "these have different ones or none");
         } else if known.is_some() && nat.as_ref().is_some_and(|nat| nat.ports == PortAssignment::OneToOne) {
             problems.note(span, "a 1:1 NAT stands for one device", "a second one in its home");
+        }
+        if home.via != via {
+            let span = participant.via.first().map_or(user.span(), Located::span);
+            problems.note(span, "a home goes over the same links", "these have different ones");
         }
         home.devices += 1;
         let number = 10 + index as u8;

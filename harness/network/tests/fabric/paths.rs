@@ -4,7 +4,7 @@ use crate::driver::{PERFECT, Shot, at_core, behind_nat, drive, drops, endpoint, 
 use kernel::{
     Event,
     event::DropReason,
-    plan::{CarrierPlan, Firewall, LinkPlan, NatChange, NatPlan},
+    plan::{CarrierPlan, CoreLink, Firewall, LinkChange, LinkPlan, NatChange, NatPlan, Pace},
     time::{Micros, SimTime},
 };
 use network::{Arrival, Fabric, FabricError, LinkProblem, NodePlan};
@@ -196,7 +196,8 @@ fn a_link_changes_at_its_time_and_spares_what_is_under_way() {
         fabric.add_node(node("b", "198.51.100.2", PERFECT, PERFECT)).unwrap();
         let (source, destination) = ("198.51.100.1:1", endpoint("198.51.100.2:1"));
         fabric.send(&name("a"), kernel::Datagram::new(endpoint(source), destination, vec![0]));
-        fabric.change_link(&"a/up".into(), None, Some(Micros(30_000)), None).unwrap();
+        let longer = LinkChange { propagation: Some(Micros(30_000)), ..LinkChange::default() };
+        fabric.change_link(&"a/up".into(), &longer).unwrap();
         let arrivals = drive(fabric, &[shot(0, "a", source, destination)], |_| None);
         arrivals.into_iter().map(|(at, _)| at).collect::<Vec<_>>()
     });
@@ -234,7 +235,19 @@ fn wrong_topologies_are_refused() {
         let stalled = LinkPlan { rate: Some(kernel::BitRate(0)), ..PERFECT };
         let problem = FabricError::BadLink { link: "new/down".into(), problem: LinkProblem::RateZero };
         assert_eq!(refused(node("new", "198.51.100.99", PERFECT, stalled)), problem);
-        assert_eq!(fabric.change_link(&"x/up".into(), None, None, None), Err(FabricError::UnknownLink("x/up".into())));
+        let nothing = LinkChange::default();
+        assert_eq!(fabric.change_link(&"x/up".into(), &nothing), Err(FabricError::UnknownLink("x/up".into())));
+        let via = NodePlan { via: vec!["wan".into()], ..behind_nat("new", "192.168.1.9", NatPlan::SYMMETRIC, HOME) };
+        let unknown = FabricError::UnknownVia { node: "new".into(), link: "wan".into() };
+        assert_eq!(fabric.add_node(via.clone()), Err(unknown));
+        let wan = CoreLink { name: "wan".into(), up: PERFECT, down: PERFECT };
+        fabric.add_core_link(wan.clone()).unwrap();
+        assert_eq!(fabric.add_core_link(wan), Err(FabricError::LinkNameTaken("wan/up".into())));
+        let public_address = HOME.parse().unwrap();
+        assert_eq!(fabric.add_node(via), Err(FabricError::MixedVia { node: "new".into(), public_address }));
+        let traced = LinkChange { rate: Some(Pace::Trace("t".into())), ..LinkChange::default() };
+        let unknown = FabricError::UnknownTrace { link: "wan/up".into(), trace: "t".into() };
+        assert_eq!(fabric.change_link(&"wan/up".into(), &traced), Err(unknown));
     });
 }
 

@@ -4,16 +4,15 @@ use kernel::{
     Micros, Plan, UserName,
     event::Act,
     plan::{
-        AccessPlan, DeviceClass, Expectation, Firewall, Jitter, LinkPlan, Loss, MediaPlan, Participant, ServerPlan,
-        Step, VideoCodec, When,
+        AccessPlan, DeviceClass, Expectation, Firewall, LinkPlan, MediaPlan, Participant, ServerPlan, Step, VideoCodec,
+        When,
     },
     time::BitRate,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Adds nothing to the time of a packet.
-pub(crate) const PERFECT: LinkPlan =
-    LinkPlan { rate: None, queue_bytes: 1 << 20, propagation: Micros::ZERO, jitter: Jitter::None, loss: Loss::None };
+pub(crate) const PERFECT: LinkPlan = LinkPlan::IDEAL;
 
 pub(crate) const ALICE: SocketAddr = at(10);
 pub(crate) const BOB: SocketAddr = at(11);
@@ -35,6 +34,8 @@ pub(crate) fn village(duration: Micros) -> Plan {
         relays: Vec::new(),
         friends: Vec::new(),
         timeline: Vec::new(),
+        core_links: Vec::new(),
+        traces: Vec::new(),
         link_schedule: Vec::new(),
         nat_schedule: Vec::new(),
         trouble: kernel::trouble::Trouble::default(),
@@ -84,6 +85,7 @@ fn participant(user: &str, address: IpAddr) -> Participant {
             public_address: address,
             carrier: None,
             firewall: Firewall::Open,
+            via: Vec::new(),
         },
         relay_only: false,
     }

@@ -187,6 +187,7 @@ fn plan() -> Plan {
             public_address: address(device, true),
             carrier: None,
             firewall: Firewall::Open,
+            via: Vec::new(),
         },
         relay_only: false,
     };
@@ -213,6 +214,8 @@ fn plan() -> Plan {
             when: When::At { at: Micros::from_secs(1) },
             act: Act::Call { user: "bob".into(), video: true },
         }],
+        core_links: Vec::new(),
+        traces: Vec::new(),
         link_schedule: Vec::new(),
         nat_schedule: Vec::new(),
         trouble: kernel::trouble::Trouble::default(),
