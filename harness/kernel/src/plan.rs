@@ -222,7 +222,7 @@ pub struct MediaPlan {
     pub video_start: BitRate,
     /// Opus bit rate.
     pub audio_rate: BitRate,
-    /// Measure PSNR and SSIM of every n-th rendered picture; 0 never.
+    /// Measure PSNR and SSIM of every n-th rendered picture; 0 never. The modelled codec has no pictures to measure.
     pub quality_every: u32,
 }
 
@@ -232,6 +232,8 @@ pub struct MediaPlan {
 pub enum VideoCodec {
     /// VP8 (RFC 6386).
     Vp8,
+    /// The statistical traffic model of RFC 8593 in VP8's frame and payload format; sound is modelled then too.
+    Modelled,
 }
 
 /// A bound on a metric.
