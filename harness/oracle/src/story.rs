@@ -488,6 +488,7 @@ fn plan() -> Plan {
         friends: Vec::new(),
         timeline: Vec::new(),
         link_schedule: Vec::new(),
+        traffic: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {
             width: 320,

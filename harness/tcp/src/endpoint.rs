@@ -84,8 +84,8 @@ pub enum TcpError {
     /// The remote address is none that can be connected to, or of another family.
     #[error("{0} cannot be connected to")]
     Unaddressable(SocketAddr),
-    /// Nobody can listen on port 0, and no port twice.
-    #[error("nobody can listen on port {0}")]
+    /// Port 0, or one that another connection to the same address or another listener has.
+    #[error("port {0} is not free")]
     PortTaken(u16),
 }
 
@@ -147,13 +147,21 @@ impl Endpoint {
     /// Begins a handshake from an own port.
     ///
     /// # Errors
-    /// When there are too many connections, or nobody can connect to that address.
+    /// When there are too many connections, one of them has the same two addresses, or nobody can connect to that address.
     pub fn connect(&mut self, port: u16, remote: SocketAddr, settings: Settings) -> Result<Connection, TcpError> {
         if self.connections.len() >= MAX_CONNECTIONS {
             return Err(TcpError::TooMany);
         }
         if remote.is_ipv4() != self.address.is_ipv4() {
             return Err(TcpError::Unaddressable(remote));
+        }
+        let is_same = |slot: &Slot| {
+            let socket = self.sockets.get::<Socket<'_>>(slot.socket);
+            let port_of = |local: IpEndpoint| local.port;
+            socket.local_endpoint().map(port_of) == Some(port) && socket.remote_endpoint() == Some(remote.into())
+        };
+        if port == 0 || self.connections.values().any(is_same) {
+            return Err(TcpError::PortTaken(port));
         }
         let mut socket = socket(settings);
         let local = IpEndpoint::new(self.address.into(), port);

@@ -48,6 +48,14 @@ pub(super) fn server(name: ActorName, address: IpAddr, server: &Server, problems
     ServerPlan { name, address, up, down }
 }
 
+/// The access of a host of its own that nothing is said of: so fast that other links decide.
+pub(super) fn own_server() -> Access {
+    Access {
+        preset: "custom".into(),
+        links: AccessPreset { up: data_centre(), down: data_centre(), nat: NatKind::None },
+    }
+}
+
 /// The kernel's word for a kind of NAT.
 pub(super) fn nat(nat: Nat) -> NatKind {
     match nat {

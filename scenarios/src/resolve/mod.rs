@@ -5,6 +5,7 @@ mod judgement;
 mod media;
 mod people;
 mod story;
+mod traffic;
 
 use crate::{file::Scenario, located::Located, problem::Problems, scalar::Duration, vocabulary::Vocabulary};
 use kernel::{
@@ -26,6 +27,7 @@ pub(crate) fn resolve(
     let duration = duration(file, problems);
     let end = if cut || duration == Micros::ZERO { SimTime::NEVER } else { SimTime::ZERO + duration };
     let people = People::resolve(file, vocabulary, problems);
+    let traffic = traffic::resolve(file, &people, (duration, end), vocabulary, problems);
     let judgement = judgement::resolve(file, vocabulary, problems);
     Plan {
         scenario: name.into(),
@@ -36,7 +38,8 @@ pub(crate) fn resolve(
         relays: vec![access::server(ActorName::from(RELAY), [192, 0, 2, 2].into(), &file.relay, problems)],
         friends: people.friends(file, problems),
         timeline: story::timeline(file, &people, end, problems),
-        link_schedule: story::link_schedule(file, &people, end, problems),
+        link_schedule: story::link_schedule(file, &people, &traffic, end, problems),
+        traffic,
         adversary: story::adversary(file, problems),
         participants: people.into_participants(),
         media: media::resolve(&file.media, problems),

@@ -3,7 +3,7 @@
 use super::{RELAY, SIGNALING, access};
 use crate::{
     file::{self, Scenario},
-    located::Located,
+    located::{Located, Span},
     problem::Problems,
     vocabulary::Vocabulary,
 };
@@ -42,17 +42,27 @@ impl People {
 
     /// Looks a participant up, or notes that nobody has the name.
     pub(super) fn find(&self, name: &Located<String>, problems: &mut Problems) -> Option<UserName> {
-        if self.names.iter().any(|known| known == &**name) {
-            return Some(UserName::from(name.as_str()));
+        self.find_at(name, name.span(), problems)
+    }
+
+    /// As [`People::find`], for a name that stands at `span`.
+    pub(super) fn find_at(&self, name: &str, span: Span, problems: &mut Problems) -> Option<UserName> {
+        if self.names.iter().any(|known| known == name) {
+            return Some(UserName::from(name));
         }
-        let message = format!("nobody in this scenario is called `{}`", **name);
-        problems.note(name.span(), message, "has no account").did_you_mean(name, self.names());
+        let message = format!("nobody in this scenario is called `{name}`");
+        problems.note(span, message, "has no account").did_you_mean(name, self.names());
         None
     }
 
     /// The device of a participant.
     pub(super) fn device_of(&self, user: &str) -> Option<&ActorName> {
         self.participants.iter().find(|participant| participant.user == *user).map(|participant| &participant.device)
+    }
+
+    /// The participant of a name.
+    pub(super) fn participant(&self, user: &str) -> Option<&Participant> {
+        self.participants.iter().find(|participant| participant.user == *user)
     }
 
     /// Every name, in the order of the file.

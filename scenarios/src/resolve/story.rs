@@ -9,7 +9,7 @@ use crate::{
 use kernel::{
     event::Act,
     names::{LinkName, UserName},
-    plan::{AdversaryPlan, LinkStep, Step, When},
+    plan::{AdversaryPlan, LinkStep, Step, TrafficPlan, When},
     time::{Micros, SimTime},
 };
 
@@ -33,7 +33,13 @@ pub(super) fn timeline(file: &Scenario, people: &People, end: SimTime, problems:
 }
 
 /// The changes of links, in the order of the file.
-pub(super) fn link_schedule(file: &Scenario, people: &People, end: SimTime, problems: &mut Problems) -> Vec<LinkStep> {
+pub(super) fn link_schedule(
+    file: &Scenario,
+    people: &People,
+    traffic: &[TrafficPlan],
+    end: SimTime,
+    problems: &mut Problems,
+) -> Vec<LinkStep> {
     let mut schedule = Vec::new();
     for change in &file.link_change {
         if let Some(at) = &change.at {
@@ -43,7 +49,7 @@ pub(super) fn link_schedule(file: &Scenario, people: &People, end: SimTime, prob
             let message = "this changes nothing of the link";
             problems.note(change.span(), message, "name `rate`, `propagation` or `loss`");
         }
-        let link = change.link.as_ref().and_then(|link| link_name(link, people, problems));
+        let link = change.link.as_ref().and_then(|link| link_name(link, people, traffic, problems));
         if let (Some(at), Some(link)) = (&change.at, link) {
             schedule.push(link_step(at.0, link, change));
         }
@@ -123,8 +129,15 @@ fn with(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut
     }
 }
 
-fn link_name(link: &Located<String>, people: &People, problems: &mut Problems) -> Option<LinkName> {
-    let owners = people.names().chain([SIGNALING, RELAY]);
+fn link_name(
+    link: &Located<String>,
+    people: &People,
+    traffic: &[TrafficPlan],
+    problems: &mut Problems,
+) -> Option<LinkName> {
+    let ends = traffic.iter().flat_map(|flow| [&flow.source, &flow.sink]);
+    let hosts = ends.filter(|end| end.access.is_some()).map(|end| end.host.as_str());
+    let owners = people.names().chain([SIGNALING, RELAY]).chain(hosts);
     let known: Vec<String> = owners.flat_map(|owner| [format!("{owner}/up"), format!("{owner}/down")]).collect();
     if !known.contains(link) {
         let note = problems.note(link.span(), format!("no link is called `{}`", **link), "unknown link");

@@ -153,6 +153,10 @@ fn connections_and_ports_are_limited() {
         net.client.connect(1_000 + port as u16, SERVER.into(), settings).unwrap();
     }
     assert_eq!(net.client.connect(999, SERVER.into(), settings), Err(TcpError::TooMany));
+    let mut two = Net::new(CLEAN, 1);
+    two.client.connect(1_000, SERVER.into(), settings).unwrap();
+    assert_eq!(two.client.connect(1_000, SERVER.into(), settings), Err(TcpError::PortTaken(1_000)));
+    assert!(two.client.connect(1_000, (SERVER.0, 80).into(), settings).is_ok());
     assert_eq!(net.server.listen(SERVER.1, settings), Err(TcpError::PortTaken(443)));
     assert_eq!(net.server.listen(0, settings), Err(TcpError::PortTaken(0)));
     let nowhere = "[2001:db8::1]:1".parse().unwrap();

@@ -36,6 +36,7 @@ pub(crate) fn village(duration: Micros) -> Plan {
         friends: Vec::new(),
         timeline: Vec::new(),
         link_schedule: Vec::new(),
+        traffic: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {
             width: 192,

@@ -212,6 +212,7 @@ fn plan() -> Plan {
             act: Act::Call { user: "bob".into(), video: true },
         }],
         link_schedule: Vec::new(),
+        traffic: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {
             width: 640,
