@@ -7,20 +7,20 @@ use kernel::{
 use std::{collections::BTreeMap, net::SocketAddr};
 use tcp::{Congestion, Connection, Endpoint, Settings};
 
-pub const SERVER: ([u8; 4], u16) = ([192, 0, 2, 1], 443);
-pub const CLIENT: [u8; 4] = [198, 51, 100, 7];
+pub(crate) const SERVER: ([u8; 4], u16) = ([192, 0, 2, 1], 443);
+pub(crate) const CLIENT: [u8; 4] = [198, 51, 100, 7];
 
 #[derive(Clone, Copy)]
-pub struct Pipe {
-    pub bits_per_second: u64,
-    pub delay: Micros,
-    pub queue_bytes: u64,
-    pub loss_ppm: u32,
+pub(crate) struct Pipe {
+    pub(crate) bits_per_second: u64,
+    pub(crate) delay: Micros,
+    pub(crate) queue_bytes: u64,
+    pub(crate) loss_ppm: u32,
     /// Each packet takes up to this much longer, so that packets overtake each other.
-    pub jitter: Micros,
+    pub(crate) jitter: Micros,
 }
 
-pub const CLEAN: Pipe = Pipe {
+pub(crate) const CLEAN: Pipe = Pipe {
     bits_per_second: 2_000_000,
     delay: Micros::from_millis(25),
     queue_bytes: 37_500,
@@ -29,24 +29,24 @@ pub const CLEAN: Pipe = Pipe {
 };
 
 /// What a host does besides TCP: reads, writes, counts.
-pub struct Flow {
-    pub client: Connection,
-    pub server: Option<Connection>,
-    pub to_send: Vec<u8>,
-    pub sent: usize,
-    pub received: Vec<u8>,
-    pub done_at: Option<SimTime>,
+pub(crate) struct Flow {
+    pub(crate) client: Connection,
+    pub(crate) server: Option<Connection>,
+    pub(crate) to_send: Vec<u8>,
+    pub(crate) sent: usize,
+    pub(crate) received: Vec<u8>,
+    pub(crate) done_at: Option<SimTime>,
 }
 
-pub struct Net {
-    pub now: SimTime,
-    pub client: Endpoint,
-    pub server: Endpoint,
-    pub flows: Vec<Flow>,
-    pub drops: u64,
+pub(crate) struct Net {
+    pub(crate) now: SimTime,
+    pub(crate) client: Endpoint,
+    pub(crate) server: Endpoint,
+    pub(crate) flows: Vec<Flow>,
+    pub(crate) drops: u64,
     /// Every packet's bytes in order of sending, for comparing runs.
-    pub trace: Vec<Vec<u8>>,
-    pub rewrite_source: Option<SocketAddr>,
+    pub(crate) trace: Vec<Vec<u8>>,
+    pub(crate) rewrite_source: Option<SocketAddr>,
     pipe: Pipe,
     luck: Stream,
     free: [SimTime; 2],
@@ -55,7 +55,7 @@ pub struct Net {
 }
 
 impl Net {
-    pub fn new(pipe: Pipe, seed: u64) -> Net {
+    pub(crate) fn new(pipe: Pipe, seed: u64) -> Net {
         let seeds = SeedTree::root(seed);
         let mut server = Endpoint::new(SERVER.0.into(), seeds.stream("server"), SimTime::ZERO);
         server.listen(SERVER.1, Settings::bulk(Congestion::Cubic)).unwrap();
@@ -75,7 +75,7 @@ impl Net {
         }
     }
 
-    pub fn upload(&mut self, bytes: Vec<u8>, congestion: Congestion) -> usize {
+    pub(crate) fn upload(&mut self, bytes: Vec<u8>, congestion: Congestion) -> usize {
         let port = 40_000 + self.flows.len() as u16;
         let client = self.client.connect(port, SERVER.into(), Settings::bulk(congestion)).unwrap();
         self.flows.push(Flow { client, server: None, to_send: bytes, sent: 0, received: Vec::new(), done_at: None });
@@ -83,7 +83,7 @@ impl Net {
     }
 
     /// Runs until `limit`, or until nothing is left to happen.
-    pub fn run_until(&mut self, limit: SimTime) {
+    pub(crate) fn run_until(&mut self, limit: SimTime) {
         loop {
             self.drive();
             let wakes = [self.client.next_wake(self.now), self.server.next_wake(self.now)];
@@ -156,7 +156,7 @@ impl Net {
 }
 
 /// Bytes that differ from place to place, so that a mixed-up order shows.
-pub fn content(length: usize) -> Vec<u8> {
+pub(crate) fn content(length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     SeedTree::root(9).stream("content").fill(&mut bytes);
     bytes
