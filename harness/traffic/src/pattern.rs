@@ -12,7 +12,7 @@ pub(crate) enum Pattern {
         every: Micros,
         now: BitRate,
         next: Option<SimTime>,
-        stream: Stream,
+        stream: Box<Stream>,
     },
     Pulses {
         rate: BitRate,
@@ -30,7 +30,7 @@ impl Pattern {
     /// Starts in the middle of its bounds.
     pub(crate) fn walk(least: BitRate, most: BitRate, step: BitRate, every: Micros, stream: Stream) -> Pattern {
         let now = BitRate(least.0.midpoint(most.0));
-        Pattern::Walk { least, most, step, every, now, next: None, stream }
+        Pattern::Walk { least, most, step, every, now, next: None, stream: Box::new(stream) }
     }
 
     /// Starts on.
