@@ -19,6 +19,10 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
+mod traffic;
+
+pub use traffic::{CongestionKind, TRAFFIC_PORTS, TrafficEnd, TrafficKind, TrafficPlan, TrafficSide};
+
 /// The resolved plan of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -51,6 +55,8 @@ pub struct Plan {
     /// What fails besides links.
     #[serde(default)]
     pub trouble: Trouble,
+    /// Flows that share links with the calls.
+    pub traffic: Vec<TrafficPlan>,
     /// What the adversary does.
     pub adversary: Vec<AdversaryPlan>,
     /// What is sent.
@@ -281,6 +287,11 @@ impl Plan {
     /// The device of a user.
     pub fn device_of(&self, user: &str) -> Option<&ActorName> {
         self.participants.iter().find(|participant| participant.user == *user).map(|participant| &participant.device)
+    }
+
+    /// Whether an address belongs to cross traffic.
+    pub fn is_traffic(&self, address: std::net::SocketAddr) -> bool {
+        self.traffic.iter().any(|flow| flow.source.owns(address) || flow.sink.owns(address))
     }
 
     /// Time zero of the timeline: when accounts and friendships exist. The set-up before it is real signaling.

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     file::{self, Scenario},
-    located::Located,
+    located::{Located, Span},
     problem::Problems,
     vocabulary::{PresetChange, Vocabulary},
 };
@@ -46,7 +46,7 @@ impl People {
         }
         let mut places = Places { carriers: Carriers::resolve(file, problems), homes: Vec::new() };
         for participant in listed.iter() {
-            let via = links::via(participant, file, problems);
+            let via = links::via(&participant.via, file, problems);
             people.add(participant, via, &mut places, vocabulary, links, problems);
         }
         people
@@ -54,11 +54,16 @@ impl People {
 
     /// Looks a participant up, or notes that nobody has the name.
     pub(super) fn find(&self, name: &Located<String>, problems: &mut Problems) -> Option<UserName> {
-        if self.names.iter().any(|known| known == &**name) {
-            return Some(UserName::from(name.as_str()));
+        self.find_at(name, name.span(), problems)
+    }
+
+    /// As [`People::find`], for a name that stands at `span`.
+    pub(super) fn find_at(&self, name: &str, span: Span, problems: &mut Problems) -> Option<UserName> {
+        if self.names.iter().any(|known| known == name) {
+            return Some(UserName::from(name));
         }
-        let message = format!("nobody in this scenario is called `{}`", **name);
-        problems.note(name.span(), message, "has no account").did_you_mean(name, self.names());
+        let message = format!("nobody in this scenario is called `{name}`");
+        problems.note(span, message, "has no account").did_you_mean(name, self.names());
         None
     }
 
@@ -67,8 +72,13 @@ impl People {
         self.participants.iter().find(|participant| participant.user == *user).map(|participant| &participant.device)
     }
 
+    /// The participant of a name.
+    pub(super) fn participant(&self, user: &str) -> Option<&Participant> {
+        self.participants.iter().find(|participant| participant.user == *user)
+    }
+
     /// The participant with a device.
-    pub(super) fn participant(&self, device: &ActorName) -> &Participant {
+    pub(super) fn owner(&self, device: &ActorName) -> &Participant {
         self.participants.iter().find(|participant| participant.device == *device).expect("each device has its user")
     }
 
