@@ -10,6 +10,7 @@ mod console;
 mod contact_sheet;
 mod events;
 mod gate;
+mod grid;
 mod hlog;
 mod junit;
 mod metric_name;

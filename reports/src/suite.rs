@@ -2,7 +2,7 @@
 
 use crate::{
     console::{TABLE, style_of},
-    junit,
+    grid, junit,
     metric_name::human,
     page,
     run::{Artefact, Files, Outcome, WriteError},
@@ -53,6 +53,9 @@ impl Suite {
             }
         }
         let mut text = self.styled(table.trim_fmt());
+        for grid in grid::grids(&self.runs) {
+            writeln!(text, "\n{}", grid.text().trim_end()).expect("writing to a string succeeds");
+        }
         for run in self.runs.iter().filter(|run| run.outcome == Outcome::Failed) {
             writeln!(text, "{}", run.reproduce).expect("writing to a string succeeds");
         }
@@ -144,6 +147,7 @@ fn summary(suite: &Suite) -> String {
         let cells = suite.cells(run).iter().map(|cell| format!(" {} |", escape(cell))).collect::<String>();
         text.push_str(&format!("|{cells}\n"));
     }
+    grid::grids(&suite.runs).iter().for_each(|grid| text.push_str(&grid.markdown()));
     for run in runs.iter().filter(|run| run.outcome == Outcome::Failed) {
         text.push_str(&format!("\n## {} seed {}\n\n", escape(&run.scenario), run.seed));
         run.reasons.iter().for_each(|reason| text.push_str(&format!("- {}\n", escape(reason))));

@@ -33,6 +33,8 @@ pub(crate) struct Scenario {
     pub(crate) expect: Option<Located<Either<Holds, Fails>>>,
     /// The known bug that is planted.
     pub(crate) mutant: Option<Located<String>>,
+    /// The suite that it belongs to: `pr` unless given. Scenarios of `nightly` run when they are named, and at night.
+    pub(crate) suite: Option<Suite>,
     /// The seeds that run when none are asked for: one, a range or a list. Seed 1 unless given.
     pub(crate) seeds: Option<Seeds>,
     /// The people. Each has one device.
@@ -68,6 +70,16 @@ pub(crate) struct Scenario {
     /// Bounds on metrics, by name.
     #[serde(default)]
     pub(crate) thresholds: BTreeMap<Located<String>, Located<Threshold>>,
+}
+
+/// When a scenario runs unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Suite {
+    /// With every change.
+    Pr,
+    /// Once a night: it costs too much for every change.
+    Nightly,
 }
 
 /// Somebody with an account and a device.

@@ -47,7 +47,8 @@ fn errors_after(changes: &[(&str, &str)]) -> String {
 
 #[test]
 fn the_story_without_mistakes_is_read() {
-    let scenario = read(Path::new("story.toml"), STORY, &vocabulary(), &Overrides::default()).unwrap();
+    let read = read(Path::new("story.toml"), STORY, &vocabulary(), &Overrides::default()).unwrap();
+    let [scenario] = &read[..] else { panic!("one scenario") };
     assert_eq!(scenario.name(), "story");
     assert_eq!(scenario.plan(7).seed, 7);
 }

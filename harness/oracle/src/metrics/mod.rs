@@ -3,6 +3,7 @@
 mod catalogue;
 mod frames;
 mod freezes;
+mod path;
 mod percentile;
 mod setup;
 mod sheet;
@@ -21,6 +22,7 @@ pub(crate) fn measure(evidence: &Evidence) -> Sheet {
     let run = evidence.run;
     let mut sheet = Sheet::default();
     setup::measure(run, &mut sheet);
+    path::measure(run, &mut sheet);
     for way in run.ways() {
         frames::measure(run, way, &mut sheet);
         traffic::measure(run, way, &mut sheet);
