@@ -7,13 +7,20 @@ mod nat;
 mod people;
 mod story;
 
-use crate::{file::Scenario, located::Located, problem::Problems, scalar::Duration, vocabulary::Vocabulary};
+use crate::{
+    file::{Internet, Scenario},
+    located::Located,
+    problem::Problems,
+    scalar::Duration,
+    vocabulary::Vocabulary,
+};
 use kernel::{
     names::ActorName,
     plan::{Expectation, Plan},
     time::{Micros, SimTime},
 };
 use people::People;
+use std::net::IpAddr;
 
 /// The plan of a file under seed 0. It is whole only when no problem was noted. A story that may be `cut` can have
 /// steps after its end.
@@ -33,8 +40,8 @@ pub(crate) fn resolve(
         title: file.title.as_deref().cloned().unwrap_or_default(),
         seed: 0,
         duration,
-        signaling: access::server(ActorName::from(SIGNALING), [192, 0, 2, 1].into(), &file.signaling, problems),
-        relays: vec![access::server(ActorName::from(RELAY), [192, 0, 2, 2].into(), &file.relay, problems)],
+        signaling: access::server(ActorName::from(SIGNALING), server_address(file, 1), &file.signaling, problems),
+        relays: vec![access::server(ActorName::from(RELAY), server_address(file, 2), &file.relay, problems)],
         friends: people.friends(file, problems),
         timeline: story::timeline(file, &people, end, problems),
         link_schedule: story::link_schedule(file, &people, end, problems),
@@ -46,6 +53,7 @@ pub(crate) fn resolve(
         exercises: judgement.exercises,
         expect: judgement.expect.unwrap_or(Expectation::Holds),
         mutant: judgement.mutant,
+        paired_with_relay: file.paired_with_relay,
     }
 }
 
@@ -53,6 +61,14 @@ pub(crate) fn resolve(
 pub(crate) const SIGNALING: &str = "signaling";
 /// What the relay is called.
 pub(crate) const RELAY: &str = "relay";
+
+/// Servers are in TEST-NET-1 (RFC 5737), or in the documentation prefix of version 6 (RFC 3849).
+fn server_address(file: &Scenario, number: u8) -> IpAddr {
+    match file.internet {
+        Internet::Ipv4 => IpAddr::from([192, 0, 2, number]),
+        Internet::Ipv6 => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(number)]),
+    }
+}
 
 fn duration(file: &Scenario, problems: &mut Problems) -> Micros {
     let Some(duration) = &file.duration else { return Micros::ZERO };

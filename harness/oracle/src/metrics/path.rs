@@ -56,8 +56,9 @@ mod tests {
     use crate::story::{Story, address_of, relay_address};
     use kernel::event::{CandidateGathered, CandidateKind, Event};
 
-    fn kind(story: &mut Story) -> i64 {
-        let metrics = story.over(15_000).judge().metrics;
+    fn kind(mut story: Story) -> i64 {
+        story.over(15_000);
+        let metrics = story.judge().metrics;
         metrics.iter().find(|metric| metric.name == "path_kind").expect("the call was accepted").value
     }
 
@@ -82,7 +83,7 @@ mod tests {
             }
             story.pair("alice-phone", address_of("alice-phone"), address_of("bob-phone"), false);
             story.pair("bob-phone", address_of("bob-phone"), address_of("alice-phone"), false);
-            assert_eq!(kind(&mut story), expected, "{one:?} {other:?}");
+            assert_eq!(kind(story), expected, "{one:?} {other:?}");
         }
     }
 
@@ -90,6 +91,6 @@ mod tests {
     fn the_last_pair_counts() {
         let mut story = Story::new();
         story.live().at(14_000).pair("alice-phone", relay_address(), address_of("bob-phone"), true);
-        assert_eq!(kind(&mut story), 4);
+        assert_eq!(kind(story), 4);
     }
 }
