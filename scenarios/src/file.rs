@@ -61,6 +61,9 @@ pub(crate) struct Scenario {
     /// What happens to NATs while the story runs.
     #[serde(default)]
     pub(crate) nat_change: Vec<Located<NatChange>>,
+    /// Servers that stop and start, paths that are cut.
+    #[serde(default)]
+    pub(crate) fault: Vec<Located<Fault>>,
     /// What the adversary does.
     #[serde(default)]
     pub(crate) adversary: Vec<Located<Adversary>>,
@@ -400,6 +403,33 @@ pub(crate) struct LinkChange {
     pub(crate) propagation: Option<Duration>,
     /// The new loss.
     pub(crate) loss: Option<Either<Share, GilbertElliott>>,
+}
+
+/// Something that fails: a `node` that `does` something, or a cut of the core `between` two nodes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fault {
+    /// At this time of the timeline.
+    #[schemars(required)]
+    pub(crate) at: Option<Located<Duration>>,
+    /// Which server: `signaling` or a relay.
+    pub(crate) node: Option<Located<String>>,
+    /// What it does.
+    pub(crate) does: Option<Located<Failure>>,
+    /// The two nodes between which the core carries nothing: participants or servers. What goes over a third one passes.
+    pub(crate) between: Option<Located<[Located<String>; 2]>>,
+    /// How long the cut lasts; to the end of the story unless given.
+    pub(crate) lasts: Option<Located<Duration>>,
+}
+
+/// How a server fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Failure {
+    /// It stops, with everything that it held in memory.
+    Crash,
+    /// It starts again, after it stopped if it runs.
+    Restart,
 }
 
 /// Something that the adversary does.

@@ -193,7 +193,10 @@ fn nats_carriers_and_firewalls_that_do_not_fit_are_refused() {
     insta::assert_snapshot!(errors(
         &(changed(&[
             (r#""alice", network = "home-wifi""#, r#""alice", network = "home-wifi", nat = "none", carrier = "mobil""#),
-            (r#"preset = "home-wifi", "#, r#"preset = "home-wifi"}, nat = { lifetime = "0s", ports = "odd" }, firewall = "shut", home = "h", carrier = "other" }, # "#),
+            (
+                r#"preset = "home-wifi", "#,
+                r#"preset = "home-wifi"}, nat = { lifetime = "0s", ports = "odd" }, firewall = "shut", home = "h", carrier = "other" }, # "#
+            ),
         ]) + r#"
 [[carrier]]
 name = "mobile"

@@ -18,6 +18,7 @@ pub mod plan;
 pub mod random;
 pub mod seam;
 pub mod time;
+pub mod trouble;
 
 pub use event::{Event, Record};
 pub use log::{BlobRef, Log};

@@ -10,6 +10,7 @@ use crate::{
     mutant::Mutant,
     names::{ActorName, LinkName, UserName},
     time::{BitRate, Micros, SimTime},
+    trouble::Trouble,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -39,6 +40,9 @@ pub struct Plan {
     pub link_schedule: Vec<LinkStep>,
     /// What happens to NATs at exact times.
     pub nat_schedule: Vec<NatStep>,
+    /// What fails besides links.
+    #[serde(default)]
+    pub trouble: Trouble,
     /// What the adversary does.
     pub adversary: Vec<AdversaryPlan>,
     /// What is sent.

@@ -15,7 +15,10 @@ use kernel::{
     random::SeedTree,
     time::{self, BitRate, Micros, SimTime},
 };
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 /// At most this many packets are in flight, in all links together: 2^16, about 100 MB at full size. A packet beyond is
 /// dropped at its first link as `QueueFull`. A call of two has fewer than a hundred.
@@ -86,6 +89,8 @@ pub struct Fabric {
     names: BTreeMap<ActorName, NodeIndex>,
     links: BTreeMap<LinkName, (NodeIndex, Direction)>,
     routing: Routing,
+    /// Pairs of nodes between which the core carries nothing, the lower index first.
+    cuts: BTreeSet<(NodeIndex, NodeIndex)>,
     agenda: Agenda<Flight>,
     counts: Counts,
 }
@@ -99,6 +104,7 @@ impl Fabric {
             names: BTreeMap::new(),
             links: BTreeMap::new(),
             routing: Routing::default(),
+            cuts: BTreeSet::new(),
             agenda: Agenda::new(),
             counts: Counts::default(),
         }
@@ -137,6 +143,21 @@ impl Fabric {
     pub fn set_up(&mut self, node: &ActorName, is_up: bool) {
         let index = self.index_of(node);
         self.nodes[index].is_up = is_up;
+    }
+
+    /// Cuts the core between two nodes, or mends it. What one sends to the other drops as `NoRoute` while it is cut; a
+    /// third node reaches both, and nodes of one home reach each other.
+    ///
+    /// # Panics
+    /// When there is no such node: a bug of the driver.
+    pub fn set_cut(&mut self, one: &ActorName, other: &ActorName, is_cut: bool) {
+        let (one, other) = (self.index_of(one), self.index_of(other));
+        let pair = (one.min(other), one.max(other));
+        if is_cut {
+            self.cuts.insert(pair);
+        } else {
+            self.cuts.remove(&pair);
+        }
     }
 
     /// Changes a link from now on and logs it as `LinkChanged`; what is none stays. Packets that are under way keep
@@ -254,6 +275,9 @@ impl Fabric {
             Way::Core => self.routing.arrive(datagram, now),
         };
         match receiver {
+            Ok(node) if way == Way::Core && self.cuts.contains(&(sender.min(node), sender.max(node))) => {
+                self.drop_at_node(&flight.datagram, None, DropReason::NoRoute);
+            }
             Ok(node) => {
                 flight.node = node;
                 self.enter(Direction::Down, flight, now);

@@ -491,6 +491,7 @@ fn plan() -> Plan {
         timeline: Vec::new(),
         link_schedule: Vec::new(),
         nat_schedule: Vec::new(),
+        trouble: kernel::trouble::Trouble::default(),
         adversary: Vec::new(),
         media: MediaPlan {
             width: 320,

@@ -15,10 +15,12 @@ use kernel::{
     plan::{AccessPlan, Firewall, ServerPlan},
     random::{self, Draws, SeedTree},
     seam,
+    trouble::{Fault, FaultKind},
 };
 use network::{Fabric, NodePlan};
 use std::{
     cell::RefCell,
+    collections::VecDeque,
     rc::Rc,
     sync::{
         Arc,
@@ -191,8 +193,12 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
 
     drop(turmoil_scope);
 
+    let mut faults: VecDeque<&Fault> = plan.trouble.faults.iter().collect();
     let mut now = SimTime::ZERO;
     while now < end {
+        while let Some(fault) = faults.pop_front_if(|fault| Plan::TIMELINE_START + fault.at <= now) {
+            strike(&mut sim, &stage, &fault.kind);
+        }
         let turmoil_scope = random::scope("turmoil");
         sim.step().map_err(|error| WorldError::Turmoil(error.to_string()))?;
         // Actors open scopes of their own: a draw of theirs outside any is a leak.
@@ -208,6 +214,20 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
     }
     drop(sim);
     Ok(())
+}
+
+/// Something fails, or works again, at the beginning of a tick.
+fn strike(sim: &mut turmoil::Sim<'_>, stage: &RefCell<Stage>, fault: &FaultKind) {
+    let _turmoil_scope = random::scope("turmoil");
+    match fault {
+        FaultKind::Crash { node } => sim.crash(node.as_str()),
+        FaultKind::Restart { node } => {
+            sim.crash(node.as_str());
+            sim.bounce(node.as_str());
+        }
+        FaultKind::Cut { between: (one, other) } => stage.borrow_mut().set_cut(one, other, true),
+        FaultKind::Mend { between: (one, other) } => stage.borrow_mut().set_cut(one, other, false),
+    }
 }
 
 fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {

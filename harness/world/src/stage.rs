@@ -50,6 +50,8 @@ pub(crate) struct Stage {
     sequence: u64,
     signed_in: BTreeSet<ActorName>,
     friendships: BTreeSet<(ActorName, UserName)>,
+    /// The credentials that hold at each relay: user name, password, and until when.
+    grants: BTreeMap<ActorName, BTreeMap<String, (String, SimTime)>>,
     error: Option<WorldError>,
 }
 
@@ -62,6 +64,7 @@ impl Stage {
             sequence: 0,
             signed_in: BTreeSet::new(),
             friendships: BTreeSet::new(),
+            grants: BTreeMap::new(),
             error: None,
         }
     }
@@ -72,12 +75,24 @@ impl Stage {
         self.seats
             .insert(name.clone(), Seat { actor, wake: None, store: StoreDriver::default(), sights: VecDeque::new() });
         self.drain(name);
+        // A relay that starts again is told over the control channel what holds.
+        let now = time::now();
+        for (username, (password, until)) in self.grants.get(name).cloned().unwrap_or_default() {
+            if until > now {
+                self.tell(name, ActorInput::Grant { username, password, lifetime: until.since(now) });
+            }
+        }
     }
 
     /// An actor stops, with everything that it held in memory.
     pub(crate) fn halt(&mut self, name: &ActorName) {
         self.fabric.set_up(name, false);
         self.seats.remove(name);
+    }
+
+    /// The core between two nodes is cut, or mended.
+    pub(crate) fn set_cut(&mut self, one: &ActorName, other: &ActorName, is_cut: bool) {
+        self.fabric.set_cut(one, other, is_cut);
     }
 
     /// A user acts at an exact instant, not before now.
@@ -228,10 +243,15 @@ impl Stage {
                 self.push(durable, Todo::Committed(name.clone(), tx));
             }
             // Signaling and relays share an operator: the control channel between them is not simulated as packets.
-            ActorOutput::GrantRelay { relay, username, password } => {
-                self.tell(&relay, ActorInput::Grant { username, password });
+            ActorOutput::GrantRelay { relay, username, password, lifetime } => {
+                let until = now + lifetime;
+                self.grants.entry(relay.clone()).or_default().insert(username.clone(), (password.clone(), until));
+                self.tell(&relay, ActorInput::Grant { username, password, lifetime });
             }
-            ActorOutput::RevokeRelay { relay, username } => self.tell(&relay, ActorInput::Revoke { username }),
+            ActorOutput::RevokeRelay { relay, username } => {
+                self.grants.entry(relay.clone()).or_default().remove(&username);
+                self.tell(&relay, ActorInput::Revoke { username });
+            }
         }
     }
 

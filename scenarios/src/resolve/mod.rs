@@ -6,6 +6,7 @@ mod media;
 mod nat;
 mod people;
 mod story;
+mod trouble;
 
 use crate::{
     file::{Internet, Scenario},
@@ -46,6 +47,7 @@ pub(crate) fn resolve(
         timeline: story::timeline(file, &people, end, problems),
         link_schedule: story::link_schedule(file, &people, end, problems),
         nat_schedule: nat::schedule(file, &people, end, problems),
+        trouble: trouble::resolve(file, &people, end, problems),
         adversary: story::adversary(file, problems),
         participants: people.into_participants(),
         media: media::resolve(&file.media, problems),

@@ -8,7 +8,7 @@ use crate::{
     run::{LEGS, Legs, Run, Seen},
 };
 use kernel::{
-    CallId, Micros, SimTime,
+    CallId, Micros, Plan, SimTime,
     event::{PairSelected, RtpSent},
 };
 
@@ -45,7 +45,7 @@ fn judge_path(run: &Run, call: CallId, device: usize, checks: &mut Checks) {
         return;
     };
     let limit = connected.at + SETTLING;
-    let end = part.over().map_or(run.end, |(at, _)| at);
+    let end = part.over().map_or(run.end, |(at, _)| at).min(open_until(run, call));
     if end < limit {
         return;
     }
@@ -67,6 +67,14 @@ fn judge_path(run: &Run, call: CallId, device: usize, checks: &mut Checks) {
             format!("{name} sends {} through a relay, although a direct path is open", sent.track)
         });
     }
+}
+
+/// Until when the direct path is open: the plan may cut the core between the two devices. After that a relay is right, and
+/// remains so: ICE does not leave a path that works.
+fn open_until(run: &Run, call: CallId) -> SimTime {
+    let devices = run.calls.by_id.get(&call).and_then(|call| call.devices);
+    let cut = devices.and_then(|(one, other)| run.plan.trouble.first_cut(run.cast.name(one), run.cast.name(other)));
+    cut.map_or(SimTime::NEVER, |cut| Plan::TIMELINE_START + cut)
 }
 
 fn is_relayed(run: &Run, sent: &RtpSent) -> bool {
@@ -125,7 +133,12 @@ pub(crate) fn legs_sum_to_glass_to_glass(evidence: &Evidence) -> Checks {
 #[cfg(test)]
 mod tests {
     use crate::story::{Story, Way, address_of, relay_address};
-    use kernel::{Micros, event::Event, plan::NatPlan};
+    use kernel::{
+        Micros,
+        event::Event,
+        plan::NatPlan,
+        trouble::{Fault, FaultKind},
+    };
 
     const DIRECT: &str = "direct_path_used_when_open";
     const LEGS: &str = "legs_sum_to_glass_to_glass";
@@ -200,6 +213,16 @@ mod tests {
             let report = story.report(DIRECT);
             assert_eq!((report.checks, report.violations), (0, 0));
         }
+    }
+
+    #[test]
+    fn once_the_core_is_cut_a_relay_is_right() {
+        let mut story = relayed_at(14_000);
+        let between = ("bob-phone".into(), "alice-phone".into());
+        // The timeline begins at 10 s.
+        let cut = Fault { at: Micros::from_secs(3), kind: FaultKind::Cut { between } };
+        story.plan.trouble.faults.push(cut);
+        assert_eq!(story.holds(DIRECT), 2);
     }
 
     fn frame(change: impl FnOnce(&mut Way)) -> Story {

@@ -5,6 +5,7 @@ mod frames;
 mod freezes;
 mod path;
 mod percentile;
+mod reconnects;
 mod setup;
 mod sheet;
 mod traffic;
@@ -23,6 +24,7 @@ pub(crate) fn measure(evidence: &Evidence) -> Sheet {
     let mut sheet = Sheet::default();
     setup::measure(run, &mut sheet);
     path::measure(run, &mut sheet);
+    reconnects::measure(run, &mut sheet);
     for way in run.ways() {
         frames::measure(run, way, &mut sheet);
         traffic::measure(run, way, &mut sheet);

@@ -37,6 +37,7 @@ pub(crate) fn village(duration: Micros) -> Plan {
         timeline: Vec::new(),
         link_schedule: Vec::new(),
         nat_schedule: Vec::new(),
+        trouble: kernel::trouble::Trouble::default(),
         adversary: Vec::new(),
         media: MediaPlan {
             width: 192,

@@ -215,6 +215,7 @@ fn plan() -> Plan {
         }],
         link_schedule: Vec::new(),
         nat_schedule: Vec::new(),
+        trouble: kernel::trouble::Trouble::default(),
         adversary: Vec::new(),
         media: MediaPlan {
             width: 640,
