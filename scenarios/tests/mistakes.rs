@@ -217,3 +217,72 @@ change = "renumber"
         &Overrides::default()
     ));
 }
+
+#[test]
+fn links_that_cannot_be_meant_are_refused() {
+    let text = STORY.replace("title", "# A story with links.\ntitle")
+        + r#"
+[link.router]
+up = { aqm = { kind = "codel", quantum = 3 }, jitter = { max = "1ms", deviation = "2ms" }, mtu = 20 }
+down = { aqm = { kind = "red", min = "9kB", max = "3kB" }, policer = { rate = "1Mbit/s" } }
+
+[link.alice]
+up = { trace = "drivng", rate = "1Mbit/s" }
+
+[[link_change]]
+at = "2s"
+link = "routr/up"
+repeat = "1us"
+jitter = { pareto = "2ms", correlation = "10%" }
+
+[[link_change]]
+at = "3s"
+link = "router/up"
+"#;
+    let text = text.replace(r#"network = "home-wifi" }"#, r#"network = "home-wifi", via = ["rooter"] }"#);
+    insta::assert_snapshot!(errors(&text, &Overrides::default()));
+}
+
+#[test]
+fn links_become_what_the_file_says() {
+    use kernel::{
+        Micros,
+        plan::{Aqm, Jitter, Pace, Policer, Reordering},
+    };
+    let text = STORY.replace(r#"network = "home-wifi" }"#, r#"network = "home-wifi", via = ["router"] }"#)
+        + r#"
+[link.router.up]
+trace = "driving"
+queue = "50kB"
+queue_packets = 40
+aqm = "red"
+policer = { rate = "2Mbit/s", burst = "32kB" }
+jitter = { deviation = "5ms", spaced = true }
+reordering = "1%"
+lost_packets = [7, 3]
+mtu = 1400
+
+[[link_change]]
+at = "2s"
+repeat = "4s"
+link = "router/up"
+rate = "unlimited"
+aqm = { kind = "fq-codel", ecn = false }
+duplication = "2%"
+"#;
+    let scenarios = read(Path::new("story.toml"), &text, &vocabulary(), &Overrides::default()).unwrap();
+    let plan = scenarios[0].plan(1);
+    let [router] = &plan.core_links[..] else { panic!("one core link") };
+    let up = &router.up;
+    assert_eq!(plan.participants[0].access.via, ["router"]);
+    assert_eq!((up.trace.as_deref(), plan.traces.len(), up.queue_packets, up.mtu), (Some("driving"), 1, 40, 1_400));
+    let red = Aqm::Red { min: 10_000, max: 30_000, probability_ppm: 100_000, weight_shift: 9, ecn: false };
+    assert_eq!((up.aqm, up.jitter), (red, Jitter::Spaced { deviation: Micros(5_000) }));
+    assert_eq!(up.policer, Policer::TokenBucket { rate: kernel::BitRate::from_mbps(2), burst: 32_000 });
+    assert_eq!(up.reordering, Reordering { ppm: 10_000, hold: Micros(10_000) });
+    assert_eq!(up.lost_packets, [3, 7]);
+    let [step] = &plan.link_schedule[..] else { panic!("one change") };
+    assert_eq!((step.at, step.every, step.link.as_str()), (Micros(2_000_000), Some(Micros(4_000_000)), "router/up"));
+    assert_eq!((&step.change.rate, step.change.duplication_ppm), (&Some(Pace::Unlimited), Some(20_000)));
+    assert!(matches!(step.change.aqm, Some(Aqm::FqCodel { ecn: false, .. })));
+}
