@@ -143,6 +143,7 @@ pub(crate) fn reason_name(reason: DropReason) -> &'static str {
         DropReason::Loss => "lost on the link",
         DropReason::NatNoMapping => "NAT has no mapping",
         DropReason::NatFiltered => "NAT filters the source",
+        DropReason::NatNoHairpin => "NAT sends nothing back inside",
         DropReason::Firewall => "firewall",
         DropReason::SpoofedSource => "source is not the sender's",
         DropReason::NoRoute => "no route",

@@ -1,7 +1,7 @@
 //! The names that other rooms own and a scenario may use.
 
 use kernel::{
-    plan::{LinkChange, LinkPlan, NatKind, RateTrace},
+    plan::{LinkChange, LinkPlan, NatPlan, RateTrace},
     time::Micros,
 };
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub struct AccessPreset {
     /// From the core to the node.
     pub down: LinkPlan,
     /// The NAT in between, unless the participant names another.
-    pub nat: NatKind,
+    pub nat: Option<NatPlan>,
     /// How its links change with the timeline.
     pub schedule: Vec<PresetChange>,
 }

@@ -2,9 +2,11 @@
 //! without the scenario file.
 
 mod link;
+mod nat;
 mod trace;
 
 pub use link::{Aqm, CoreLink, Jitter, LinkChange, LinkPlan, LinkStep, Loss, Pace, Policer, Reordering};
+pub use nat::{CarrierPlan, Dependence, Firewall, NatChange, NatPlan, PortAssignment, Refresh};
 pub use trace::{MAX_TRACE_LINES, OPPORTUNITY_BYTES, RateTrace, TraceError, TraceShape};
 
 use crate::{
@@ -12,9 +14,14 @@ use crate::{
     mutant::Mutant,
     names::{ActorName, UserName},
     time::{BitRate, Micros, SimTime},
+    trouble::Trouble,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+
+mod traffic;
+
+pub use traffic::{CongestionKind, TRAFFIC_PORTS, TrafficEnd, TrafficKind, TrafficPlan, TrafficSide};
 
 /// The resolved plan of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +50,13 @@ pub struct Plan {
     pub traces: Vec<RateTrace>,
     /// Link changes at exact times.
     pub link_schedule: Vec<LinkStep>,
+    /// What happens to NATs at exact times.
+    pub nat_schedule: Vec<NatStep>,
+    /// What fails besides links.
+    #[serde(default)]
+    pub trouble: Trouble,
+    /// Flows that share links with the calls.
+    pub traffic: Vec<TrafficPlan>,
     /// What the adversary does.
     pub adversary: Vec<AdversaryPlan>,
     /// What is sent.
@@ -97,10 +111,16 @@ pub struct AccessPlan {
     pub up: LinkPlan,
     /// From the core to the node.
     pub down: LinkPlan,
-    /// The NAT in between.
-    pub nat: NatKind,
-    /// The NAT's outer address, the node's own without NAT. Nodes with the same one share the NAT (one home).
+    /// The NAT in between; none means that the address is public.
+    pub nat: Option<NatPlan>,
+    /// The outermost NAT's outer address, the node's own without NAT. Without a carrier's NAT, nodes with the same one
+    /// share the home's.
     pub public_address: IpAddr,
+    /// The carrier's NAT behind the home's. Nodes with the same inner address share the home's NAT, those with the same
+    /// public address the carrier's.
+    pub carrier: Option<CarrierPlan>,
+    /// What the network lets pass.
+    pub firewall: Firewall,
     /// The core links that its traffic goes over after its NAT, nearest first. Nodes of one home have the same.
     pub via: Vec<String>,
 }
@@ -116,20 +136,6 @@ pub struct ServerPlan {
     pub up: LinkPlan,
     /// From the core to the server.
     pub down: LinkPlan,
-}
-
-/// NAT behaviour (RFC 4787; the old names of RFC 3489 in the docs).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NatKind {
-    /// No NAT: the address is public.
-    None,
-    /// Endpoint-independent mapping and filtering ("full cone").
-    FullCone,
-    /// Endpoint-independent mapping, address-and-port-dependent filtering ("port-restricted cone").
-    PortRestricted,
-    /// Address-and-port-dependent mapping and filtering ("symmetric").
-    Symmetric,
 }
 
 /// A step of the timeline.
@@ -162,6 +168,19 @@ pub enum When {
         /// The time.
         delay: Micros,
     },
+}
+
+/// Something that happens to a NAT at an exact time of the timeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NatStep {
+    /// When, after the set-up.
+    pub at: Micros,
+    /// A device behind it.
+    pub device: ActorName,
+    /// Whether the carrier's NAT is meant and not the home's.
+    pub carrier: bool,
+    /// What.
+    pub change: NatChange,
 }
 
 /// What the adversary does in a run.
@@ -209,7 +228,7 @@ pub struct MediaPlan {
     pub video_start: BitRate,
     /// Opus bit rate.
     pub audio_rate: BitRate,
-    /// Measure PSNR and SSIM of every n-th rendered picture; 0 never.
+    /// Measure PSNR and SSIM of every n-th rendered picture; 0 never. The modelled codec has no pictures to measure.
     pub quality_every: u32,
 }
 
@@ -219,6 +238,8 @@ pub struct MediaPlan {
 pub enum VideoCodec {
     /// VP8 (RFC 6386).
     Vp8,
+    /// The statistical traffic model of RFC 8593 in VP8's frame and payload format; sound is modelled then too.
+    Modelled,
 }
 
 /// A bound on a metric.
@@ -245,6 +266,18 @@ pub enum Expectation {
     },
 }
 
+impl Participant {
+    /// Every address that tells where the participant is: the own, those of the NATs in front.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let carrier = self.access.carrier.as_ref().map(|carrier| carrier.inner_address);
+        let mut addresses: Vec<IpAddr> =
+            [self.address, self.access.public_address].into_iter().chain(carrier).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    }
+}
+
 impl Plan {
     /// The participant who uses a device.
     pub fn participant(&self, device: &str) -> Option<&Participant> {
@@ -254,6 +287,11 @@ impl Plan {
     /// The device of a user.
     pub fn device_of(&self, user: &str) -> Option<&ActorName> {
         self.participants.iter().find(|participant| participant.user == *user).map(|participant| &participant.device)
+    }
+
+    /// Whether an address belongs to cross traffic.
+    pub fn is_traffic(&self, address: std::net::SocketAddr) -> bool {
+        self.traffic.iter().any(|flow| flow.source.owns(address) || flow.sink.owns(address))
     }
 
     /// Time zero of the timeline: when accounts and friendships exist. The set-up before it is real signaling.

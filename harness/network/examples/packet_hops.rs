@@ -5,7 +5,7 @@
 
 use kernel::{
     BitRate, Datagram, Micros, SimTime,
-    plan::{Aqm, CoreLink, Jitter, LinkPlan, Loss, NatKind},
+    plan::{Aqm, CoreLink, Firewall, Jitter, LinkPlan, Loss},
     random::SeedTree,
     seam,
     time::set_now,
@@ -76,7 +76,17 @@ fn network_of(core_links: usize, aqm: Aqm) -> Fabric {
     for (name, address, via) in [("a", [198, 51, 100, 1], via), ("b", [198, 51, 100, 2], Vec::new())] {
         let address = address.into();
         let (up, down) = (link.clone(), link.clone());
-        let plan = NodePlan { name: name.into(), address, up, down, nat: NatKind::None, public_address: address, via };
+        let plan = NodePlan {
+            name: name.into(),
+            address,
+            up,
+            down,
+            nat: None,
+            public_address: address,
+            carrier: None,
+            firewall: Firewall::Open,
+            via,
+        };
         fabric.add_node(plan).expect("the node is valid");
     }
     fabric

@@ -1,6 +1,6 @@
 //! What is wrong with a topology or a link.
 
-use kernel::{ActorName, LinkName, plan::NatKind};
+use kernel::{ActorName, LinkName};
 use std::net::IpAddr;
 
 /// A node or a change that the fabric refuses.
@@ -23,17 +23,25 @@ pub enum FabricError {
     /// Without a NAT the own address is the public one.
     #[error("{0} has no NAT, so its public address must be its own")]
     PublicAddressWithoutNat(ActorName),
-    /// The nodes of a home share one NAT.
-    #[error("{node} has a {found:?} NAT, but the NAT at {public_address} is {expected:?}")]
+    /// The nodes behind an address share one NAT.
+    #[error("{node} has a {found} NAT, but the NAT at {outer_address} is {expected}")]
     MixedNat {
-        /// Who joined the home.
+        /// Who joined.
         node: ActorName,
-        /// The home.
-        public_address: IpAddr,
-        /// What its NAT is.
-        expected: NatKind,
+        /// The NAT.
+        outer_address: IpAddr,
+        /// What it is.
+        expected: String,
         /// What the node's plan says.
-        found: NatKind,
+        found: String,
+    },
+    /// A node has no NAT, or its home has no carrier's behind it.
+    #[error("{node} is behind no {}NAT", if *carrier { "carrier's " } else { "" })]
+    NoNat {
+        /// The node.
+        node: ActorName,
+        /// Whether the carrier's was meant.
+        carrier: bool,
     },
     /// No core link has this name.
     #[error("{node} goes over {link}, which is no core link")]

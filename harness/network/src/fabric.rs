@@ -8,18 +8,22 @@ use crate::{
     link::{Fate, Link},
     meter::Meter,
     pace::Recording,
-    routing::{HomeIndex, NodeIndex, Routing, Stop, Way},
+    routing::{NodeIndex, Routing, Stop, Way},
     validate::validate,
 };
 use kernel::{
     ActorName, Datagram, LinkName, event,
     event::DropReason,
     log,
-    plan::{CoreLink, LinkChange, LinkPlan, NatKind, RateTrace},
+    plan::{CarrierPlan, CoreLink, Firewall, LinkChange, LinkPlan, NatChange, NatPlan, RateTrace},
     random::SeedTree,
     time::{self, SimTime},
 };
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 /// At most this many packets are in flight, in all links together: 2^16, about 100 MB at full size. A packet beyond is
 /// dropped at its first link as `QueueFull`. A call of two has fewer than a hundred.
@@ -37,10 +41,14 @@ pub struct NodePlan {
     /// From the core or the NAT to the node.
     pub down: LinkPlan,
     /// The NAT in between. All nodes of a home have the same.
-    pub nat: NatKind,
-    /// The NAT's outer address: nodes with the same one share a home. Without NAT the own address.
+    pub nat: Option<NatPlan>,
+    /// The outermost NAT's outer address: nodes with the same one share it. Without NAT the own address.
     pub public_address: IpAddr,
-    /// The core links between its NAT and the core, nearest first. All nodes of a home have the same.
+    /// The carrier's NAT behind the home's. All nodes with one public address have the same.
+    pub carrier: Option<CarrierPlan>,
+    /// What the node's network lets pass.
+    pub firewall: Firewall,
+    /// The core links between its NAT and the core, nearest first. All nodes with one public address have the same.
     pub via: Vec<String>,
 }
 
@@ -93,6 +101,8 @@ pub struct Fabric {
     core_links: BTreeMap<String, Ways>,
     traces: BTreeMap<String, Recording>,
     routing: Routing,
+    /// Pairs of nodes between which the core carries nothing, the lower index first.
+    cuts: BTreeSet<(NodeIndex, NodeIndex)>,
     agenda: Agenda<Due>,
     /// Packets on their way between links, in the agenda.
     travelling: u64,
@@ -113,6 +123,7 @@ impl Fabric {
             core_links: BTreeMap::new(),
             traces: BTreeMap::new(),
             routing: Routing::default(),
+            cuts: BTreeSet::new(),
             agenda: Agenda::new(),
             travelling: 0,
             fates: Vec::new(),
@@ -157,14 +168,14 @@ impl Fabric {
         self.check(&down, &plan.down)?;
         if let Some(mate) = self.routing.holder(plan.public_address)
             && self.nodes[mate].via != via
-            && plan.nat != NatKind::None
+            && plan.nat.is_some()
         {
             return Err(FabricError::MixedVia { node: plan.name, public_address: plan.public_address });
         }
-        let home = self.routing.admit(index, &plan, &self.seeds)?;
+        self.routing.admit(&plan, &self.seeds)?;
         let access = self.add_ways(plan.name.as_str(), plan.up, plan.down)?;
         self.names.insert(plan.name.clone(), index);
-        self.nodes.push(Node { name: plan.name, address: plan.address, home, is_up: true, access, via });
+        self.nodes.push(Node { name: plan.name, is_up: true, access, via });
         Ok(())
     }
 
@@ -175,6 +186,20 @@ impl Fabric {
     pub fn set_up(&mut self, node: &ActorName, is_up: bool) {
         let index = self.index_of(node);
         self.nodes[index].is_up = is_up;
+    }
+
+    /// Cuts the core between two nodes, or mends it. What one sends to the other drops as `NoRoute` while it is cut; a
+    /// third node reaches both, and nodes of one home reach each other.
+    ///
+    /// # Panics
+    /// When there is no such node: a bug of the driver.
+    pub fn set_cut(&mut self, one: &ActorName, other: &ActorName, is_cut: bool) {
+        let pair = pair(self.index_of(one), self.index_of(other));
+        if is_cut {
+            self.cuts.insert(pair);
+        } else {
+            self.cuts.remove(&pair);
+        }
     }
 
     /// Changes a link from now on and logs it as `LinkChanged`; what is none stays. What waits in its queue meets the new
@@ -190,6 +215,19 @@ impl Fabric {
         let recording = plan.trace.as_ref().map(|trace| &self.traces[trace]);
         self.links[index].change(time::now(), plan, recording, &mut self.fates);
         self.settle(index);
+        Ok(())
+    }
+
+    /// Something happens now to the NAT of a node's home, or to its carrier's, and is logged as `NatChanged`.
+    ///
+    /// # Errors
+    /// When there is no such NAT.
+    pub fn change_nat(&mut self, node: &ActorName, carrier: bool, change: NatChange) -> Result<(), FabricError> {
+        let no_nat = || FabricError::NoNat { node: node.clone(), carrier };
+        let index = *self.names.get(node).ok_or_else(no_nat)?;
+        let changed = self.routing.change_nat(index, carrier, change, time::now());
+        let (nat, mappings) = changed.ok_or_else(no_nat)?;
+        event!(NatChanged { nat, change, mappings });
         Ok(())
     }
 
@@ -228,7 +266,7 @@ impl Fabric {
         if !node.is_up {
             return self.drop_at_node(&flight, Some(index), DropReason::HostDown);
         }
-        if flight.datagram.source.ip() != node.address {
+        if !self.routing.owns(index, flight.datagram.source.ip()) {
             return self.drop_at_node(&flight, Some(index), DropReason::SpoofedSource);
         }
         let up = node.access.up;
@@ -375,11 +413,10 @@ impl Fabric {
 
     /// From the end of the uplink through the sender's NAT.
     fn pass_gate(&mut self, mut flight: Flight, sender: NodeIndex, now: SimTime) {
-        match self.routing.leave(self.nodes[sender].home, &mut flight.datagram, now) {
-            Ok(Way::SameLan(node)) => self.go_down(flight, node, now),
-            Ok(Way::Hairpin) => self.arrive(flight, now),
+        match self.routing.leave(sender, &mut flight.datagram, now) {
+            Ok(Way::Inside(node)) => self.go_down(flight, node, now),
             Ok(Way::Core) => self.go_out(flight, sender, 0, now),
-            Err(reason) => self.drop_at_node(&flight, Some(sender), reason),
+            Err(Stop { reason, node }) => self.drop_at_node(&flight, node, reason),
         }
     }
 
@@ -404,6 +441,9 @@ impl Fabric {
     /// Through the receiver's NAT.
     fn arrive(&mut self, mut flight: Flight, now: SimTime) {
         match self.routing.arrive(&mut flight.datagram, now) {
+            Ok(node) if self.cuts.contains(&pair(flight.sender, node)) => {
+                self.drop_at_node(&flight, None, DropReason::NoRoute);
+            }
             Ok(node) => self.go_down(flight, node, now),
             Err(Stop { reason, node }) => self.drop_at_node(&flight, node, reason),
         }
@@ -466,8 +506,6 @@ struct Ways {
 
 struct Node {
     name: ActorName,
-    address: IpAddr,
-    home: Option<HomeIndex>,
     is_up: bool,
     access: Ways,
     via: Vec<Ways>,
@@ -481,6 +519,11 @@ enum Due {
     Sample(LinkIndex),
     /// A packet is at the other end of its link.
     Exit(Flight),
+}
+
+/// A pair of nodes whatever their order.
+fn pair(one: NodeIndex, other: NodeIndex) -> (NodeIndex, NodeIndex) {
+    (one.min(other), one.max(other))
 }
 
 /// The names of the two directions of a link.

@@ -7,6 +7,7 @@ use kernel::{Datagram, Micros};
 #[derive(Clone)]
 pub(crate) struct Flight {
     pub(crate) datagram: Datagram,
+    pub(crate) sender: NodeIndex,
     /// Where it is.
     pub(crate) stage: Stage,
     pub(crate) legs: Legs,
@@ -38,7 +39,7 @@ pub(crate) struct Legs {
 
 impl Flight {
     pub(crate) fn new(datagram: Datagram, sender: NodeIndex) -> Flight {
-        Flight { datagram, stage: Stage::Up(sender), legs: Legs::default(), is_copy: false }
+        Flight { datagram, sender, stage: Stage::Up(sender), legs: Legs::default(), is_copy: false }
     }
 
     pub(crate) fn add_queue(&mut self, span: Micros) {

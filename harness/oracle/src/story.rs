@@ -11,7 +11,10 @@ use kernel::{
     event::{self, Act, CallStateName, EndReason, Event, Fact, Record, SecretKind},
     names::to_hex,
     packet::{Ecn, Transport},
-    plan::{AccessPlan, DeviceClass, Expectation, LinkPlan, MediaPlan, NatKind, Participant, ServerPlan, VideoCodec},
+    plan::{
+        AccessPlan, DeviceClass, Expectation, Firewall, LinkPlan, MediaPlan, NatPlan, Participant, ServerPlan,
+        VideoCodec,
+    },
     random::SeedTree,
 };
 use std::net::{IpAddr, SocketAddr};
@@ -466,8 +469,10 @@ fn plan() -> Plan {
             preset: "custom".into(),
             up: link.clone(),
             down: link.clone(),
-            nat: NatKind::PortRestricted,
+            nat: Some(NatPlan::PORT_RESTRICTED),
             public_address: address_of(&format!("{user}-phone")).ip(),
+            carrier: None,
+            firewall: Firewall::Open,
             via: Vec::new(),
         },
         relay_only: false,
@@ -487,6 +492,9 @@ fn plan() -> Plan {
         core_links: Vec::new(),
         traces: Vec::new(),
         link_schedule: Vec::new(),
+        nat_schedule: Vec::new(),
+        trouble: kernel::trouble::Trouble::default(),
+        traffic: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {
             width: 320,

@@ -30,7 +30,7 @@ pub fn presets() -> Vec<PresetEntry> {
         access: AccessPreset {
             up: preset.up.clone(),
             down: preset.down.clone(),
-            nat: preset.nat,
+            nat: preset.nat.clone(),
             schedule: preset.schedule.iter().map(change).collect(),
         },
     };

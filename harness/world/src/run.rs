@@ -6,19 +6,22 @@ use crate::{
     stack::Stack,
     stage::Stage,
     trace::{self, LogFilter},
+    traffic,
 };
 use kernel::{
     ActorName, Log, Micros, Mutant, Plan, SimTime, artifact,
     artifact::Picture,
     event::Event,
     log, mutant,
-    plan::{AccessPlan, NatKind, ServerPlan},
+    plan::{AccessPlan, Firewall, ServerPlan},
     random::{self, Draws, SeedTree},
     seam,
+    trouble::{Fault, FaultKind},
 };
 use network::{Fabric, NodePlan};
 use std::{
     cell::RefCell,
+    collections::VecDeque,
     rc::Rc,
     sync::{
         Arc,
@@ -158,6 +161,7 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
     let stage = Rc::new(RefCell::new(Stage::new(fabric(plan, seeds)?)));
     let end = Plan::TIMELINE_START + plan.duration;
     schedule(plan, end, &mut stage.borrow_mut());
+    traffic::seat_all(plan, &seeds, &mut stage.borrow_mut());
 
     let turmoil_scope = random::scope("turmoil");
     let mut sim = turmoil::Builder::new()
@@ -191,8 +195,12 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
 
     drop(turmoil_scope);
 
+    let mut faults: VecDeque<&Fault> = plan.trouble.faults.iter().collect();
     let mut now = SimTime::ZERO;
     while now < end {
+        while let Some(fault) = faults.pop_front_if(|fault| Plan::TIMELINE_START + fault.at <= now) {
+            strike(&mut sim, &stage, &fault.kind);
+        }
         let turmoil_scope = random::scope("turmoil");
         sim.step().map_err(|error| WorldError::Turmoil(error.to_string()))?;
         // Actors open scopes of their own: a draw of theirs outside any is a leak.
@@ -208,6 +216,20 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
     }
     drop(sim);
     Ok(())
+}
+
+/// Something fails, or works again, at the beginning of a tick.
+fn strike(sim: &mut turmoil::Sim<'_>, stage: &RefCell<Stage>, fault: &FaultKind) {
+    let _turmoil_scope = random::scope("turmoil");
+    match fault {
+        FaultKind::Crash { node } => sim.crash(node.as_str()),
+        FaultKind::Restart { node } => {
+            sim.crash(node.as_str());
+            sim.bounce(node.as_str());
+        }
+        FaultKind::Cut { between: (one, other) } => stage.borrow_mut().set_cut(one, other, true),
+        FaultKind::Mend { between: (one, other) } => stage.borrow_mut().set_cut(one, other, false),
+    }
 }
 
 fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
@@ -226,16 +248,21 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
                 address: *address,
                 up: up.clone(),
                 down: down.clone(),
-                nat: NatKind::None,
+                nat: None,
                 public_address: *address,
+                carrier: None,
+                firewall: Firewall::Open,
                 via: Vec::new(),
             },
         )?;
     }
-    for participant in &plan.participants {
-        let AccessPlan { up, down, nat, public_address, via, .. } = participant.access.clone();
-        let (name, address) = (participant.device.clone(), participant.address);
-        add(&mut fabric, NodePlan { name, address, up, down, nat, public_address, via })?;
+    let devices = plan.participants.iter().map(|one| (&one.device, one.address, &one.access));
+    let ends = plan.traffic.iter().flat_map(|flow| [&flow.source, &flow.sink]);
+    let hosts = ends.filter_map(|end| Some((&end.host, end.address.ip(), end.access.as_ref()?)));
+    for (name, address, access) in devices.chain(hosts) {
+        let AccessPlan { up, down, nat, public_address, carrier, firewall, via, .. } = access.clone();
+        let name = name.clone();
+        add(&mut fabric, NodePlan { name, address, up, down, nat, public_address, carrier, firewall, via })?;
     }
     Ok(fabric)
 }
@@ -276,6 +303,9 @@ fn schedule(plan: &Plan, end: SimTime, stage: &mut Stage) {
             at += every;
             stage.change_link_at(at, &step.link, &step.change);
         }
+    }
+    for step in &plan.nat_schedule {
+        stage.change_nat_at(Plan::TIMELINE_START + step.at, step.clone());
     }
     let mut at = Plan::TIMELINE_START;
     while at <= end {

@@ -1,4 +1,7 @@
 //! The stage: the fabric, the actors and everything that is due, in time order to the microsecond.
+//!
+//! Devices and servers have a turmoil host each, which boots and halts them. Cross traffic has none: it takes its seats
+//! here directly. It has no life cycle, and turmoil's cost grows with about the cube of its idle hosts.
 
 use crate::{
     actor::{Actor, ActorInput, ActorOutput},
@@ -8,10 +11,10 @@ use crate::{
 use kernel::{
     ActorName, LinkName, SimTime, UserName, event,
     event::{Act, Screen},
-    plan::LinkChange,
+    plan::{LinkChange, NatStep, TRAFFIC_PORTS, TrafficEnd},
     random, time,
 };
-use network::Fabric;
+use network::{Arrival, Fabric};
 use signaling::TxId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -31,11 +34,14 @@ enum Todo {
     Act(ActorName, Act),
     Committed(ActorName, TxId),
     Link(LinkName, LinkChange),
+    Nat(NatStep),
     Snapshot,
 }
 
 struct Seat {
     actor: Box<dyn Actor>,
+    /// The node whose links carry its packets: its own, but for guests.
+    host: ActorName,
     /// When the actor wants to wake, as it said when its outputs were last drained.
     wake: Option<SimTime>,
     store: StoreDriver,
@@ -45,10 +51,14 @@ struct Seat {
 pub(crate) struct Stage {
     fabric: Fabric,
     seats: BTreeMap<ActorName, Seat>,
+    /// Who sits behind some ports of a node instead of the node's own actor: by node and number of the block of ports.
+    guests: BTreeMap<(ActorName, u16), ActorName>,
     todos: BTreeMap<(SimTime, u64), Todo>,
     sequence: u64,
     signed_in: BTreeSet<ActorName>,
     friendships: BTreeSet<(ActorName, UserName)>,
+    /// The credentials that hold at each relay: user name, password, and until when.
+    grants: BTreeMap<ActorName, BTreeMap<String, (String, SimTime)>>,
     error: Option<WorldError>,
 }
 
@@ -57,10 +67,12 @@ impl Stage {
         Stage {
             fabric,
             seats: BTreeMap::new(),
+            guests: BTreeMap::new(),
             todos: BTreeMap::new(),
             sequence: 0,
             signed_in: BTreeSet::new(),
             friendships: BTreeSet::new(),
+            grants: BTreeMap::new(),
             error: None,
         }
     }
@@ -68,15 +80,37 @@ impl Stage {
     /// An actor boots: from now on it receives.
     pub(crate) fn boot(&mut self, name: &ActorName, actor: Box<dyn Actor>) {
         self.fabric.set_up(name, true);
-        self.seats
-            .insert(name.clone(), Seat { actor, wake: None, store: StoreDriver::default(), sights: VecDeque::new() });
+        self.seat(name, name, actor);
+    }
+
+    /// An end of cross traffic takes its ports at its host, for the whole run.
+    pub(crate) fn seat_traffic(&mut self, name: &ActorName, end: &TrafficEnd, actor: Box<dyn Actor>) {
+        self.guests.insert((end.host.clone(), end.address.port() / TRAFFIC_PORTS), name.clone());
+        self.seat(name, &end.host, actor);
+    }
+
+    fn seat(&mut self, name: &ActorName, host: &ActorName, actor: Box<dyn Actor>) {
+        let (host, store) = (host.clone(), StoreDriver::default());
+        self.seats.insert(name.clone(), Seat { actor, host, wake: None, store, sights: VecDeque::new() });
         self.drain(name);
+        // A relay that starts again is told over the control channel what holds.
+        let now = time::now();
+        for (username, (password, until)) in self.grants.get(name).cloned().unwrap_or_default() {
+            if until > now {
+                self.tell(name, ActorInput::Grant { username, password, lifetime: until.since(now) });
+            }
+        }
     }
 
     /// An actor stops, with everything that it held in memory.
     pub(crate) fn halt(&mut self, name: &ActorName) {
         self.fabric.set_up(name, false);
         self.seats.remove(name);
+    }
+
+    /// The core between two nodes is cut, or mended.
+    pub(crate) fn set_cut(&mut self, one: &ActorName, other: &ActorName, is_cut: bool) {
+        self.fabric.set_cut(one, other, is_cut);
     }
 
     /// A user acts at an exact instant, not before now.
@@ -87,6 +121,11 @@ impl Stage {
     /// A link changes at an exact instant.
     pub(crate) fn change_link_at(&mut self, at: SimTime, link: &LinkName, change: &LinkChange) {
         self.push(at, Todo::Link(link.clone(), change.clone()));
+    }
+
+    /// Something happens to a NAT at an exact instant.
+    pub(crate) fn change_nat_at(&mut self, at: SimTime, step: NatStep) {
+        self.push(at, Todo::Nat(step));
     }
 
     /// Every server shows what it holds at an exact instant.
@@ -147,7 +186,9 @@ impl Stage {
                 self.error = Some(WorldError::Stuck { at: now, who: arrival.to.to_string() });
                 return;
             }
-            self.tell(&arrival.to, ActorInput::Datagram(arrival.datagram));
+            let Arrival { to, datagram } = arrival;
+            let guest = self.guests.get(&(to.clone(), datagram.destination.port() / TRAFFIC_PORTS)).cloned();
+            self.tell(&guest.unwrap_or(to), ActorInput::Datagram(datagram));
         }
         for name in self.due(now) {
             self.tell(&name, ActorInput::Timeout);
@@ -160,6 +201,11 @@ impl Stage {
             Todo::Committed(node, tx) => self.tell(&node, ActorInput::Committed(tx)),
             Todo::Link(link, change) => {
                 if let Err(error) = self.fabric.change_link(&link, &change) {
+                    self.error = Some(WorldError::Plan(error.to_string()));
+                }
+            }
+            Todo::Nat(step) => {
+                if let Err(error) = self.fabric.change_nat(&step.device, step.carrier, step.change) {
                     self.error = Some(WorldError::Plan(error.to_string()));
                 }
             }
@@ -202,7 +248,10 @@ impl Stage {
     /// Does what an actor wants.
     fn fulfil(&mut self, name: &ActorName, output: ActorOutput, now: SimTime) {
         match output {
-            ActorOutput::Transmit(datagram) => self.fabric.send(name, datagram),
+            ActorOutput::Transmit(datagram) => {
+                let Some(seat) = self.seats.get(name) else { return };
+                self.fabric.send(&seat.host, datagram);
+            }
             ActorOutput::Screen(screen) => self.show(name, Sight::Screen(screen)),
             ActorOutput::FriendRequest(user) => self.show(name, Sight::FriendRequest(user)),
             ActorOutput::FriendAdded(user) => {
@@ -217,10 +266,15 @@ impl Stage {
                 self.push(durable, Todo::Committed(name.clone(), tx));
             }
             // Signaling and relays share an operator: the control channel between them is not simulated as packets.
-            ActorOutput::GrantRelay { relay, username, password } => {
-                self.tell(&relay, ActorInput::Grant { username, password });
+            ActorOutput::GrantRelay { relay, username, password, lifetime } => {
+                let until = now + lifetime;
+                self.grants.entry(relay.clone()).or_default().insert(username.clone(), (password.clone(), until));
+                self.tell(&relay, ActorInput::Grant { username, password, lifetime });
             }
-            ActorOutput::RevokeRelay { relay, username } => self.tell(&relay, ActorInput::Revoke { username }),
+            ActorOutput::RevokeRelay { relay, username } => {
+                self.grants.entry(relay.clone()).or_default().remove(&username);
+                self.tell(&relay, ActorInput::Revoke { username });
+            }
         }
     }
 

@@ -3,14 +3,14 @@
 use super::links::Links;
 use crate::{
     either::Either,
-    file::{Nat, Network, Server},
+    file::{Network, Server},
     located::Located,
     problem::Problems,
     vocabulary::{AccessPreset, Vocabulary},
 };
 use kernel::{
     names::ActorName,
-    plan::{LinkPlan, NatKind, ServerPlan},
+    plan::{LinkPlan, ServerPlan},
     time::{BitRate, Micros},
 };
 use std::net::IpAddr;
@@ -55,14 +55,10 @@ pub(super) fn server(
     ServerPlan { name, address, up, down }
 }
 
-/// The kernel's word for a kind of NAT.
-pub(super) fn nat(nat: Nat) -> NatKind {
-    match nat {
-        Nat::None => NatKind::None,
-        Nat::FullCone => NatKind::FullCone,
-        Nat::PortRestricted => NatKind::PortRestricted,
-        Nat::Symmetric => NatKind::Symmetric,
-    }
+/// The access of a host of its own that nothing is said of: so fast that other links decide.
+pub(super) fn own_server() -> Access {
+    let (up, down) = (data_centre(), data_centre());
+    Access { preset: "custom".into(), links: AccessPreset { up, down, nat: None, schedule: Vec::new() } }
 }
 
 fn preset(name: &str, span: crate::located::Span, vocabulary: &Vocabulary, problems: &mut Problems) -> Access {
@@ -75,7 +71,7 @@ fn preset(name: &str, span: crate::located::Span, vocabulary: &Vocabulary, probl
 }
 
 fn ideal() -> AccessPreset {
-    AccessPreset { up: LinkPlan::IDEAL, down: LinkPlan::IDEAL, nat: NatKind::None, schedule: Vec::new() }
+    AccessPreset { up: LinkPlan::IDEAL, down: LinkPlan::IDEAL, nat: None, schedule: Vec::new() }
 }
 
 /// A server's link: so fast that the access networks decide.

@@ -4,8 +4,11 @@ mod access;
 mod judgement;
 mod links;
 mod media;
+mod nat;
 mod people;
 mod story;
+mod traffic;
+mod trouble;
 
 use crate::{file::Scenario, located::Located, problem::Problems, scalar::Duration, vocabulary::Vocabulary};
 use kernel::{
@@ -31,6 +34,7 @@ pub(crate) fn resolve(
     let end = if cut || duration == Micros::ZERO { SimTime::NEVER } else { SimTime::ZERO + duration };
     let mut links = Links::new(vocabulary, folder);
     let people = People::resolve(file, vocabulary, &mut links, problems);
+    let traffic = traffic::resolve(file, &people, (duration, end), vocabulary, &mut links, problems);
     let server = |name: &str, last: u8, table, links: &mut Links, problems: &mut Problems| {
         access::server(ActorName::from(name), [192, 0, 2, last].into(), table, links, problems)
     };
@@ -45,8 +49,11 @@ pub(crate) fn resolve(
         friends: people.friends(file, problems),
         timeline: story::timeline(file, &people, end, problems),
         core_links: links::core_links(file, &people, &mut links, problems),
-        link_schedule: links::schedule(file, &people, &mut links, end, problems),
+        link_schedule: links::schedule(file, &people, &traffic, &mut links, end, problems),
         traces: links.into_traces(),
+        nat_schedule: nat::schedule(file, &people, end, problems),
+        trouble: trouble::resolve(file, &people, end, problems),
+        traffic,
         adversary: story::adversary(file, problems),
         participants: people.into_participants(),
         media: media::resolve(&file.media, problems),

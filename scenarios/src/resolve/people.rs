@@ -3,16 +3,17 @@
 use super::{
     RELAY, SIGNALING, access,
     links::{self, Links},
+    nat::{self, Carriers},
 };
 use crate::{
     file::{self, Scenario},
-    located::Located,
+    located::{Located, Span},
     problem::Problems,
     vocabulary::{PresetChange, Vocabulary},
 };
 use kernel::{
     names::{ActorName, LinkName, UserName},
-    plan::{AccessPlan, DeviceClass, LinkStep, NatKind, Participant},
+    plan::{AccessPlan, CarrierPlan, DeviceClass, LinkStep, NatPlan, Participant, PortAssignment},
 };
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -43,27 +44,42 @@ impl People {
             problems.note(listed.span(), message, format!("this has {}", listed.len()));
             return people;
         }
-        let mut homes: Vec<Home> = Vec::new();
+        let mut places = Places { carriers: Carriers::resolve(file, problems), homes: Vec::new() };
         for participant in listed.iter() {
-            let via = links::via(participant, file, problems);
-            people.add(participant, via, &mut homes, vocabulary, links, problems);
+            let via = links::via(&participant.via, file, problems);
+            people.add(participant, via, &mut places, vocabulary, links, problems);
         }
         people
     }
 
     /// Looks a participant up, or notes that nobody has the name.
     pub(super) fn find(&self, name: &Located<String>, problems: &mut Problems) -> Option<UserName> {
-        if self.names.iter().any(|known| known == &**name) {
-            return Some(UserName::from(name.as_str()));
+        self.find_at(name, name.span(), problems)
+    }
+
+    /// As [`People::find`], for a name that stands at `span`.
+    pub(super) fn find_at(&self, name: &str, span: Span, problems: &mut Problems) -> Option<UserName> {
+        if self.names.iter().any(|known| known == name) {
+            return Some(UserName::from(name));
         }
-        let message = format!("nobody in this scenario is called `{}`", **name);
-        problems.note(name.span(), message, "has no account").did_you_mean(name, self.names());
+        let message = format!("nobody in this scenario is called `{name}`");
+        problems.note(span, message, "has no account").did_you_mean(name, self.names());
         None
     }
 
     /// The device of a participant.
     pub(super) fn device_of(&self, user: &str) -> Option<&ActorName> {
         self.participants.iter().find(|participant| participant.user == *user).map(|participant| &participant.device)
+    }
+
+    /// The participant of a name.
+    pub(super) fn participant(&self, user: &str) -> Option<&Participant> {
+        self.participants.iter().find(|participant| participant.user == *user)
+    }
+
+    /// The participant with a device.
+    pub(super) fn owner(&self, device: &ActorName) -> &Participant {
+        self.participants.iter().find(|participant| participant.device == *device).expect("each device has its user")
     }
 
     /// Every name, in the order of the file.
@@ -113,7 +129,7 @@ impl People {
         &mut self,
         participant: &file::Participant,
         via: Vec<String>,
-        homes: &mut Vec<Home>,
+        places: &mut Places,
         vocabulary: &Vocabulary,
         links: &mut Links,
         problems: &mut Problems,
@@ -126,8 +142,9 @@ impl People {
         }
         self.names.push(String::clone(user));
         let Some(resolved) = resolved else { return };
-        let nat = participant.nat.as_ref().map_or(resolved.links.nat, |nat| access::nat(**nat));
-        let (address, public_address) = place(participant, user, nat, &via, homes, problems);
+        let given = participant.nat.as_ref();
+        let nat = given.map_or(resolved.links.nat, |given| nat::nat(given, problems));
+        let place = places.place(participant, user, &nat, &via, problems);
         let (device_class, kind) = device(participant.device);
         let device = ActorName::from(format!("{}-{kind}", **user));
         self.schedules.push((device.clone(), resolved.links.schedule));
@@ -135,13 +152,15 @@ impl People {
             user: UserName::from(user.as_str()),
             device,
             device_class,
-            address,
+            address: place.address,
             access: AccessPlan {
                 preset: resolved.preset,
                 up: resolved.links.up,
                 down: resolved.links.down,
                 nat,
-                public_address,
+                public_address: place.public_address,
+                carrier: place.carrier,
+                firewall: nat::firewall(participant.firewall),
                 via,
             },
             relay_only: participant.relay_only,
@@ -167,44 +186,72 @@ impl People {
 /// A NAT with those behind it.
 struct Home {
     name: Option<String>,
-    nat: NatKind,
+    nat: Option<NatPlan>,
+    carrier: Option<String>,
     via: Vec<String>,
     devices: u8,
 }
 
-/// The own and the public address: each home has a private network behind one public address (TEST-NET-3, RFC 5737);
-/// whoever has no NAT has a public address (TEST-NET-2). All are unique.
-fn place(
-    participant: &file::Participant,
-    user: &Located<String>,
-    nat: NatKind,
-    via: &[String],
-    homes: &mut Vec<Home>,
-    problems: &mut Problems,
-) -> (IpAddr, IpAddr) {
-    let name = participant.home.as_deref().cloned();
-    let known = name.as_ref().and_then(|name| homes.iter().position(|home| home.name.as_ref() == Some(name)));
-    let index = known.unwrap_or_else(|| {
-        homes.push(Home { name, nat, via: via.to_vec(), devices: 0 });
-        homes.len() - 1
-    });
-    let home = &mut homes[index];
-    if home.nat != nat || (known.is_some() && nat == NatKind::None) {
+/// Where everybody is so far.
+struct Places {
+    carriers: Carriers,
+    homes: Vec<Home>,
+}
+
+/// Where somebody is.
+struct Place {
+    address: IpAddr,
+    public_address: IpAddr,
+    carrier: Option<CarrierPlan>,
+}
+
+impl Places {
+    /// The own and the public address: each home has a private network behind one public address (TEST-NET-3, RFC 5737),
+    /// or behind one of its carrier's network; whoever has no NAT has a public address (TEST-NET-2). All are unique.
+    fn place(
+        &mut self,
+        participant: &file::Participant,
+        user: &Located<String>,
+        nat: &Option<NatPlan>,
+        via: &[String],
+        problems: &mut Problems,
+    ) -> Place {
+        let name = participant.home.as_deref().cloned();
+        let carrier = participant.carrier.as_deref().cloned();
+        let known = name.as_ref().and_then(|name| self.homes.iter().position(|home| home.name.as_ref() == Some(name)));
+        let index = known.unwrap_or_else(|| {
+            let (nat, carrier, via) = (nat.clone(), carrier.clone(), via.to_vec());
+            self.homes.push(Home { name, nat, carrier, via, devices: 0 });
+            self.homes.len() - 1
+        });
+        let home = &mut self.homes[index];
         let span = participant.home.as_ref().map_or(user.span(), Located::span);
-        problems.note(span, "a home has one NAT, which all in it share", "these have different ones or none");
+        if home.nat != *nat || home.carrier != carrier || (known.is_some() && nat.is_none()) {
+            problems.note(span, "a home has one NAT, which all in it share", "these have different ones or none");
+        } else if known.is_some() && nat.as_ref().is_some_and(|nat| nat.ports == PortAssignment::OneToOne) {
+            problems.note(span, "a 1:1 NAT stands for one device", "a second one in its home");
+        }
+        if home.via != via {
+            let span = participant.via.first().map_or(user.span(), Located::span);
+            problems.note(span, "a home goes over the same links", "these have different ones");
+        }
+        home.devices += 1;
+        let number = 10 + index as u8;
+        if nat.is_none() {
+            if let Some(carrier) = &participant.carrier {
+                let message = "whoever has a carrier's NAT has one at home too";
+                problems.note(carrier.span(), message, "`nat` is missing or `none`");
+            }
+            let public = IpAddr::from(Ipv4Addr::new(198, 51, 100, number));
+            return Place { address: public, public_address: public, carrier: None };
+        }
+        let address = Ipv4Addr::new(192, 168, number, 9 + home.devices).into();
+        let behind = participant.carrier.as_ref().and_then(|name| self.carriers.behind(name, number, problems));
+        match behind {
+            Some((carrier, public_address)) => Place { address, public_address, carrier: Some(carrier) },
+            None => Place { address, public_address: Ipv4Addr::new(203, 0, 113, number).into(), carrier: None },
+        }
     }
-    if home.via != via {
-        let span = participant.via.first().map_or(user.span(), Located::span);
-        problems.note(span, "a home goes over the same links", "these have different ones");
-    }
-    home.devices += 1;
-    let number = 10 + index as u8;
-    if nat == NatKind::None {
-        let public = IpAddr::from(Ipv4Addr::new(198, 51, 100, number));
-        return (public, public);
-    }
-    let own = Ipv4Addr::new(192, 168, number, 9 + home.devices);
-    (own.into(), Ipv4Addr::new(203, 0, 113, number).into())
 }
 
 fn device(class: Option<file::DeviceClass>) -> (DeviceClass, &'static str) {

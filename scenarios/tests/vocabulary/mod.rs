@@ -1,7 +1,7 @@
 //! The names that scenarios may use, as the other rooms will give them.
 
 use kernel::{
-    plan::{LinkPlan, NatKind, RateTrace},
+    plan::{LinkPlan, NatPlan, RateTrace},
     time::{BitRate, Micros},
 };
 use scenarios::{AccessPreset, Vocabulary};
@@ -52,7 +52,7 @@ pub(crate) fn vocabulary() -> Vocabulary {
             propagation: Micros::from_millis(10),
             ..LinkPlan::IDEAL
         };
-        AccessPreset { up: link.clone(), down: link, nat: NatKind::PortRestricted, schedule: Vec::new() }
+        AccessPreset { up: link.clone(), down: link, nat: Some(NatPlan::PORT_RESTRICTED), schedule: Vec::new() }
     };
     Vocabulary {
         presets: PRESETS.iter().map(|(name, mbps)| (name.to_string(), preset(*mbps))).collect(),

@@ -7,6 +7,7 @@ mod media;
 mod network;
 mod people;
 mod secrecy;
+mod traffic;
 
 pub use call::{
     Act, CallRow, CallState, CallStateName, EndReason, Ended, ParserEntered, Pending, Ring, Screen, Ui, UserAct,
@@ -17,10 +18,12 @@ pub use media::{
 };
 pub use network::{
     BitrateEstimate, CandidateGathered, CandidateKind, Damage, DropReason, DtlsConnected, IceState, LinkChanged,
-    LinkSampled, PacketArrived, PacketAtCore, PacketDamaged, PacketDropped, PacketSent, PairSelected, WireProtocol,
+    LinkSampled, NatChanged, PacketArrived, PacketAtCore, PacketDamaged, PacketDropped, PacketSent, PairSelected,
+    WireProtocol,
 };
 pub use people::{CallOutcome, Fact, Notice, Signal, Store};
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
+pub use traffic::{TrafficMeasured, TrafficTransferred};
 
 use crate::{log::BlobRef, plan, time::SimTime};
 use serde::{Deserialize, Serialize};
@@ -134,6 +137,8 @@ events! {
     LinkSampled,
     /// A link's parameters changed.
     LinkChanged,
+    /// Something happened to a NAT.
+    NatChanged,
     /// A device learnt a candidate of its own.
     CandidateGathered,
     /// ICE moved.
@@ -154,4 +159,8 @@ events! {
     LogLine,
     /// The adversary acted.
     Attack,
+    /// What an end of cross traffic sent or got.
+    TrafficMeasured,
+    /// A transfer of cross traffic is complete.
+    TrafficTransferred,
 }

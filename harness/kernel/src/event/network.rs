@@ -4,11 +4,11 @@ use crate::{
     log::BlobRef,
     names::{ActorName, LinkName},
     packet::{Ecn, PacketId, Transport},
-    plan::LinkPlan,
+    plan::{LinkPlan, NatChange},
     time::{BitRate, Micros},
 };
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// What a datagram carries, by its first byte (RFC 7983) and port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -111,6 +111,8 @@ pub enum DropReason {
     NatNoMapping,
     /// The NAT's filter refuses the source.
     NatFiltered,
+    /// The NAT sends nothing back inside that comes from inside (no hairpinning).
+    NatNoHairpin,
     /// A firewall lets nothing of its kind pass.
     Firewall,
     /// Its source is no address of its sender (RFC 2827).
@@ -190,6 +192,17 @@ pub struct LinkChanged {
     pub link: LinkName,
     /// What it does from now on.
     pub to: LinkPlan,
+}
+
+/// Something happened to a NAT.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NatChanged {
+    /// Its outer address.
+    pub nat: IpAddr,
+    /// What.
+    pub change: NatChange,
+    /// How many live mappings it had.
+    pub mappings: u32,
 }
 
 /// The kinds of ICE candidate (RFC 8445).

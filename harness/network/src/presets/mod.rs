@@ -4,7 +4,7 @@ mod own;
 mod published;
 
 use kernel::{
-    plan::{LinkChange, LinkPlan, Loss, NatKind},
+    plan::{LinkChange, LinkPlan, Loss, NatPlan},
     time::{BitRate, Micros},
 };
 use std::sync::LazyLock;
@@ -21,7 +21,7 @@ pub struct Preset {
     /// From the core to the node.
     pub down: LinkPlan,
     /// The NAT, unless the scenario names another.
-    pub nat: NatKind,
+    pub nat: Option<NatPlan>,
     /// How its links change with the timeline.
     pub schedule: Vec<PresetStep>,
 }

@@ -2,77 +2,83 @@
 
 use super::{Preset, PresetStep, bursts, queue_of};
 use kernel::{
-    plan::{Jitter, LinkChange, LinkPlan, Loss, NatKind, Pace, Policer},
+    plan::{Jitter, LinkChange, LinkPlan, Loss, NatPlan, Pace, Policer},
     time::{BitRate, Micros},
 };
 
 pub(super) fn presets() -> Vec<Preset> {
     vec![
-        steady("lan", LAN, wired(BitRate::from_mbps(1_000)), wired(BitRate::from_mbps(1_000)), NatKind::PortRestricted),
+        steady(
+            "lan",
+            LAN,
+            wired(BitRate::from_mbps(1_000)),
+            wired(BitRate::from_mbps(1_000)),
+            Some(NatPlan::PORT_RESTRICTED),
+        ),
         steady(
             "home-wifi",
             HOME_WIFI,
             wifi(BitRate::from_mbps(20), 11, 2, Loss::None),
             wifi(BitRate::from_mbps(50), 10, 2, Loss::None),
-            NatKind::PortRestricted,
+            Some(NatPlan::PORT_RESTRICTED),
         ),
         steady(
             "lossy-wifi",
             LOSSY_WIFI,
             wifi(BitRate::from_mbps(10), 11, 6, bursts(30_000, 500_000)),
             wifi(BitRate::from_mbps(20), 10, 6, bursts(30_000, 500_000)),
-            NatKind::PortRestricted,
+            Some(NatPlan::PORT_RESTRICTED),
         ),
         steady(
             "congested-wifi",
             CONGESTED_WIFI,
             crowded(BitRate::from_mbps(3), 11, 10, 250),
             crowded(BitRate::from_mbps(5), 10, 10, 250),
-            NatKind::PortRestricted,
+            Some(NatPlan::PORT_RESTRICTED),
         ),
         steady(
             "lte-good",
             LTE_GOOD,
             cellular(BitRate::from_mbps(10)),
             cellular(BitRate::from_mbps(30)),
-            NatKind::PortRestricted,
+            Some(NatPlan::PORT_RESTRICTED),
         ),
         steady(
             "lte-edge",
             LTE_EDGE,
             LinkPlan { loss: bursts(5_000, 250_000), ..slow(BitRate::from_kbps(800), 45, 10, 800) },
             LinkPlan { loss: bursts(5_000, 250_000), ..slow(BitRate::from_mbps(3), 45, 10, 800) },
-            NatKind::PortRestricted,
+            Some(NatPlan::PORT_RESTRICTED),
         ),
         steady(
             "3g",
             THREE_G,
             slow(BitRate::from_kbps(768), 135, 15, 1_000),
             slow(BitRate::from_kbps(1_600), 135, 15, 1_000),
-            NatKind::Symmetric,
+            Some(NatPlan::SYMMETRIC),
         ),
         steady(
             "satellite",
             SATELLITE,
             orbit(BitRate::from_mbps(3)),
             orbit(BitRate::from_mbps(25)),
-            NatKind::PortRestricted,
+            Some(NatPlan::PORT_RESTRICTED),
         ),
-        steady("airport", AIRPORT, airport(), airport(), NatKind::Symmetric),
+        steady("airport", AIRPORT, airport(), airport(), Some(NatPlan::SYMMETRIC)),
         subway(),
         steady(
             "corporate-firewall",
             CORPORATE,
             wired(BitRate::from_mbps(100)),
             wired(BitRate::from_mbps(100)),
-            NatKind::Symmetric,
+            Some(NatPlan::SYMMETRIC),
         ),
         steady(
             "carrier-grade-nat",
             CARRIER,
             cellular(BitRate::from_mbps(10)),
             cellular(BitRate::from_mbps(30)),
-            NatKind::Symmetric,
+            Some(NatPlan::SYMMETRIC),
         ),
     ]
 }
@@ -113,7 +119,7 @@ const CORPORATE: &str = "An office behind a firewall: 100 Mbit/s both ways, 0.1 
 const CARRIER: &str = "LTE with a good signal behind a carrier's NAT that maps each destination to another port, against RFC \
     6888: links as lte-good, the NAT is symmetric.";
 
-fn steady(name: &str, doc: &str, up: LinkPlan, down: LinkPlan, nat: NatKind) -> Preset {
+fn steady(name: &str, doc: &str, up: LinkPlan, down: LinkPlan, nat: Option<NatPlan>) -> Preset {
     Preset { name: name.into(), doc: doc.into(), up, down, nat, schedule: Vec::new() }
 }
 
@@ -204,6 +210,6 @@ fn subway() -> Preset {
     let rate = BitRate::from_mbps(10);
     Preset {
         schedule: vec![step(20_000, cut), step(20_800, weak), step(24_800, well)],
-        ..steady("subway-handover", SUBWAY, cellular(rate), cellular(rate), NatKind::PortRestricted)
+        ..steady("subway-handover", SUBWAY, cellular(rate), cellular(rate), Some(NatPlan::PORT_RESTRICTED))
     }
 }

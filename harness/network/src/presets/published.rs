@@ -5,7 +5,7 @@
 
 use super::{Preset, PresetStep, bursts, gilbert, queue_of};
 use kernel::{
-    plan::{Jitter, LinkChange, LinkPlan, Loss, NatKind, Reordering},
+    plan::{Jitter, LinkChange, LinkPlan, Loss, Reordering},
     time::{BitRate, Micros},
 };
 
@@ -15,18 +15,11 @@ pub(super) fn presets() -> Vec<Preset> {
 
 /// A profile of a path: on the uplink, without a NAT.
 fn path(name: String, doc: String, up: LinkPlan) -> Preset {
-    Preset {
-        name,
-        doc: doc + " One way, on the uplink.",
-        up,
-        down: LinkPlan::IDEAL,
-        nat: NatKind::None,
-        schedule: Vec::new(),
-    }
+    Preset { name, doc: doc + " One way, on the uplink.", up, down: LinkPlan::IDEAL, nat: None, schedule: Vec::new() }
 }
 
 fn access(name: &str, doc: String, up: LinkPlan, down: LinkPlan) -> Preset {
-    Preset { name: name.into(), doc, up, down, nat: NatKind::None, schedule: Vec::new() }
+    Preset { name: name.into(), doc, up, down, nat: None, schedule: Vec::new() }
 }
 
 fn delayed(ms: u64) -> LinkPlan {

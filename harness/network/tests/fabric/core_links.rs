@@ -4,7 +4,7 @@ use crate::driver::{PERFECT, Shot, behind_nat, drive, drops, endpoint, node, sim
 use kernel::{
     BitRate, Event, Log, Micros, SimTime,
     event::{DropReason, LinkSampled},
-    plan::{CoreLink, LinkChange, LinkPlan, NatKind, Pace, RateTrace},
+    plan::{CoreLink, LinkChange, LinkPlan, NatPlan, Pace, RateTrace},
 };
 use network::{Fabric, NodePlan};
 
@@ -101,7 +101,7 @@ fn a_home_shares_its_router_behind_its_nat() {
     let (arrivals, log) = simulate(1, |fabric| {
         fabric.add_core_link(core_link("router", bottleneck(), bottleneck())).unwrap();
         for (name, address) in [("a", "192.168.1.2"), ("b", "192.168.1.3")] {
-            let plan = behind_nat(name, address, NatKind::PortRestricted, "203.0.113.1");
+            let plan = behind_nat(name, address, NatPlan::PORT_RESTRICTED, "203.0.113.1");
             fabric.add_node(over(plan, &["router"])).unwrap();
         }
         fabric.add_node(node("c", "198.51.100.3", PERFECT, PERFECT)).unwrap();

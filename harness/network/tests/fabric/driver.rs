@@ -3,7 +3,7 @@
 use kernel::{
     ActorName, Datagram, Event, Log, PacketId,
     event::DropReason,
-    plan::{LinkPlan, NatKind},
+    plan::{Firewall, LinkPlan, NatPlan},
     random::SeedTree,
     seam,
     time::{SimTime, set_now},
@@ -79,11 +79,25 @@ pub(crate) fn drive_until(
 
 pub(crate) fn node(name: &str, address: &str, up: LinkPlan, down: LinkPlan) -> NodePlan {
     let address = address.parse().unwrap();
-    NodePlan { name: name.into(), address, up, down, nat: NatKind::None, public_address: address, via: Vec::new() }
+    NodePlan {
+        name: name.into(),
+        address,
+        up,
+        down,
+        nat: None,
+        public_address: address,
+        carrier: None,
+        firewall: Firewall::Open,
+        via: Vec::new(),
+    }
 }
 
-pub(crate) fn behind_nat(name: &str, address: &str, nat: NatKind, public_address: &str) -> NodePlan {
-    NodePlan { nat, public_address: public_address.parse().unwrap(), ..node(name, address, PERFECT, PERFECT) }
+pub(crate) fn behind_nat(name: &str, address: &str, nat: NatPlan, public_address: &str) -> NodePlan {
+    NodePlan {
+        nat: Some(nat),
+        public_address: public_address.parse().unwrap(),
+        ..node(name, address, PERFECT, PERFECT)
+    }
 }
 
 pub(crate) fn endpoint(text: &str) -> SocketAddr {

@@ -8,7 +8,7 @@ use kernel::{
     Event, Log, Mutant, PacketId,
     mutant::plant,
     packet::Ecn,
-    plan::{CoreLink, LinkChange, LinkPlan, NatKind, Pace, RateTrace},
+    plan::{CoreLink, LinkChange, LinkPlan, NatPlan, Pace, RateTrace},
     time::{BitRate, Micros, SimTime, set_now},
 };
 use network::{Arrival, Fabric};
@@ -42,8 +42,8 @@ fn shots() -> impl Strategy<Value = Vec<Shot>> {
 /// The world of [`SENDERS`]: a home of two, a server that answers once, a peer.
 fn build(fabric: &mut Fabric, access: &[LinkPlan]) {
     let mut plans = [
-        behind_nat("alice", "192.168.1.2", NatKind::PortRestricted, "203.0.113.1"),
-        behind_nat("mate", "192.168.1.3", NatKind::PortRestricted, "203.0.113.1"),
+        behind_nat("alice", "192.168.1.2", NatPlan::PORT_RESTRICTED, "203.0.113.1"),
+        behind_nat("mate", "192.168.1.3", NatPlan::PORT_RESTRICTED, "203.0.113.1"),
         node("server", "198.51.100.1", PERFECT, PERFECT),
         node("peer", "198.51.100.2", PERFECT, PERFECT),
     ];

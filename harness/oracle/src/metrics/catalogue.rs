@@ -102,6 +102,15 @@ pub const METRICS: &[MetricFamily] = &[
         Once,
         "From the call act until both ends show the other's first picture.",
     ),
+    family("reconnects", ALONE, Lower, Once, "How often a device took the path of a live call for broken."),
+    family(
+        "reconnect_us",
+        ALONE,
+        Lower,
+        Once,
+        "From the last frame of the peer before a device took the path for broken to the first one after: the longest \
+         such gap, the one at the end of a call that failed included.",
+    ),
     family(
         "glass_to_glass_us",
         LATENCY,
@@ -305,6 +314,18 @@ pub const METRICS: &[MetricFamily] = &[
     family("frames_found_at_hop", ALONE, Lower, Once, "Encoded frames that were found readable above SRTP."),
     family("bytes_searched", ALONE, Neutral, Once, "Bytes of all views that were searched."),
     family("trial_windows", ALONE, Neutral, Once, "Windows of what servers saw that were tried as keys."),
+    family(
+        "goodput_bps",
+        ALONE,
+        Neutral,
+        Total,
+        "Payload that a flow of cross traffic delivered, over the time from its start to its end; per flow as \
+         `traffic/upload/goodput_bps`.",
+    ),
+    family("goodput_1s_bps", LOW, Neutral, Worst, "The same in each whole second of the flow."),
+    family("undelivered_ppm", ALONE, Neutral, Worst, "Payload of a UDP flow that was sent and did not arrive."),
+    family("transfers", ALONE, Neutral, Total, "Transfers of short TCP flows that were completed."),
+    family("transfer_us", LEG, Neutral, Worst, "How long such a transfer took, its handshake included."),
 ];
 
 #[cfg(test)]
