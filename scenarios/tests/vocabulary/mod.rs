@@ -34,6 +34,7 @@ const METRICS: &[&str] = &[
     "glass_to_glass_us_p95",
     "mouth_to_ear_us_p95",
     "freeze_count",
+    "reconnect_us",
     "freeze_total_us",
     "harmonic_fps_milli",
     "psnr_y_mdb_p5",
