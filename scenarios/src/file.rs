@@ -37,6 +37,14 @@ pub(crate) struct Scenario {
     pub(crate) expect: Option<Located<Either<Holds, Fails>>>,
     /// The known bug that is planted.
     pub(crate) mutant: Option<Located<String>>,
+    /// The suite that it belongs to: `pr` unless given. Scenarios of `nightly` run when they are named, and at night.
+    pub(crate) suite: Option<Suite>,
+    /// Runs the plan a second time with all media over the relay, and compares the two.
+    #[serde(default)]
+    pub(crate) paired_with_relay: bool,
+    /// The version of IP that everybody speaks: 4 unless given. With 6 every address is public and no NAT is on the way.
+    #[serde(default)]
+    pub(crate) internet: Internet,
     /// The seeds that run when none are asked for: one, a range or a list. Seed 1 unless given.
     pub(crate) seeds: Option<Seeds>,
     /// The people. Each has one device.
@@ -81,6 +89,27 @@ pub(crate) struct Scenario {
     /// Bounds on metrics, by name.
     #[serde(default)]
     pub(crate) thresholds: BTreeMap<Located<String>, Located<Threshold>>,
+}
+
+/// When a scenario runs unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Suite {
+    /// With every change.
+    Pr,
+    /// Once a night: it costs too much for every change.
+    Nightly,
+}
+
+/// A version of the internet protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Internet {
+    /// Version 4.
+    #[default]
+    Ipv4,
+    /// Version 6.
+    Ipv6,
 }
 
 /// Somebody with an account and a device.

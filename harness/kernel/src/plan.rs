@@ -69,6 +69,8 @@ pub struct Plan {
     pub expect: Expectation,
     /// The planted bug.
     pub mutant: Option<Mutant>,
+    /// Whether the plan is run a second time with all media over the relay, and the two compared.
+    pub paired_with_relay: bool,
 }
 
 /// A person with one device.
@@ -279,6 +281,13 @@ impl Participant {
 }
 
 impl Plan {
+    /// The plan with all media over the relay.
+    pub fn over_relay(&self) -> Plan {
+        let mut plan = Plan { paired_with_relay: false, ..self.clone() };
+        plan.participants.iter_mut().for_each(|participant| participant.relay_only = true);
+        plan
+    }
+
     /// The participant who uses a device.
     pub fn participant(&self, device: &str) -> Option<&Participant> {
         self.participants.iter().find(|participant| participant.device == *device)

@@ -511,5 +511,6 @@ fn plan() -> Plan {
         exercises: Vec::new(),
         expect: Expectation::Holds,
         mutant: None,
+        paired_with_relay: false,
     }
 }
