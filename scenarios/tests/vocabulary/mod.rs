@@ -35,6 +35,7 @@ const METRICS: &[&str] = &[
     "mouth_to_ear_us_p95",
     "freeze_count",
     "reconnect_us",
+    "path_kind",
     "freeze_total_us",
     "harmonic_fps_milli",
     "psnr_y_mdb_p5",
