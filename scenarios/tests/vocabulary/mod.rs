@@ -26,6 +26,7 @@ const INVARIANTS: &[&str] = &[
     "relay_only_hides_addresses",
     "every_call_ends",
     "direct_path_used_when_open",
+    "direct_is_not_slower_than_relayed",
     "legs_sum_to_glass_to_glass",
 ];
 
