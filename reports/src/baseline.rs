@@ -1,7 +1,7 @@
 //! Committed expectations: `reports/baselines/<scenario>.json` holds the integers of one run. [`compare`] says what
 //! became better or worse, [`bless`] is the only way that a baseline changes.
 
-use crate::{run::Run, tolerance::tolerance};
+use crate::{file_error::FileError, run::Run, tolerance::tolerance};
 use oracle::{Direction, Judgement, Metric};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -61,22 +61,9 @@ pub struct Change {
 /// Why a baseline could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum BaselineError {
-    /// The file could not be read or written.
-    #[error("{}: {error}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// The file is not a baseline of this version.
-    #[error("{}: {message}", path.display())]
-    Content {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong.
-        message: String,
-    },
+    /// Its file could not be read or written, or holds no baseline of this version.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A blessing without a reason.
     #[error("a baseline changes only for a reason: say it with `--reason`")]
     NoReason,
@@ -185,13 +172,13 @@ impl Baseline {
     ///
     /// # Errors
     /// When the file cannot be read or is not a baseline of this version.
-    pub fn load(dir: &Path, scenario: &str) -> Result<Option<Baseline>, BaselineError> {
+    pub fn load(dir: &Path, scenario: &str) -> Result<Option<Baseline>, FileError> {
         let path = Baseline::path(dir, scenario);
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            read => read.map_err(|error| BaselineError::File { path: path.clone(), error })?,
+            read => read.map_err(|error| FileError::File { path: path.clone(), error })?,
         };
-        let content = |message| BaselineError::Content { path: path.clone(), message };
+        let content = |message| FileError::Content { path: path.clone(), message };
         let baseline: Baseline = serde_json::from_slice(&bytes).map_err(|error| content(error.to_string()))?;
         if baseline.schema != SCHEMA {
             return Err(content(format!("the schema is `{}`; this build reads `{SCHEMA}`", baseline.schema)));
@@ -275,11 +262,11 @@ fn committed(metric: &Metric) -> (String, Committed) {
     (metric.name.clone(), Committed { value: metric.value, direction: metric.direction })
 }
 
-fn write(path: &Path, baseline: &Baseline) -> Result<(), BaselineError> {
+fn write(path: &Path, baseline: &Baseline) -> Result<(), FileError> {
     // One value a line, sorted by name: the diff of a blessing is what a reviewer reads.
     let mut json = serde_json::to_string_pretty(baseline).expect("a baseline serializes");
     json.push('\n');
-    let file = |error| BaselineError::File { path: path.to_path_buf(), error };
+    let file = |error| FileError::File { path: path.to_path_buf(), error };
     path.parent().map_or(Ok(()), fs::create_dir_all).map_err(file)?;
     fs::write(path, json).map_err(file)
 }

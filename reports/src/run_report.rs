@@ -1,17 +1,14 @@
 //! `run.json`: everything that machines want to know of a run, in canonical JSON (RFC 8785) of a versioned schema.
 
 use crate::{
+    file_error::FileError,
     metric_name::MetricName,
     run::{Artefact, Outcome, Run, folder},
 };
 use kernel::{SimTime, names::to_hex, plan::Expectation};
 use oracle::{Direction, Finding, InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport, Verdict};
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
 /// The schema that this build writes and reads.
 const SCHEMA: &str = "callproof-run/1";
@@ -89,27 +86,6 @@ pub struct Digests {
     pub draw_count: u64,
 }
 
-/// Why a `run.json` could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum RunReportError {
-    /// The file could not be read.
-    #[error("{}: {error}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// The file is not a run report of this version.
-    #[error("{}: {message}", path.display())]
-    Content {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong.
-        message: String,
-    },
-}
-
 impl RunReport {
     /// The report of a run; `artefacts` are its files so far.
     pub fn new(run: &Run<'_>, artefacts: &[Artefact]) -> RunReport {
@@ -159,9 +135,9 @@ impl RunReport {
     ///
     /// # Errors
     /// When the file is missing, broken or of another version.
-    pub fn read(path: &Path) -> Result<RunReport, RunReportError> {
-        let bytes = fs::read(path).map_err(|error| RunReportError::File { path: path.to_path_buf(), error })?;
-        let content = |message| RunReportError::Content { path: path.to_path_buf(), message };
+    pub fn read(path: &Path) -> Result<RunReport, FileError> {
+        let bytes = fs::read(path).map_err(|error| FileError::File { path: path.to_path_buf(), error })?;
+        let content = |message| FileError::Content { path: path.to_path_buf(), message };
         let report: RunReport = serde_json::from_slice(&bytes).map_err(|error| content(error.to_string()))?;
         if report.schema != SCHEMA {
             return Err(content(format!("the schema is `{}`; this build reads `{SCHEMA}`", report.schema)));

@@ -7,6 +7,7 @@ use crate::{
     page,
     run::{Artefact, Files, Outcome, WriteError},
     run_report::RunReport,
+    spread::spreads,
     summary::{cut, escape},
 };
 use comfy_table::{CellAlignment, ContentArrangement, Table};
@@ -20,6 +21,12 @@ const COLUMNS: [(&str, &str); 5] = [
     ("freeze_count", "freezes"),
     ("psnr_y_mdb_p5", "psnr y p5"),
 ];
+
+/// Their names alone.
+const METRICS: [&str; 5] = [COLUMNS[0].0, COLUMNS[1].0, COLUMNS[2].0, COLUMNS[3].0, COLUMNS[4].0];
+
+/// Heads of the columns of a spread.
+const SPREAD_TITLES: [&str; 6] = ["runs", "least", "p50", "p95", "most", "without"];
 
 /// Many runs.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +60,7 @@ impl Suite {
             }
         }
         let mut text = self.styled(table.trim_fmt());
+        text.push_str(&self.spread_table());
         for run in self.runs.iter().filter(|run| run.outcome == Outcome::Failed) {
             writeln!(text, "{}", run.reproduce).expect("writing to a string succeeds");
         }
@@ -69,6 +77,29 @@ impl Suite {
             self.count(Outcome::Failed),
             self.count(Outcome::Regressed),
         )
+    }
+
+    /// How the metrics spread over seeds; empty where no scenario ran with enough of them.
+    fn spread_table(&self) -> String {
+        let spreads = spreads(&self.runs, &METRICS);
+        if spreads.is_empty() {
+            return String::new();
+        }
+        let mut table = Table::new();
+        table.load_style(TABLE).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
+        table.set_header(["over seeds", ""].into_iter().chain(SPREAD_TITLES));
+        for spread in spreads {
+            let missing = spread.missing.to_string();
+            table.add_row(
+                [spread.scenario.clone(), spread.metric.to_owned()].into_iter().chain(spread.cells()).chain([missing]),
+            );
+        }
+        for column in 2..2 + SPREAD_TITLES.len() {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        format!("\n{}\n", table.trim_fmt())
     }
 
     fn cells(&self, run: &RunReport) -> Vec<String> {
@@ -144,10 +175,30 @@ fn summary(suite: &Suite) -> String {
         let cells = suite.cells(run).iter().map(|cell| format!(" {} |", escape(cell))).collect::<String>();
         text.push_str(&format!("|{cells}\n"));
     }
+    text.push_str(&spread_summary(suite));
     for run in runs.iter().filter(|run| run.outcome == Outcome::Failed) {
         text.push_str(&format!("\n## {} seed {}\n\n", escape(&run.scenario), run.seed));
         run.reasons.iter().for_each(|reason| text.push_str(&format!("- {}\n", escape(reason))));
         text.push_str(&format!("- again: `{}`\n", escape(&run.reproduce)));
     }
     cut(text)
+}
+
+fn spread_summary(suite: &Suite) -> String {
+    let spreads = spreads(&suite.runs, &METRICS);
+    if spreads.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        format!("\n| over seeds | | {} |\n| --- | --- |{}\n", SPREAD_TITLES.join(" | "), " ---: |".repeat(6));
+    for spread in spreads {
+        let cells = spread.cells().join(" | ");
+        text.push_str(&format!(
+            "| {} | {} | {cells} | {} |\n",
+            escape(&spread.scenario),
+            spread.metric,
+            spread.missing
+        ));
+    }
+    text
 }

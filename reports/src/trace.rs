@@ -109,7 +109,7 @@ impl<'a> Packets<'a> {
                     passage.arrivals.push((at, &arrived.to));
                 }
             }
-            Event::PacketDropped(dropped) => {
+            Event::PacketDropped(dropped) if !dropped.duplicate => {
                 if let Some(passage) = self.0.get_mut(&dropped.packet) {
                     passage.dropped = Some(Dropped { at, place: &dropped.place, reason: dropped.reason });
                 }
@@ -143,6 +143,7 @@ pub(crate) fn reason_name(reason: DropReason) -> &'static str {
         DropReason::Loss => "lost on the link",
         DropReason::NatNoMapping => "NAT has no mapping",
         DropReason::NatFiltered => "NAT filters the source",
+        DropReason::NatNoHairpin => "NAT sends nothing back inside",
         DropReason::Firewall => "firewall",
         DropReason::SpoofedSource => "source is not the sender's",
         DropReason::NoRoute => "no route",

@@ -44,9 +44,21 @@ pub(crate) struct Scenario {
     /// What the people do, and when.
     #[serde(default)]
     pub(crate) timeline: Vec<Located<Step>>,
+    /// Links between points of the core, by name: a home's router, a bottleneck. Participants say `via` which they go over.
+    #[serde(default)]
+    pub(crate) link: BTreeMap<Located<String>, CoreLink>,
     /// Links that change while the story runs.
     #[serde(default)]
     pub(crate) link_change: Vec<Located<LinkChange>>,
+    /// Carriers whose NAT several homes share.
+    #[serde(default)]
+    pub(crate) carrier: Vec<Located<Carrier>>,
+    /// What happens to NATs while the story runs.
+    #[serde(default)]
+    pub(crate) nat_change: Vec<Located<NatChange>>,
+    /// Servers that stop and start, paths that are cut.
+    #[serde(default)]
+    pub(crate) fault: Vec<Located<Fault>>,
     /// Flows that share links with the calls.
     #[serde(default)]
     pub(crate) traffic: Vec<Located<Traffic>>,
@@ -79,10 +91,17 @@ pub(crate) struct Participant {
     /// How the device reaches the internet: a preset's name, or a table.
     #[schemars(required)]
     pub(crate) network: Option<Located<Either<String, Network>>>,
-    /// The NAT in front of the device: the preset's unless given.
-    pub(crate) nat: Option<Located<Nat>>,
+    /// The NAT in front of the device: the preset's unless given. A word, or a table for each of its behaviours.
+    pub(crate) nat: Option<Located<Either<Nat, NatTable>>>,
     /// Participants who name the same home share its NAT and public address.
     pub(crate) home: Option<Located<String>>,
+    /// The carrier whose NAT is behind the home's own.
+    pub(crate) carrier: Option<Located<String>>,
+    /// What the network lets pass: everything unless given.
+    pub(crate) firewall: Option<Firewall>,
+    /// The core links that the traffic goes over after its NAT, nearest first. All of a home name the same.
+    #[serde(default)]
+    pub(crate) via: Vec<Located<String>>,
     /// The user hides the own addresses: media goes through a relay only.
     #[serde(default)]
     pub(crate) relay_only: bool,
@@ -110,10 +129,123 @@ pub(crate) enum Nat {
     None,
     /// Anyone may answer to a mapped port.
     FullCone,
+    /// Only the address that was sent to may answer, from any port.
+    RestrictedCone,
     /// Only the address and port that was sent to may answer.
     PortRestricted,
     /// As port-restricted, and every destination sees another port.
     Symmetric,
+}
+
+/// A NAT in every detail (RFC 4787): port-restricted with random ports but for what is named.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NatTable {
+    /// Which destinations share an outer port: all unless given.
+    pub(crate) mapping: Option<Dependence>,
+    /// Who may answer to it: only the endpoint that was sent to unless given.
+    pub(crate) filtering: Option<Dependence>,
+    /// How long a UDP mapping lives in silence; 5 minutes unless given.
+    pub(crate) lifetime: Option<Located<Duration>>,
+    /// Which packets keep a mapping alive: outbound ones unless given.
+    pub(crate) refresh: Option<Refresh>,
+    /// Whether nodes inside reach each other by their outer addresses: they do unless given.
+    pub(crate) hairpin: Option<bool>,
+    /// How outer ports are chosen: at random unless given.
+    pub(crate) ports: Option<Ports>,
+    /// Whether an even port stays even and an odd one odd: not unless given.
+    pub(crate) parity: Option<bool>,
+}
+
+/// What a mapping or a filter tells apart.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Dependence {
+    /// Nothing: all outer endpoints are alike.
+    EndpointIndependent,
+    /// Addresses, whatever the port.
+    AddressDependent,
+    /// Addresses and ports.
+    AddressAndPortDependent,
+}
+
+/// Which packets keep a mapping alive.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Refresh {
+    /// Those on their way out.
+    Outbound,
+    /// Those on their way out and those that are let in.
+    Both,
+}
+
+/// How outer ports are chosen.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Ports {
+    /// The inner port where it is free.
+    Preserve,
+    /// At random.
+    Random,
+    /// One after the other.
+    Sequential,
+    /// Always the inner port: the public address belongs to one device alone.
+    OneToOne,
+}
+
+/// What a network lets pass.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Firewall {
+    /// Everything.
+    Open,
+    /// Everything outwards, and answers to it.
+    Stateful,
+    /// Outwards only to port 443, and answers to it: signaling by QUIC passes, STUN and media do not.
+    #[serde(rename = "udp-only-443")]
+    Only443,
+    /// Outwards only TCP to port 443: not even signaling by QUIC passes.
+    UdpBlocked,
+}
+
+/// A carrier with a NAT of its own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Carrier {
+    /// What participants call it.
+    #[schemars(required)]
+    pub(crate) name: Option<Located<String>>,
+    /// Its NAT.
+    #[schemars(required)]
+    pub(crate) nat: Option<Located<Either<Nat, NatTable>>>,
+}
+
+/// Something that happens to a NAT.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NatChange {
+    /// At this time of the timeline.
+    #[schemars(required)]
+    pub(crate) at: Option<Located<Duration>>,
+    /// Whose NAT: a participant behind it.
+    #[schemars(required)]
+    pub(crate) user: Option<Located<String>>,
+    /// Whether the carrier's NAT is meant and not the home's.
+    #[serde(default)]
+    pub(crate) carrier: bool,
+    /// What happens.
+    #[schemars(required)]
+    pub(crate) change: Option<NatChangeKind>,
+}
+
+/// What happens to a NAT.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum NatChangeKind {
+    /// It restarts: all mappings are gone.
+    Forget,
+    /// Every mapping moves to another outer port.
+    Renumber,
 }
 
 /// An access network: a preset with changes, or links of its own.
@@ -130,37 +262,212 @@ pub(crate) struct Network {
     pub(crate) down: Link,
 }
 
-/// One direction of an access link.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Link {
-    /// Bits per second, or `unlimited`.
-    pub(crate) rate: Option<LinkRate>,
-    /// How long a packet travels, one way.
-    pub(crate) propagation: Option<Duration>,
-    /// What is added to that: uniform up to a duration, or a table.
-    pub(crate) jitter: Option<Located<Either<Duration, Jitter>>>,
-    /// What is lost: a share of the packets, or the four parameters of Gilbert and Elliott.
-    pub(crate) loss: Option<Either<Share, GilbertElliott>>,
-    /// What the drop-tail queue holds.
-    pub(crate) queue: Option<Size>,
+/// The parameters of one direction of a link, for a link and for a change of one.
+macro_rules! link_table {
+    ($(#[$doc:meta])* $name:ident { $($(#[$key_doc:meta])* $key:ident: $kind:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $name {
+            $($(#[$key_doc])* pub(crate) $key: Option<$kind>,)*
+            /// Bits per second, or `unlimited`.
+            pub(crate) rate: Option<LinkRate>,
+            /// In place of a rate: a trace of the fixtures by its name (`driving`), or a file beside the scenario, in
+            /// Mahimahi's format (a millisecond a line for 1500 bytes each) or with lines `time_ms,bps`. It begins with the
+            /// timeline and repeats.
+            pub(crate) trace: Option<Located<String>>,
+            /// Bytes that each packet takes besides its IP packet: 38 on Ethernet, 8 for PPPoE.
+            #[schemars(range(min = 0, max = 65_535))]
+            pub(crate) overhead: Option<u32>,
+            /// The largest IP packet in bytes.
+            #[schemars(range(min = 68, max = 65_535))]
+            pub(crate) mtu: Option<u32>,
+            /// Lets in no more than a rate, with bursts; or `none`.
+            pub(crate) policer: Option<Either<Nothing, Policer>>,
+            /// What the queue holds.
+            pub(crate) queue: Option<Size>,
+            /// What the queue holds in packets: any number unless given.
+            #[schemars(range(min = 1, max = 1_000_000))]
+            pub(crate) queue_packets: Option<u32>,
+            /// How the queue is managed: a kind with the numbers of its RFC, or a table.
+            pub(crate) aqm: Option<Located<Either<AqmKind, Aqm>>>,
+            /// Clears the ECN field of what passes.
+            pub(crate) bleaches_ecn: Option<bool>,
+            /// How long a packet travels, one way.
+            pub(crate) propagation: Option<Duration>,
+            /// What is added to that: uniform up to a duration, or a table.
+            pub(crate) jitter: Option<Located<Either<Duration, Jitter>>>,
+            /// What is lost: a share of the packets, or the four parameters of Gilbert and Elliott.
+            pub(crate) loss: Option<Either<Share, GilbertElliott>>,
+            /// Packets that are lost besides, by their number on this link from 0.
+            pub(crate) lost_packets: Option<Vec<u64>>,
+            /// The share of packets that are held back for 10 ms so that others overtake them, or a table.
+            pub(crate) reordering: Option<Either<Share, Reordering>>,
+            /// The share of packets that a second copy follows.
+            pub(crate) duplication: Option<Share>,
+            /// The share of packets that are delivered with a flipped bit.
+            pub(crate) corruption: Option<Share>,
+            /// The share of packets that are delivered without their end.
+            pub(crate) truncation: Option<Share>,
+        }
+    };
 }
 
-/// Jitter with a choice of distribution: exactly one of `max` and `deviation`.
-#[derive(Debug, Deserialize, JsonSchema)]
+link_table! {
+    /// One direction of a link.
+    Link {}
+}
+
+link_table! {
+    /// A link that changes: what is not named stays as it was.
+    LinkChange {
+        /// At this time of the timeline.
+        #[schemars(required)]
+        at: Located<Duration>,
+        /// Which link: a participant, a core link, `signaling` or `relay`, then `/up` or `/down`.
+        #[schemars(required)]
+        link: Located<String>,
+        /// Again and again after this span.
+        repeat: Located<Duration>,
+    }
+}
+
+impl LinkChange {
+    /// The parameters that it names.
+    pub(crate) fn parameters(&self) -> Link {
+        let change = self.clone();
+        Link {
+            rate: change.rate,
+            trace: change.trace,
+            overhead: change.overhead,
+            mtu: change.mtu,
+            policer: change.policer,
+            queue: change.queue,
+            queue_packets: change.queue_packets,
+            aqm: change.aqm,
+            bleaches_ecn: change.bleaches_ecn,
+            propagation: change.propagation,
+            jitter: change.jitter,
+            loss: change.loss,
+            lost_packets: change.lost_packets,
+            reordering: change.reordering,
+            duplication: change.duplication,
+            corruption: change.corruption,
+            truncation: change.truncation,
+        }
+    }
+}
+
+/// A link between two points of the core, which the traffic of several may share.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CoreLink {
+    /// Away from those who go over it. What is not named is ideal.
+    #[serde(default)]
+    pub(crate) up: Link,
+    /// Towards those who go over it. What is not named is ideal.
+    #[serde(default)]
+    pub(crate) down: Link,
+}
+
+/// Nothing at all.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Nothing {
+    /// None.
+    None,
+}
+
+/// A token bucket: what finds no token is dropped at once.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Policer {
+    /// How fast the bucket fills.
+    #[schemars(required)]
+    pub(crate) rate: Option<Rate>,
+    /// What it holds.
+    #[schemars(required)]
+    pub(crate) burst: Option<Size>,
+}
+
+/// Kind of queue management (RFC 7567).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AqmKind {
+    /// None: what finds no room is dropped.
+    DropTail,
+    /// `CoDel` (RFC 8289).
+    Codel,
+    /// `FQ-CoDel` (RFC 8290).
+    FqCodel,
+    /// RED (Floyd and Jacobson, 1993), gentle.
+    Red,
+}
+
+/// Queue management with numbers of its own.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Aqm {
+    /// Which.
+    #[schemars(required)]
+    pub(crate) kind: Option<Located<AqmKind>>,
+    /// Marks packets that can be marked in place of dropping them: FQ-CoDel does unless told otherwise.
+    pub(crate) ecn: Option<Located<bool>>,
+    /// The wait that is acceptable; 5 ms unless given. For CoDel and FQ-CoDel.
+    pub(crate) target: Option<Located<Duration>>,
+    /// For how long it may be exceeded; 100 ms unless given. For CoDel and FQ-CoDel.
+    pub(crate) interval: Option<Located<Duration>>,
+    /// Number of queues; 1024 unless given. For FQ-CoDel.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub(crate) flows: Option<Located<u32>>,
+    /// Bytes that a queue sends in its turn; 1514 unless given. For FQ-CoDel.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) quantum: Option<Located<u32>>,
+    /// The average queue below which nothing is struck; a fifth of the queue unless given. For RED.
+    pub(crate) min: Option<Located<Size>>,
+    /// The average queue at which `probability` is reached; three times `min` unless given. For RED.
+    pub(crate) max: Option<Located<Size>>,
+    /// The probability at `max`; 10 % unless given. For RED.
+    pub(crate) probability: Option<Located<Share>>,
+    /// Weight of a packet in the average as a power of two, 9 for 1/512; 9 unless given. For RED.
+    #[schemars(range(min = 0, max = 20))]
+    pub(crate) weight_shift: Option<Located<u32>>,
+}
+
+/// Packets that are held back.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reordering {
+    /// The share of them.
+    #[schemars(required)]
+    pub(crate) share: Option<Share>,
+    /// For how long.
+    #[schemars(required)]
+    pub(crate) hold: Option<Duration>,
+}
+
+/// Jitter with a choice of distribution: exactly one of `max`, `deviation` and `pareto`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Jitter {
     /// Uniform from nothing up to this.
     pub(crate) max: Option<Duration>,
-    /// Normal with this standard deviation.
+    /// Normal with this standard deviation, cut at three of it.
     pub(crate) deviation: Option<Duration>,
+    /// Pareto with shape 3 and this mean.
+    pub(crate) pareto: Option<Duration>,
+    /// How much a packet's jitter has of the last one's. For uniform jitter.
+    pub(crate) correlation: Option<Located<Share>>,
     /// Whether a later packet may overtake an earlier one.
     #[serde(default)]
     pub(crate) reorders: bool,
+    /// Keeps the serialization time between packets (RFC 8868's NR-BPDV). For normal jitter.
+    #[serde(default)]
+    pub(crate) spaced: bool,
 }
 
 /// Loss in bursts: a good and a bad state, a step per packet.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GilbertElliott {
     /// Probability to go from good to bad.
@@ -235,22 +542,31 @@ pub(crate) enum Does {
     HangUp,
 }
 
-/// A link that changes: what is not named stays as it was.
+/// Something that fails: a `node` that `does` something, or a cut of the core `between` two nodes.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct LinkChange {
+pub(crate) struct Fault {
     /// At this time of the timeline.
     #[schemars(required)]
     pub(crate) at: Option<Located<Duration>>,
-    /// Which link: a participant, `signaling` or `relay`, then `/up` or `/down`.
-    #[schemars(required)]
-    pub(crate) link: Option<Located<String>>,
-    /// The new rate.
-    pub(crate) rate: Option<Rate>,
-    /// The new propagation.
-    pub(crate) propagation: Option<Duration>,
-    /// The new loss.
-    pub(crate) loss: Option<Either<Share, GilbertElliott>>,
+    /// Which server: `signaling` or a relay.
+    pub(crate) node: Option<Located<String>>,
+    /// What it does.
+    pub(crate) does: Option<Located<Failure>>,
+    /// The two nodes between which the core carries nothing: participants or servers. What goes over a third one passes.
+    pub(crate) between: Option<Located<[Located<String>; 2]>>,
+    /// How long the cut lasts; to the end of the story unless given.
+    pub(crate) lasts: Option<Located<Duration>>,
+}
+
+/// How a server fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Failure {
+    /// It stops, with everything that it held in memory.
+    Crash,
+    /// It starts again, after it stopped if it runs.
+    Restart,
 }
 
 /// A flow of cross traffic (RFC 8868, RFC 8867).
@@ -266,6 +582,12 @@ pub(crate) struct Traffic {
     pub(crate) from: Option<Located<Either<String, Network>>>,
     /// Who receives, in the same words.
     pub(crate) to: Option<Located<Either<String, Network>>>,
+    /// The core links that a sender with a host of its own goes over, nearest first.
+    #[serde(default)]
+    pub(crate) from_via: Vec<Located<String>>,
+    /// The core links that a receiver with a host of its own goes over, nearest first.
+    #[serde(default)]
+    pub(crate) to_via: Vec<Located<String>>,
     /// When it begins: with the timeline unless given.
     pub(crate) start: Option<Located<Duration>>,
     /// When it ends: with the timeline unless given.
@@ -380,7 +702,7 @@ pub(crate) struct Media {
     pub(crate) video_start: Option<Located<Rate>>,
     /// Rate of the audio encoder, 6 to 510 kbit/s; 32 kbit/s unless given.
     pub(crate) audio_rate: Option<Located<Rate>>,
-    /// Measures PSNR and SSIM of each n-th rendered picture, 0 of none; 10 unless given.
+    /// Measures PSNR and SSIM of each n-th rendered picture, 0 of none; 10 unless given, none with the modelled codec.
     #[schemars(range(min = 0, max = 100_000))]
     pub(crate) quality_every: Option<u32>,
 }
@@ -391,6 +713,8 @@ pub(crate) struct Media {
 pub(crate) enum VideoCodec {
     /// VP8 (RFC 6386).
     Vp8,
+    /// No codec but its traffic (RFC 8593's statistical model), sound included: no picture, hundreds of times faster.
+    Modelled,
 }
 
 /// Bounds on a metric, in the unit of its name.

@@ -25,4 +25,4 @@ pub use problem::{InvalidScenario, Problem};
 pub use scenario::{LoadError, Scenario, load, read};
 pub use schema::{SCHEMA_FILE, SCHEMA_LINE, schema, schema_text};
 pub use seeds::{InvalidSeeds, Seeds};
-pub use vocabulary::{AccessPreset, Vocabulary};
+pub use vocabulary::{AccessPreset, PresetChange, Vocabulary};

@@ -37,12 +37,14 @@ pub struct Overrides {
     pub set: Vec<Override>,
     /// The preset that replaces every participant's network. NATs that the file names stay.
     pub network: Option<String>,
+    /// The video codec that replaces the file's.
+    pub codec: Option<String>,
 }
 
 impl Overrides {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
-        self.set.is_empty() && self.network.is_none()
+        self.set.is_empty() && self.network.is_none() && self.codec.is_none()
     }
 
     /// Whether the story may be cut: whoever asks for another duration does not mean every step in it.
@@ -59,8 +61,9 @@ impl Overrides {
         }
         whole.push_str("\n# from the command line:\n");
         let network = self.network.iter().map(|preset| ("--network ".to_owned(), preset));
+        let codec = self.codec.iter().map(|codec| ("--codec ".to_owned(), codec));
         let set = self.set.iter().map(|change| (format!("--set {}=", change.path.join(".")), &change.value));
-        for (prefix, value) in network.chain(set) {
+        for (prefix, value) in network.chain(codec).chain(set) {
             whole.push_str(&prefix);
             spans.push(whole.len()..whole.len() + value.len());
             whole.push_str(value);
@@ -83,6 +86,11 @@ impl Overrides {
             let preset = Spanned::new(span.clone(), DeValue::String(Cow::Borrowed(&whole[span])));
             set_every_network(document, &preset);
         }
+        if self.codec.is_some() {
+            let span = spans.next().expect("each override has a span");
+            let codec = Spanned::new(span.clone(), DeValue::String(Cow::Borrowed(&whole[span])));
+            set_codec(document, codec);
+        }
         for (change, span) in self.set.iter().zip(spans) {
             let value = parse_value(whole, span.clone());
             if let Err(Missing { key, known }) = set(document, &change.path, value) {
@@ -100,6 +108,11 @@ fn set_every_network<'t>(document: &mut DeTable<'t>, preset: &Spanned<DeValue<'t
             insert(table, "network", preset.clone());
         }
     }
+}
+
+fn set_codec<'t>(document: &mut DeTable<'t>, codec: Spanned<DeValue<'t>>) {
+    // A file whose `media` is no table is refused for that.
+    let _ = set(document, &["media".to_owned(), "video_codec".to_owned()], codec);
 }
 
 /// A value as TOML, or as text when it is none: `5s` needs no quotes.

@@ -72,7 +72,7 @@ pub fn load(path: &Path, vocabulary: &Vocabulary, overrides: &Overrides) -> Resu
     read(path, &text, vocabulary, overrides)
 }
 
-/// Reads a scenario from its text; the path names it and is not opened.
+/// Reads a scenario from its text; the path names it and is not opened. The files of traces lie beside it.
 ///
 /// # Errors
 /// With all the mistakes of the text and the overrides at once.
@@ -89,7 +89,8 @@ pub fn read(path: &Path, text: &str, vocabulary: &Vocabulary, overrides: &Overri
     structure::check(&schema(), &mut document, &mut problems);
     let resolved = file::Scenario::deserialize(toml::de::Deserializer::from(document)).map(|file| {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let plan = resolve(&file, &stem, overrides.shorten(), vocabulary, &mut problems);
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let plan = resolve(&file, &stem, folder, overrides.shorten(), vocabulary, &mut problems);
         Scenario { path: path.into(), seeds: file.seeds.unwrap_or_default(), plan }
     });
     match resolved {

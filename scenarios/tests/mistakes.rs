@@ -135,6 +135,7 @@ fn a_mistake_on_the_command_line_is_shown_in_its_own_words() {
             set("duraton=5s"),
         ],
         network: Some("home".into()),
+        codec: Some("vp9".into()),
     };
     insta::assert_snapshot!(errors(STORY, &overrides));
     assert!("no value".parse::<scenarios::Override>().is_err());

@@ -1,9 +1,9 @@
-//! `--set` and `--network` change the scenario before it is judged.
+//! `--set`, `--network` and `--codec` change the scenario before it is judged.
 
 mod vocabulary;
 
 use kernel::{
-    plan::{NatKind, When},
+    plan::{NatPlan, VideoCodec, When},
     time::{BitRate, Micros},
 };
 use scenarios::{Overrides, Scenario, find, load};
@@ -11,7 +11,7 @@ use vocabulary::vocabulary;
 
 fn first_call(set: &[&str], network: Option<&str>) -> Scenario {
     let set = set.iter().map(|text| text.parse().unwrap()).collect();
-    let overrides = Overrides { set, network: network.map(str::to_owned) };
+    let overrides = Overrides { set, network: network.map(str::to_owned), codec: None };
     load(&find("first-call").unwrap()[0], &vocabulary(), &overrides).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -21,7 +21,7 @@ fn a_preset_that_is_changed_in_one_value_keeps_the_others() {
     let after = first_call(&["participant.alice.network.up.propagation=35ms"], None).plan(1);
     let (old, new) = (&before.participants[0].access, &after.participants[0].access);
     assert_eq!(new.up.propagation, Micros::from_millis(35));
-    assert_eq!((&new.up.rate, &new.down, new.nat), (&old.up.rate, &old.down, old.nat));
+    assert_eq!((&new.up.rate, &new.down, &new.nat), (&old.up.rate, &old.down, &old.nat));
     assert_eq!(after.participants[1], before.participants[1]);
 }
 
@@ -40,7 +40,18 @@ fn everybody_moves_to_another_network_and_keeps_the_nat_that_the_file_names() {
     let plan = first_call(&["participant.bob.nat=symmetric"], Some("lan")).plan(1);
     assert!(plan.participants.iter().all(|one| one.access.up.rate == Some(BitRate::from_mbps(1_000))));
     assert!(plan.participants.iter().all(|one| one.access.preset == "lan"));
-    assert_eq!(plan.participants[1].access.nat, NatKind::Symmetric);
+    assert_eq!(plan.participants[1].access.nat, Some(NatPlan::SYMMETRIC));
+}
+
+#[test]
+fn the_modelled_codec_has_no_pictures_to_be_measured() {
+    let modelled = Overrides { codec: Some("modelled".into()), ..Overrides::default() };
+    let load = |name: &str| load(&find(name).unwrap()[0], &vocabulary(), &modelled);
+    let plan = load("same-lan").unwrap().plan(1);
+    assert_eq!((plan.media.video_codec, plan.media.quality_every), (VideoCodec::Modelled, 0));
+    // Its threshold on PSNR would otherwise pass or fail without anything measured.
+    let refused = format!("{:?}", miette::Report::new(load("first-call").unwrap_err()));
+    assert!(refused.contains("`psnr_y_mdb_p5` is not measured"), "{refused}");
 }
 
 #[test]

@@ -78,6 +78,9 @@ pub(crate) struct SimulateArgs {
     /// Put every participant behind this network preset.
     #[arg(long, value_name = "PRESET")]
     pub(crate) network: Option<String>,
+    /// Send with this video codec; `modelled` is RFC 8593's traffic without pictures or sound, and the fastest.
+    #[arg(long, value_name = "vp8|modelled")]
+    pub(crate) codec: Option<String>,
     /// Run everything again in a second process and compare every byte.
     #[arg(long)]
     pub(crate) check_determinism: bool,
@@ -105,6 +108,9 @@ pub(crate) struct GateArgs {
     pub(crate) jobs: NonZeroUsize,
     /// Only these scenarios of the suite.
     pub(crate) scenarios: Vec<String>,
+    /// Send with this video codec, `vp8` or `modelled`, whatever the scenario says.
+    #[arg(long, value_name = "vp8|modelled")]
+    pub(crate) codec: Option<String>,
     /// Change a value of every scenario, to see the gate at work.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,

@@ -19,7 +19,7 @@ const NIGHTLY_SEEDS: u64 = 5;
 
 /// Runs the suite and compares.
 pub(crate) fn run(args: &GateArgs) -> miette::Result<Exit> {
-    let overrides = suite::overrides(&args.set, None)?;
+    let overrides = suite::overrides(&args.set, None, args.codec.as_deref())?;
     let scenarios = of_suite(&args.scenarios, &overrides)?;
     let seeds = match args.suite {
         SuiteName::Pr => None,

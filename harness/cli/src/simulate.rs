@@ -21,7 +21,7 @@ const PICTURES: usize = 60;
 
 /// Runs what the arguments name.
 pub(crate) fn run(args: &SimulateArgs) -> miette::Result<Exit> {
-    let overrides = suite::overrides(&args.set, args.network.as_deref())?;
+    let overrides = suite::overrides(&args.set, args.network.as_deref(), args.codec.as_deref())?;
     let chosen = suite::plans(suite::scenarios(&args.scenarios, &overrides)?, args.seed, args.seeds.as_ref());
     let batch = Batch {
         plans: chosen.iter().map(|chosen| chosen.plan.clone()).collect(),
@@ -79,7 +79,7 @@ impl Teller<'_> {
 
     fn tell(&mut self, chosen: &Chosen, judged: &Judged, bar: &Bar<'_>) -> miette::Result<()> {
         let args = self.args;
-        let reproduce = suite::reproduce(&chosen.scenario.path, chosen.plan.seed, &args.set, args.network.as_deref());
+        let reproduce = suite::reproduce(&chosen.scenario.path, chosen.plan.seed, args);
         let mut facts = suite::facts(&chosen.scenario.path, judged, reproduce);
         let run = Run { log: judged.log(), judgement: &judged.judgement, facts: &facts };
         if judged.judgement.verdict == Verdict::Failed {

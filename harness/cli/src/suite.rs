@@ -1,6 +1,9 @@
 //! From the words on the command line to scenarios, plans and the facts of their runs.
 
-use crate::{args::Seeds, exit::Failure};
+use crate::{
+    args::{Seeds, SimulateArgs},
+    exit::Failure,
+};
 use campaign::{Judged, LogFilter};
 use kernel::Plan;
 use reports::RunFacts;
@@ -19,10 +22,10 @@ pub(crate) struct Chosen {
 }
 
 /// Changes from the command line, checked for their form.
-pub(crate) fn overrides(set: &[String], network: Option<&str>) -> miette::Result<Overrides> {
+pub(crate) fn overrides(set: &[String], network: Option<&str>, codec: Option<&str>) -> miette::Result<Overrides> {
     let set = set.iter().map(|text| text.parse()).collect::<Result<_, scenarios::OverrideSyntax>>();
     let set = set.map_err(|error| Failure::Usage(error.to_string()))?;
-    Ok(Overrides { set, network: network.map(str::to_owned) })
+    Ok(Overrides { set, network: network.map(str::to_owned), codec: codec.map(str::to_owned) })
 }
 
 /// The scenarios that the patterns name, each once, in the order of the patterns.
@@ -84,14 +87,17 @@ pub(crate) fn facts(scenario: &Path, judged: &Judged, reproduce: String) -> RunF
 }
 
 /// The command that makes a run again.
-pub(crate) fn reproduce(scenario: &Path, seed: u64, set: &[String], network: Option<&str>) -> String {
+pub(crate) fn reproduce(scenario: &Path, seed: u64, args: &SimulateArgs) -> String {
     let mut command =
         format!("cargo xtask simulate {} --seed {seed}", scenario.file_stem().unwrap_or_default().to_string_lossy());
-    for change in set {
+    for change in &args.set {
         command += &format!(" --set '{}'", change.replace('\'', "'\\''"));
     }
-    if let Some(network) = network {
+    if let Some(network) = &args.network {
         command += &format!(" --network {network}");
+    }
+    if let Some(codec) = &args.codec {
+        command += &format!(" --codec {codec}");
     }
     command
 }

@@ -138,6 +138,11 @@ impl Account {
         account
     }
 
+    /// Whether what is sent now goes out at once.
+    pub(crate) fn is_signed_in(&self) -> bool {
+        self.signed_in
+    }
+
     pub(crate) fn roster(&self) -> &Roster {
         &self.roster
     }

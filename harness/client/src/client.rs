@@ -4,6 +4,7 @@
 mod effects;
 mod media;
 mod messages;
+mod reconnect;
 
 use crate::{
     account::{Account, AccountConfig, AccountEvent},
@@ -204,7 +205,10 @@ impl Client {
 
     fn account_event(&mut self, event: AccountEvent, now: SimTime) {
         match event {
-            AccountEvent::SignedIn => self.outputs.push_back(Output::SignedIn),
+            AccountEvent::SignedIn => {
+                self.outputs.push_back(Output::SignedIn);
+                self.resume(now);
+            }
             AccountEvent::FriendRequest(user) => self.outputs.push_back(Output::FriendRequest(user)),
             AccountEvent::FriendAdded(user) => self.outputs.push_back(Output::FriendAdded(user)),
             AccountEvent::KeysKnown(user) => self.keys_known(&user, now),

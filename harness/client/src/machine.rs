@@ -18,6 +18,8 @@ pub const RING_LIMIT: Micros = Micros::from_secs(60);
 pub const ANSWER_LIMIT: Micros = Micros::from_secs(62);
 /// The longest from the user's accept to the server's, and from that to the first media.
 pub const CONNECTING_LIMIT: Micros = Micros::from_secs(20);
+/// How long a call lasts without a path: as long as the server keeps one whose end lost its connection.
+pub const RECONNECTING_LIMIT: Micros = Micros::from_secs(30);
 
 /// What the user of this device does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,11 +98,14 @@ pub enum PeerEvent {
 /// What this device's own transport and keys say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathEvent {
-    /// A pair is valid, DTLS is up with the right fingerprint, the frame keys are agreed.
+    /// A pair is valid, DTLS is up with the right fingerprint, the frame keys are agreed. While reconnecting: and the
+    /// peer's media flows.
     Connected,
+    /// The peer's media stopped, consent is lost, or the peer restarts ICE.
+    Broken,
     /// A signature, fingerprint or key does not fit.
     Mismatch,
-    /// The path broke for good.
+    /// DTLS is closed: no path can bring it back.
     Lost,
 }
 
@@ -132,6 +137,8 @@ pub enum Effect {
     Connect,
     /// Show the live call with its safety number.
     GoLive,
+    /// Show that the path is gone, and restart ICE. Capture, keys and counters go on.
+    Reconnect,
     /// Tell the server that this device is in another call.
     SendBusy(CallId),
     /// Tell the server that the user declines.
@@ -223,7 +230,7 @@ impl Machine {
             // No row: the peer is not asked about consent.
             Event::Peer(_) if !mutant!(V02) => None,
             Event::Peer(event) => self.claimed(event, now),
-            Event::Path(event) => self.path(event),
+            Event::Path(event) => self.path(event, now),
             Event::Timer => self.timer(now),
         };
         if transition.is_none() {
@@ -233,7 +240,7 @@ impl Machine {
     }
 
     fn user(&mut self, event: UserEvent, now: SimTime) -> Option<Transition> {
-        use CallStateName::{Accepting, Connecting, Idle, Incoming, Live, Outgoing};
+        use CallStateName::{Accepting, Connecting, Idle, Incoming, Live, Outgoing, Reconnecting};
         match (self.state, event) {
             (CallStateName::Idle | CallStateName::Ended, UserEvent::Call { call, peer, video }) => {
                 let dialog = Dialog { call, peer, outgoing: true, video, peer_video: video };
@@ -259,7 +266,7 @@ impl Machine {
             (Incoming, UserEvent::HangUp) => {
                 self.end(Idle, "user.hangup", EndReason::Declined, Some(Effect::SendDecline))
             }
-            (Accepting | Connecting | Live, UserEvent::HangUp) => {
+            (Accepting | Connecting | Live | Reconnecting, UserEvent::HangUp) => {
                 self.end(Idle, "user.hangup", EndReason::HungUp, Some(Effect::SendHangUp))
             }
             _ => None,
@@ -302,12 +309,16 @@ impl Machine {
         }
     }
 
-    fn path(&mut self, event: PathEvent) -> Option<Transition> {
-        use CallStateName::{Accepting, Connecting, Ended, Incoming, Live, Outgoing};
+    fn path(&mut self, event: PathEvent, now: SimTime) -> Option<Transition> {
+        use CallStateName::{Accepting, Connecting, Ended, Incoming, Live, Outgoing, Reconnecting};
         match (self.state, event) {
-            (Connecting, PathEvent::Connected) => {
+            (Connecting | Reconnecting, PathEvent::Connected) => {
                 self.deadline = None;
                 self.go(Live, "path.connected", vec![Effect::GoLive])
+            }
+            (Live, PathEvent::Broken) => {
+                self.deadline = Some(now + RECONNECTING_LIMIT);
+                self.go(Reconnecting, "path.broken", vec![Effect::Reconnect])
             }
             (Outgoing, PathEvent::Mismatch) => {
                 self.end(Ended, "path.mismatch", EndReason::Security, Some(Effect::SendCancel))
@@ -315,10 +326,10 @@ impl Machine {
             (Incoming | Accepting, PathEvent::Mismatch) => {
                 self.end(Ended, "path.mismatch", EndReason::Security, Some(Effect::SendDecline))
             }
-            (Connecting | Live, PathEvent::Mismatch) => {
+            (Connecting | Live | Reconnecting, PathEvent::Mismatch) => {
                 self.end(Ended, "path.mismatch", EndReason::Security, Some(Effect::SendHangUp))
             }
-            (Connecting | Live, PathEvent::Lost) => {
+            (Connecting | Live | Reconnecting, PathEvent::Lost) => {
                 self.end(Ended, "path.lost", EndReason::Failed, Some(Effect::SendHangUp))
             }
             _ => None,
@@ -326,7 +337,7 @@ impl Machine {
     }
 
     fn timer(&mut self, now: SimTime) -> Option<Transition> {
-        use CallStateName::{Accepting, Connecting, Ended, Idle, Incoming, Outgoing};
+        use CallStateName::{Accepting, Connecting, Ended, Idle, Incoming, Outgoing, Reconnecting};
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return None;
         }
@@ -335,6 +346,7 @@ impl Machine {
             Outgoing => self.end(Idle, "timer.ring", EndReason::Unanswered, Some(Effect::SendCancel)),
             Incoming => self.end(Idle, "timer.ring", EndReason::Unanswered, None),
             Accepting | Connecting => self.end(Ended, "timer.connecting", EndReason::Failed, Some(Effect::SendHangUp)),
+            Reconnecting => self.end(Ended, "timer.reconnecting", EndReason::Failed, Some(Effect::SendHangUp)),
             _ => None,
         }
     }

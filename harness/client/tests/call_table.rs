@@ -1,13 +1,13 @@
 //! The call machine against its table: once exhaustively, once along random histories.
 
 use client::machine::{
-    ANSWER_LIMIT, CONNECTING_LIMIT, Effect, Event, Machine, PathEvent, PeerEvent, RING_LIMIT, ServerEvent, Transition,
-    UserEvent,
+    ANSWER_LIMIT, CONNECTING_LIMIT, Effect, Event, Machine, PathEvent, PeerEvent, RECONNECTING_LIMIT, RING_LIMIT,
+    ServerEvent, Transition, UserEvent,
 };
 use kernel::{
     CallId, Micros, SimTime,
     event::{
-        CallStateName::{self, Accepting, Connecting, Ended, Idle, Incoming, Live, Outgoing},
+        CallStateName::{self, Accepting, Connecting, Ended, Idle, Incoming, Live, Outgoing, Reconnecting},
         EndReason,
     },
 };
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 use protocol::CallEnd;
 
-const STATES: [CallStateName; 7] = [Idle, Outgoing, Incoming, Accepting, Connecting, Live, Ended];
+const STATES: [CallStateName; 8] = [Idle, Outgoing, Incoming, Accepting, Connecting, Live, Reconnecting, Ended];
 
 /// An event without its data; `Other` is about a call that the machine is not in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,7 @@ enum Kind {
     ClaimAccepted,
     Update,
     Connected,
+    Broken,
     Mismatch,
     Lost,
     Timer,
@@ -45,7 +46,7 @@ enum Kind {
     OtherEnded,
 }
 
-const KINDS: [Kind; 23] = [
+const KINDS: [Kind; 24] = [
     Kind::Call,
     Kind::Accept,
     Kind::Decline,
@@ -61,6 +62,7 @@ const KINDS: [Kind; 23] = [
     Kind::ClaimAccepted,
     Kind::Update,
     Kind::Connected,
+    Kind::Broken,
     Kind::Mismatch,
     Kind::Lost,
     Kind::Timer,
@@ -91,12 +93,16 @@ fn row(state: CallStateName, kind: Kind) -> Option<(CallStateName, &'static [&'s
         // The device that accepted has no answer to verify: the server's word is about its own.
         (Accepting, Kind::Accepted) => (Connecting, &["Connect"]),
         (Accepting | Connecting, Kind::Timer) => (Ended, &["SendHangUp", "End(Failed)"]),
-        (Connecting, Kind::Connected) => (Live, &["GoLive"]),
-        (Connecting | Live, Kind::Mismatch) => (Ended, &["SendHangUp", "End(Security)"]),
-        (Connecting | Live, Kind::Lost) => (Ended, &["SendHangUp", "End(Failed)"]),
-        (Accepting | Connecting | Live, Kind::HangUp) => (Idle, &["SendHangUp", "End(HungUp)"]),
-        (Outgoing | Incoming | Accepting | Connecting | Live, Kind::EndedByServer) => (Idle, &["End(PeerHungUp)"]),
-        (Outgoing | Incoming | Accepting | Connecting | Live, Kind::Ring | Kind::StaleRing) => (state, &["SendBusy"]),
+        (Connecting | Reconnecting, Kind::Connected) => (Live, &["GoLive"]),
+        (Live, Kind::Broken) => (Reconnecting, &["Reconnect"]),
+        (Reconnecting, Kind::Timer) => (Ended, &["SendHangUp", "End(Failed)"]),
+        (Connecting | Live | Reconnecting, Kind::Mismatch) => (Ended, &["SendHangUp", "End(Security)"]),
+        (Connecting | Live | Reconnecting, Kind::Lost) => (Ended, &["SendHangUp", "End(Failed)"]),
+        (Accepting | Connecting | Live | Reconnecting, Kind::HangUp) => (Idle, &["SendHangUp", "End(HungUp)"]),
+        (Idle | Ended, Kind::EndedByServer) => return None,
+        (_, Kind::EndedByServer) => (Idle, &["End(PeerHungUp)"]),
+        // The first two rows took the states without a call.
+        (_, Kind::Ring | Kind::StaleRing) if !matches!(state, Idle | Ended) => (state, &["SendBusy"]),
         _ => return None,
     })
 }
@@ -131,6 +137,7 @@ fn event(kind: Kind, in_call: bool) -> Event {
         Kind::ClaimAccepted => Event::Peer(PeerEvent::ClaimAccepted),
         Kind::Update => Event::Peer(PeerEvent::Update),
         Kind::Connected => Event::Path(PathEvent::Connected),
+        Kind::Broken => Event::Path(PathEvent::Broken),
         Kind::Mismatch => Event::Path(PathEvent::Mismatch),
         Kind::Lost => Event::Path(PathEvent::Lost),
         Kind::Timer | Kind::EarlyTimer => Event::Timer,
@@ -146,6 +153,7 @@ fn limit(state: CallStateName) -> Option<Micros> {
         Outgoing => Some(ANSWER_LIMIT),
         Incoming => Some(RING_LIMIT),
         Accepting | Connecting => Some(CONNECTING_LIMIT),
+        Reconnecting => Some(RECONNECTING_LIMIT),
         Idle | Live | Ended => None,
     }
 }
@@ -201,6 +209,7 @@ fn machine_in(state: CallStateName) -> (Machine, SimTime) {
         Accepting => &[Kind::Ring, Kind::Accept],
         Connecting => &[Kind::Ring, Kind::Accept, Kind::Accepted],
         Live => &[Kind::Ring, Kind::Accept, Kind::Accepted, Kind::Connected],
+        Reconnecting => &[Kind::Ring, Kind::Accept, Kind::Accepted, Kind::Connected, Kind::Broken],
         Ended => &[Kind::Ring, Kind::Accept, Kind::Accepted, Kind::Mismatch],
     };
     history.iter().for_each(|kind| check(&mut machine, *kind, &mut now));

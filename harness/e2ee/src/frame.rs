@@ -139,20 +139,16 @@ impl OpenError {
 }
 
 /// How many bytes in front of a frame stay in clear: what the packetizers of RTP must read. VP8 (RFC 6386 section
-/// 9.1): 10 of a key frame, 1 of any other. Opus: none. Whatever is too short or does not parse: none.
+/// 9.1) and the modelled codec in its format: 10 of a key frame, 1 of any other. Opus: none. Whatever is too short or does not parse: none.
 ///
 /// The same answer comes from the frame and from the sealed frame.
 pub fn clear_bytes(track: Track, codec: VideoCodec, frame: &[u8]) -> usize {
     const VP8_START_CODE: [u8; 3] = [0x9d, 0x01, 0x2a];
     match (track, codec, frame) {
         (Track::Audio, _, _) | (Track::Video, _, []) => 0,
-        (Track::Video, VideoCodec::Vp8, [tag, ..]) if tag & 1 == 1 => 1,
-        (Track::Video, VideoCodec::Vp8, key) => {
-            if key.len() >= 10 && key[3..6] == VP8_START_CODE {
-                10
-            } else {
-                0
-            }
+        (Track::Video, VideoCodec::Vp8 | VideoCodec::Modelled, [tag, ..]) if tag & 1 == 1 => 1,
+        (Track::Video, VideoCodec::Vp8 | VideoCodec::Modelled, key) => {
+            if key.len() >= 10 && key[3..6] == VP8_START_CODE { 10 } else { 0 }
         }
     }
 }

@@ -18,11 +18,12 @@ pub mod plan;
 pub mod random;
 pub mod seam;
 pub mod time;
+pub mod trouble;
 
 pub use event::{Event, Record};
 pub use log::{BlobRef, Log};
 pub use mutant::Mutant;
 pub use names::{ActorName, CallId, LinkName, ThreadId, Track, UserName};
-pub use packet::{Datagram, PacketId};
+pub use packet::{Datagram, PacketId, Transport};
 pub use plan::Plan;
 pub use time::{BitRate, Micros, SimTime};

@@ -88,4 +88,12 @@ impl Datagram {
             bytes,
         }
     }
+
+    /// Its size as an IP packet: a header of 20 bytes (IPv4) or 40 (IPv6), UDP's 8, and `bytes`; a TCP segment brings its
+    /// own header.
+    pub fn ip_bytes(&self) -> u64 {
+        let ip = if self.destination.is_ipv4() { 20 } else { 40 };
+        let udp = if self.transport == Transport::Udp { 8 } else { 0 };
+        ip + udp + self.bytes.len() as u64
+    }
 }

@@ -1,11 +1,20 @@
 //! The resolved plan of a run: every decision explicit. The log's first record, so that a saved log can be judged
 //! without the scenario file.
 
+mod link;
+mod nat;
+mod trace;
+
+pub use link::{Aqm, CoreLink, Jitter, LinkChange, LinkPlan, LinkStep, Loss, Pace, Policer, Reordering};
+pub use nat::{CarrierPlan, Dependence, Firewall, NatChange, NatPlan, PortAssignment, Refresh};
+pub use trace::{MAX_TRACE_LINES, OPPORTUNITY_BYTES, RateTrace, TraceError, TraceShape};
+
 use crate::{
     event::Act,
     mutant::Mutant,
-    names::{ActorName, LinkName, UserName},
+    names::{ActorName, UserName},
     time::{BitRate, Micros, SimTime},
+    trouble::Trouble,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -35,8 +44,17 @@ pub struct Plan {
     pub friends: Vec<(UserName, UserName)>,
     /// What happens when.
     pub timeline: Vec<Step>,
+    /// Links between points of the core, which several may share.
+    pub core_links: Vec<CoreLink>,
+    /// The traces that rates follow.
+    pub traces: Vec<RateTrace>,
     /// Link changes at exact times.
     pub link_schedule: Vec<LinkStep>,
+    /// What happens to NATs at exact times.
+    pub nat_schedule: Vec<NatStep>,
+    /// What fails besides links.
+    #[serde(default)]
+    pub trouble: Trouble,
     /// Flows that share links with the calls.
     pub traffic: Vec<TrafficPlan>,
     /// What the adversary does.
@@ -93,10 +111,18 @@ pub struct AccessPlan {
     pub up: LinkPlan,
     /// From the core to the node.
     pub down: LinkPlan,
-    /// The NAT in between.
-    pub nat: NatKind,
-    /// The NAT's outer address, the node's own without NAT. Nodes with the same one share the NAT (one home).
+    /// The NAT in between; none means that the address is public.
+    pub nat: Option<NatPlan>,
+    /// The outermost NAT's outer address, the node's own without NAT. Without a carrier's NAT, nodes with the same one
+    /// share the home's.
     pub public_address: IpAddr,
+    /// The carrier's NAT behind the home's. Nodes with the same inner address share the home's NAT, those with the same
+    /// public address the carrier's.
+    pub carrier: Option<CarrierPlan>,
+    /// What the network lets pass.
+    pub firewall: Firewall,
+    /// The core links that its traffic goes over after its NAT, nearest first. Nodes of one home have the same.
+    pub via: Vec<String>,
 }
 
 /// A server: signaling, or a relay.
@@ -110,81 +136,6 @@ pub struct ServerPlan {
     pub up: LinkPlan,
     /// From the core to the server.
     pub down: LinkPlan,
-}
-
-/// NAT behaviour (RFC 4787; the old names of RFC 3489 in the docs).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NatKind {
-    /// No NAT: the address is public.
-    None,
-    /// Endpoint-independent mapping and filtering ("full cone").
-    FullCone,
-    /// Endpoint-independent mapping, address-and-port-dependent filtering ("port-restricted cone").
-    PortRestricted,
-    /// Address-and-port-dependent mapping and filtering ("symmetric").
-    Symmetric,
-}
-
-/// One direction of a link.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LinkPlan {
-    /// Rate; none is unlimited.
-    pub rate: Option<BitRate>,
-    /// Queue in bytes, drop tail.
-    pub queue_bytes: u64,
-    /// Propagation, one way.
-    pub propagation: Micros,
-    /// Jitter added to propagation.
-    pub jitter: Jitter,
-    /// Loss.
-    pub loss: Loss,
-}
-
-/// Jitter of a link.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Jitter {
-    /// None.
-    None,
-    /// Uniform in `0..=max`.
-    Uniform {
-        /// The most.
-        max: Micros,
-        /// Whether a later packet may overtake an earlier one.
-        reorders: bool,
-    },
-    /// Normal around zero with the standard deviation, cut at three of it, shifted to be positive.
-    Normal {
-        /// Standard deviation.
-        deviation: Micros,
-        /// Whether a later packet may overtake an earlier one.
-        reorders: bool,
-    },
-}
-
-/// Loss of a link, in millionths.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Loss {
-    /// None.
-    None,
-    /// Each packet independently.
-    Bernoulli {
-        /// Probability of loss.
-        ppm: u32,
-    },
-    /// Gilbert-Elliott with four parameters, a step per packet.
-    GilbertElliott {
-        /// Good to bad.
-        p_ppm: u32,
-        /// Bad to good.
-        r_ppm: u32,
-        /// Loss in the good state.
-        good_loss_ppm: u32,
-        /// Loss in the bad state.
-        bad_loss_ppm: u32,
-    },
 }
 
 /// A step of the timeline.
@@ -219,19 +170,17 @@ pub enum When {
     },
 }
 
-/// A link that changes at an exact time of the timeline.
+/// Something that happens to a NAT at an exact time of the timeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LinkStep {
+pub struct NatStep {
     /// When, after the set-up.
     pub at: Micros,
-    /// Which link: `alice-phone/up`.
-    pub link: LinkName,
-    /// Its new rate, when it changes.
-    pub rate: Option<BitRate>,
-    /// Its new propagation, when it changes.
-    pub propagation: Option<Micros>,
-    /// Its new loss, when it changes.
-    pub loss: Option<Loss>,
+    /// A device behind it.
+    pub device: ActorName,
+    /// Whether the carrier's NAT is meant and not the home's.
+    pub carrier: bool,
+    /// What.
+    pub change: NatChange,
 }
 
 /// What the adversary does in a run.
@@ -279,7 +228,7 @@ pub struct MediaPlan {
     pub video_start: BitRate,
     /// Opus bit rate.
     pub audio_rate: BitRate,
-    /// Measure PSNR and SSIM of every n-th rendered picture; 0 never.
+    /// Measure PSNR and SSIM of every n-th rendered picture; 0 never. The modelled codec has no pictures to measure.
     pub quality_every: u32,
 }
 
@@ -289,6 +238,8 @@ pub struct MediaPlan {
 pub enum VideoCodec {
     /// VP8 (RFC 6386).
     Vp8,
+    /// The statistical traffic model of RFC 8593 in VP8's frame and payload format; sound is modelled then too.
+    Modelled,
 }
 
 /// A bound on a metric.
@@ -313,6 +264,18 @@ pub enum Expectation {
         /// Its name.
         invariant: String,
     },
+}
+
+impl Participant {
+    /// Every address that tells where the participant is: the own, those of the NATs in front.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let carrier = self.access.carrier.as_ref().map(|carrier| carrier.inner_address);
+        let mut addresses: Vec<IpAddr> =
+            [self.address, self.access.public_address].into_iter().chain(carrier).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    }
 }
 
 impl Plan {

@@ -1,6 +1,6 @@
 //! Camera, microphone, codecs through GStreamer, frame marks, playout, probes.
 //!
-//! The only room that names GStreamer. A codec is driven pad to pad on the caller's thread: no pipeline, no clock, no
+//! The only room that names GStreamer. A real codec is driven pad to pad on the caller's thread: no pipeline, no clock, no
 //! thread of its own. [`initialize`] is called once on a thread outside any simulation, before the first codec.
 
 pub mod codec;
@@ -18,7 +18,10 @@ pub mod voice;
 
 mod noise;
 
-pub use codec::{CodecError, EncodedPicture, OpusDecoder, OpusEncoder, Vp8Decoder, Vp8Encoder};
+pub use codec::{
+    AudioDecoder, AudioEncoder, CodecError, EncodedPicture, OpusDecoder, OpusEncoder, Shown, VideoDecoder,
+    VideoEncoder, Vp8Decoder, Vp8Encoder,
+};
 pub use doctor::{InitializeError, Missing, initialize, missing};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use lane::{Codec, Lane, Ticket};

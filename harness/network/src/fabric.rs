@@ -4,18 +4,26 @@ use crate::{
     agenda::Agenda,
     classify::classify,
     error::FabricError,
-    link::{Fate, Link, Passage, validate},
-    routing::{HomeIndex, NodeIndex, Routing, Stop, Way},
+    flight::{Flight, Stage},
+    link::{Fate, Link},
+    meter::Meter,
+    pace::Recording,
+    routing::{NodeIndex, Routing, Stop, Way},
+    validate::validate,
 };
 use kernel::{
     ActorName, Datagram, LinkName, event,
     event::DropReason,
     log,
-    plan::{LinkPlan, Loss, NatKind},
+    plan::{CarrierPlan, CoreLink, Firewall, LinkChange, LinkPlan, NatChange, NatPlan, RateTrace},
     random::SeedTree,
-    time::{self, BitRate, Micros, SimTime},
+    time::{self, SimTime},
 };
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 /// At most this many packets are in flight, in all links together: 2^16, about 100 MB at full size. A packet beyond is
 /// dropped at its first link as `QueueFull`. A call of two has fewer than a hundred.
@@ -33,9 +41,15 @@ pub struct NodePlan {
     /// From the core or the NAT to the node.
     pub down: LinkPlan,
     /// The NAT in between. All nodes of a home have the same.
-    pub nat: NatKind,
-    /// The NAT's outer address: nodes with the same one share a home. Without NAT the own address.
+    pub nat: Option<NatPlan>,
+    /// The outermost NAT's outer address: nodes with the same one share it. Without NAT the own address.
     pub public_address: IpAddr,
+    /// The carrier's NAT behind the home's. All nodes with one public address have the same.
+    pub carrier: Option<CarrierPlan>,
+    /// What the node's network lets pass.
+    pub firewall: Firewall,
+    /// The core links between its NAT and the core, nearest first. All nodes with one public address have the same.
+    pub via: Vec<String>,
 }
 
 /// A packet that reached a socket now.
@@ -47,11 +61,13 @@ pub struct Arrival {
     pub datagram: Datagram,
 }
 
-/// What became of the packets so far: `sent = arrived + dropped + in_flight`.
+/// What became of the packets so far: `sent + doubled = arrived + dropped + in_flight`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Handed to the fabric.
     pub sent: u64,
+    /// Second copies that links made.
+    pub doubled: u64,
     /// Handed to a socket.
     pub arrived: u64,
     /// Dropped, each with a reason in the log.
@@ -80,9 +96,18 @@ pub struct Fabric {
     seeds: SeedTree,
     nodes: Vec<Node>,
     names: BTreeMap<ActorName, NodeIndex>,
-    links: BTreeMap<LinkName, (NodeIndex, Direction)>,
+    links: Vec<Link>,
+    link_names: BTreeMap<LinkName, LinkIndex>,
+    core_links: BTreeMap<String, Ways>,
+    traces: BTreeMap<String, Recording>,
     routing: Routing,
-    agenda: Agenda<Flight>,
+    /// Pairs of nodes between which the core carries nothing, the lower index first.
+    cuts: BTreeSet<(NodeIndex, NodeIndex)>,
+    agenda: Agenda<Due>,
+    /// Packets on their way between links, in the agenda.
+    travelling: u64,
+    /// What links told and is not yet carried out; empty between calls.
+    fates: Vec<Fate>,
     counts: Counts,
 }
 
@@ -93,36 +118,64 @@ impl Fabric {
             seeds,
             nodes: Vec::new(),
             names: BTreeMap::new(),
-            links: BTreeMap::new(),
+            links: Vec::new(),
+            link_names: BTreeMap::new(),
+            core_links: BTreeMap::new(),
+            traces: BTreeMap::new(),
             routing: Routing::default(),
+            cuts: BTreeSet::new(),
             agenda: Agenda::new(),
+            travelling: 0,
+            fates: Vec::new(),
             counts: Counts::default(),
         }
+    }
+
+    /// Gives a trace that links may follow from now on, by its name. Its time zero is at `origin`, before which it runs too.
+    pub fn add_trace(&mut self, trace: RateTrace, origin: SimTime) {
+        self.traces.insert(trace.name.clone(), Recording { trace: Arc::new(trace), origin });
+    }
+
+    /// Adds a link between two points of the core, which nodes may go over, and logs it as `LinkChanged`. It tells what it
+    /// does as `LinkSampled`.
+    ///
+    /// # Errors
+    /// When its name is taken, a parameter is out of range, or a trace unknown.
+    pub fn add_core_link(&mut self, link: CoreLink) -> Result<(), FabricError> {
+        let ways = self.add_ways(&link.name, link.up, link.down)?;
+        for index in [ways.up, ways.down] {
+            self.links[index].meter = Some(Meter::default());
+        }
+        self.core_links.insert(link.name, ways);
+        Ok(())
     }
 
     /// Adds a node that is up, and logs its links as `LinkChanged`.
     ///
     /// # Errors
-    /// When a name or address is taken, a link's parameter is out of range, or the node does not fit its home's NAT.
+    /// When a name or address is taken, a link's parameter is out of range, a trace or core link unknown, or the node does
+    /// not fit its home's NAT or core links.
     pub fn add_node(&mut self, plan: NodePlan) -> Result<(), FabricError> {
         if self.names.contains_key(&plan.name) {
             return Err(FabricError::NameTaken(plan.name));
         }
         let index = self.nodes.len();
-        let name_of = |direction: Direction| LinkName::from(format!("{}/{}", plan.name, direction.as_str()));
-        let (up, down) = (name_of(Direction::Up), name_of(Direction::Down));
-        for (link, plan) in [(&up, &plan.up), (&down, &plan.down)] {
-            validate(plan).map_err(|problem| FabricError::BadLink { link: link.clone(), problem })?;
+        let unknown = |link: &String| FabricError::UnknownVia { node: plan.name.clone(), link: link.clone() };
+        let via = plan.via.iter().map(|link| self.core_links.get(link).copied().ok_or_else(|| unknown(link)));
+        let via = via.collect::<Result<Vec<Ways>, FabricError>>()?;
+        let (up, down) = link_names(plan.name.as_str());
+        self.check(&up, &plan.up)?;
+        self.check(&down, &plan.down)?;
+        if let Some(mate) = self.routing.holder(plan.public_address)
+            && self.nodes[mate].via != via
+            && plan.nat.is_some()
+        {
+            return Err(FabricError::MixedVia { node: plan.name, public_address: plan.public_address });
         }
-        let home = self.routing.admit(index, &plan, &self.seeds)?;
-        self.links.insert(up.clone(), (index, Direction::Up));
-        self.links.insert(down.clone(), (index, Direction::Down));
+        self.routing.admit(&plan, &self.seeds)?;
+        let access = self.add_ways(plan.name.as_str(), plan.up, plan.down)?;
         self.names.insert(plan.name.clone(), index);
-        event!(LinkChanged { link: up.clone(), to: plan.up.clone() });
-        event!(LinkChanged { link: down.clone(), to: plan.down.clone() });
-        let up = Link::new(up, plan.up, &self.seeds);
-        let down = Link::new(down, plan.down, &self.seeds);
-        self.nodes.push(Node { name: plan.name, address: plan.address, home, is_up: true, up, down });
+        self.nodes.push(Node { name: plan.name, is_up: true, access, via });
         Ok(())
     }
 
@@ -135,24 +188,67 @@ impl Fabric {
         self.nodes[index].is_up = is_up;
     }
 
-    /// Changes a link from now on and logs it as `LinkChanged`; what is none stays. Packets that are under way keep
-    /// the times that they were given when they entered the link.
+    /// Cuts the core between two nodes, or mends it. What one sends to the other drops as `NoRoute` while it is cut; a
+    /// third node reaches both, and nodes of one home reach each other.
+    ///
+    /// # Panics
+    /// When there is no such node: a bug of the driver.
+    pub fn set_cut(&mut self, one: &ActorName, other: &ActorName, is_cut: bool) {
+        let pair = pair(self.index_of(one), self.index_of(other));
+        if is_cut {
+            self.cuts.insert(pair);
+        } else {
+            self.cuts.remove(&pair);
+        }
+    }
+
+    /// Changes a link from now on and logs it as `LinkChanged`; what is none stays. What waits in its queue meets the new
+    /// parameters, the packet on the wire goes on at the new rate, and packets beyond the wire keep their times.
     ///
     /// # Errors
-    /// When there is no such link or a value is out of its range; then nothing changes.
-    pub fn change_link(
-        &mut self,
-        link: &LinkName,
-        rate: Option<BitRate>,
-        propagation: Option<Micros>,
-        loss: Option<Loss>,
-    ) -> Result<(), FabricError> {
-        let &(node, direction) = self.links.get(link).ok_or_else(|| FabricError::UnknownLink(link.clone()))?;
-        let changed = self.nodes[node].link(direction);
-        let bad_link = |problem| FabricError::BadLink { link: link.clone(), problem };
-        changed.change(rate, propagation, loss).map_err(bad_link)?;
-        event!(LinkChanged { link: link.clone(), to: changed.plan.clone() });
+    /// When there is no such link or trace, or a value is out of its range; then nothing changes.
+    pub fn change_link(&mut self, link: &LinkName, change: &LinkChange) -> Result<(), FabricError> {
+        let index = *self.link_names.get(link).ok_or_else(|| FabricError::UnknownLink(link.clone()))?;
+        let plan = change.applied_to(&self.links[index].plan);
+        self.check(link, &plan)?;
+        event!(LinkChanged { link: link.clone(), to: plan.clone() });
+        let recording = plan.trace.as_ref().map(|trace| &self.traces[trace]);
+        self.links[index].change(time::now(), plan, recording, &mut self.fates);
+        self.settle(index);
         Ok(())
+    }
+
+    /// Something happens now to the NAT of a node's home, or to its carrier's, and is logged as `NatChanged`.
+    ///
+    /// # Errors
+    /// When there is no such NAT.
+    pub fn change_nat(&mut self, node: &ActorName, carrier: bool, change: NatChange) -> Result<(), FabricError> {
+        let no_nat = || FabricError::NoNat { node: node.clone(), carrier };
+        let index = *self.names.get(node).ok_or_else(no_nat)?;
+        let changed = self.routing.change_nat(index, carrier, change, time::now());
+        let (nat, mappings) = changed.ok_or_else(no_nat)?;
+        event!(NatChanged { nat, change, mappings });
+        Ok(())
+    }
+
+    /// The largest IP packet that passes all links between a node and the core in both directions.
+    ///
+    /// # Panics
+    /// When there is no such node: a bug of the driver.
+    pub fn access_mtu(&self, node: &ActorName) -> u32 {
+        let node = &self.nodes[self.index_of(node)];
+        let ways = std::iter::once(&node.access).chain(&node.via);
+        let links = ways.flat_map(|ways| [ways.up, ways.down]);
+        links.map(|link| self.links[link].plan.mtu).min().unwrap_or(LinkPlan::NO_MTU)
+    }
+
+    /// The maximum segment size that a node's TCP announces towards an address (RFC 9293, section 3.7.1): its access's MTU
+    /// without the headers of IP (20 bytes, or 40 of IPv6) and TCP (20).
+    ///
+    /// # Panics
+    /// When there is no such node: a bug of the driver.
+    pub fn mss(&self, node: &ActorName, towards: IpAddr) -> u32 {
+        self.access_mtu(node).saturating_sub(if towards.is_ipv4() { 40 } else { 60 })
     }
 
     /// Hands a packet to the network now. Its source is the sender's own address; another one drops as
@@ -165,18 +261,19 @@ impl Fabric {
         let index = self.index_of(from);
         self.counts.sent += 1;
         log_sent(from, &datagram);
+        let flight = Flight::new(datagram, index);
         let node = &self.nodes[index];
         if !node.is_up {
-            return self.drop_at_node(&datagram, Some(index), DropReason::HostDown);
+            return self.drop_at_node(&flight, Some(index), DropReason::HostDown);
         }
-        if datagram.source.ip() != node.address {
-            return self.drop_at_node(&datagram, Some(index), DropReason::SpoofedSource);
+        if !self.routing.owns(index, flight.datagram.source.ip()) {
+            return self.drop_at_node(&flight, Some(index), DropReason::SpoofedSource);
         }
-        if self.agenda.len() >= MAX_IN_FLIGHT {
-            return self.drop_on_link(&datagram, index, Direction::Up, DropReason::QueueFull);
+        let up = node.access.up;
+        if self.in_flight() >= MAX_IN_FLIGHT as u64 {
+            return self.drop_on_link(&flight, up, DropReason::QueueFull);
         }
-        let flight = Flight { datagram, node: index, stage: Stage::AtGate, legs: Legs::default() };
-        self.enter(Direction::Up, flight, now);
+        self.enter(up, flight, now);
     }
 
     /// When the fabric next has something to do: the driver moves time there, never beyond, and polls.
@@ -190,10 +287,26 @@ impl Fabric {
     /// When the driver let an event's time pass: its time stamps would be wrong.
     pub fn poll(&mut self) -> Option<Arrival> {
         let now = time::now();
-        while let Some((at, flight)) = self.agenda.take_due(now) {
+        while let Some((at, due)) = self.agenda.take_due(now) {
             assert!(at == now, "the fabric was due at {at} and is polled at {now}");
-            if let Some(arrival) = self.advance(flight, now) {
-                return Some(arrival);
+            match due {
+                Due::Wire(link) => {
+                    self.links[link].advance(now, &mut self.fates);
+                    self.settle(link);
+                }
+                Due::Sample(link) => {
+                    let link = &mut self.links[link];
+                    let queued = link.queued();
+                    if let Some(meter) = &mut link.meter {
+                        meter.tell(&link.name, queued);
+                    }
+                }
+                Due::Exit(flight) => {
+                    self.travelling -= 1;
+                    if let Some(arrival) = self.leave(flight, now) {
+                        return Some(arrival);
+                    }
+                }
             }
         }
         None
@@ -201,76 +314,153 @@ impl Fabric {
 
     /// What became of the packets so far.
     pub fn counts(&self) -> Counts {
-        Counts { in_flight: self.agenda.len() as u64, ..self.counts }
+        let on_links: usize = self.links.iter().map(Link::len).sum();
+        Counts { in_flight: self.travelling + on_links as u64, ..self.counts }
+    }
+
+    /// As [`counts`](Fabric::counts) would say it, without asking every link.
+    fn in_flight(&self) -> u64 {
+        self.counts.sent + self.counts.doubled - self.counts.arrived - self.counts.dropped
     }
 
     fn index_of(&self, node: &ActorName) -> NodeIndex {
         *self.names.get(node).unwrap_or_else(|| panic!("no node is called {node}"))
     }
 
-    fn advance(&mut self, flight: Flight, now: SimTime) -> Option<Arrival> {
+    fn check(&self, link: &LinkName, plan: &LinkPlan) -> Result<(), FabricError> {
+        validate(plan).map_err(|problem| FabricError::BadLink { link: link.clone(), problem })?;
+        match &plan.trace {
+            Some(trace) if !self.traces.contains_key(trace) => {
+                Err(FabricError::UnknownTrace { link: link.clone(), trace: trace.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds both directions of a link.
+    fn add_ways(&mut self, owner: &str, up: LinkPlan, down: LinkPlan) -> Result<Ways, FabricError> {
+        let (up_name, down_name) = link_names(owner);
+        self.check(&up_name, &up)?;
+        self.check(&down_name, &down)?;
+        for name in [&up_name, &down_name] {
+            if self.link_names.contains_key(name) {
+                return Err(FabricError::LinkNameTaken(name.clone()));
+            }
+        }
+        let mut add = |name: LinkName, plan: LinkPlan| {
+            event!(LinkChanged { link: name.clone(), to: plan.clone() });
+            let recording = plan.trace.as_ref().map(|trace| &self.traces[trace]);
+            self.links.push(Link::new(name.clone(), plan, recording, &self.seeds));
+            self.link_names.insert(name, self.links.len() - 1);
+            self.links.len() - 1
+        };
+        Ok(Ways { up: add(up_name, up), down: add(down_name, down) })
+    }
+
+    /// A packet comes to a link.
+    fn enter(&mut self, link: LinkIndex, flight: Flight, now: SimTime) {
+        self.links[link].enter(now, flight, &mut self.fates);
+        self.settle(link);
+    }
+
+    /// Carries out what a link told, and sees to it that it is asked again in time.
+    fn settle(&mut self, index: LinkIndex) {
+        let mut fates = std::mem::take(&mut self.fates);
+        for fate in fates.drain(..) {
+            match fate {
+                Fate::Leaves(at, flight) => self.travel(at, flight),
+                Fate::Doubles(at, copy) => {
+                    if self.in_flight() < MAX_IN_FLIGHT as u64 {
+                        self.counts.doubled += 1;
+                        self.travel(at, copy);
+                    }
+                }
+                Fate::Drops(flight, reason) => self.drop_on_link(&flight, index, reason),
+            }
+        }
+        self.fates = fates;
+        let now = time::now();
+        let link = &mut self.links[index];
+        if let Some(at) = link.newly_due() {
+            self.agenda.insert(at, Due::Wire(index));
+        }
+        if let Some(at) = link.meter.as_mut().and_then(|meter| meter.begin(now)) {
+            self.agenda.insert(at, Due::Sample(index));
+        }
+    }
+
+    fn travel(&mut self, at: SimTime, flight: Flight) {
+        self.travelling += 1;
+        self.agenda.insert(at, Due::Exit(flight));
+    }
+
+    /// A packet is at the other end of the link of its stage.
+    fn leave(&mut self, mut flight: Flight, now: SimTime) -> Option<Arrival> {
         match flight.stage {
-            Stage::AtGate => self.pass_gate(flight, now),
-            Stage::LostOn(direction) => self.drop_on_link(&flight.datagram, flight.node, direction, DropReason::Loss),
-            Stage::AtSocket => return self.deliver(flight),
+            Stage::Up(node) => self.pass_gate(flight, node, now),
+            Stage::Out(node, hop) => self.go_out(flight, node, hop + 1, now),
+            Stage::In(node, hop) => match hop.checked_sub(1) {
+                Some(next) => {
+                    flight.stage = Stage::In(node, next);
+                    self.enter(self.nodes[node].via[next].down, flight, now);
+                }
+                None => self.arrive(flight, now),
+            },
+            Stage::Down(node) => return self.deliver(flight, node),
         }
         None
     }
 
-    /// From the end of the uplink to the beginning of the receiver's downlink.
-    fn pass_gate(&mut self, mut flight: Flight, now: SimTime) {
-        let sender = flight.node;
-        let datagram = &mut flight.datagram;
-        let way = match self.routing.leave(self.nodes[sender].home, datagram, now) {
-            Ok(way) => way,
-            Err(reason) => return self.drop_at_node(datagram, Some(sender), reason),
-        };
-        if way == Way::Core {
-            event!(PacketAtCore {
-                packet: datagram.packet,
-                source: datagram.source,
-                destination: datagram.destination,
-            });
-        }
-        let receiver = match way {
-            Way::SameLan(node) => Ok(node),
-            Way::Hairpin | Way::Core => self.routing.arrive(datagram, now),
-        };
-        match receiver {
-            Ok(node) => {
-                flight.node = node;
-                self.enter(Direction::Down, flight, now);
-            }
-            Err(Stop { reason, node }) => self.drop_at_node(&flight.datagram, node, reason),
+    /// From the end of the uplink through the sender's NAT.
+    fn pass_gate(&mut self, mut flight: Flight, sender: NodeIndex, now: SimTime) {
+        match self.routing.leave(sender, &mut flight.datagram, now) {
+            Ok(Way::Inside(node)) => self.go_down(flight, node, now),
+            Ok(Way::Core) => self.go_out(flight, sender, 0, now),
+            Err(Stop { reason, node }) => self.drop_at_node(&flight, node, reason),
         }
     }
 
-    fn enter(&mut self, direction: Direction, mut flight: Flight, now: SimTime) {
-        let link = self.nodes[flight.node].link(direction);
-        match link.enter(now, flight.datagram.bytes.len()) {
-            Fate::Passes(passage) => {
-                flight.legs.add(direction, &passage);
-                flight.stage = match direction {
-                    Direction::Up => Stage::AtGate,
-                    Direction::Down => Stage::AtSocket,
-                };
-                self.agenda.insert(passage.exit, flight);
+    /// Over the sender's n-th core link; beyond the last, over the core.
+    fn go_out(&mut self, mut flight: Flight, sender: NodeIndex, hop: usize, now: SimTime) {
+        if let Some(ways) = self.nodes[sender].via.get(hop) {
+            flight.stage = Stage::Out(sender, hop);
+            return self.enter(ways.up, flight, now);
+        }
+        let datagram = &flight.datagram;
+        event!(PacketAtCore { packet: datagram.packet, source: datagram.source, destination: datagram.destination });
+        let holder = self.routing.holder(datagram.destination.ip());
+        match holder.and_then(|node| Some((node, self.nodes[node].via.len().checked_sub(1)?))) {
+            Some((node, last)) => {
+                flight.stage = Stage::In(node, last);
+                self.enter(self.nodes[node].via[last].down, flight, now);
             }
-            Fate::Lost(at) => {
-                flight.stage = Stage::LostOn(direction);
-                self.agenda.insert(at, flight);
-            }
-            Fate::QueueFull => self.drop_on_link(&flight.datagram, flight.node, direction, DropReason::QueueFull),
+            None => self.arrive(flight, now),
         }
     }
 
-    fn deliver(&mut self, flight: Flight) -> Option<Arrival> {
-        let Flight { datagram, node: index, legs, .. } = flight;
+    /// Through the receiver's NAT.
+    fn arrive(&mut self, mut flight: Flight, now: SimTime) {
+        match self.routing.arrive(&mut flight.datagram, now) {
+            Ok(node) if self.cuts.contains(&pair(flight.sender, node)) => {
+                self.drop_at_node(&flight, None, DropReason::NoRoute);
+            }
+            Ok(node) => self.go_down(flight, node, now),
+            Err(Stop { reason, node }) => self.drop_at_node(&flight, node, reason),
+        }
+    }
+
+    fn go_down(&mut self, mut flight: Flight, node: NodeIndex, now: SimTime) {
+        flight.stage = Stage::Down(node);
+        self.enter(self.nodes[node].access.down, flight, now);
+    }
+
+    fn deliver(&mut self, flight: Flight, index: NodeIndex) -> Option<Arrival> {
         let node = &self.nodes[index];
         if !node.is_up {
-            self.drop_at_node(&datagram, Some(index), DropReason::HostDown);
+            self.drop_at_node(&flight, Some(index), DropReason::HostDown);
             return None;
         }
+        let Flight { datagram, legs, is_copy, .. } = flight;
         self.counts.arrived += 1;
         event!(PacketArrived {
             packet: datagram.packet,
@@ -282,97 +472,63 @@ impl Fabric {
             propagation: legs.propagation,
             downlink_queue: legs.downlink_queue,
             ecn: datagram.ecn,
-            duplicate: false,
+            duplicate: is_copy,
         });
         Some(Arrival { to: node.name.clone(), datagram })
     }
 
     /// A packet ends at a node's NAT or socket, or, where there is no such node, in the core.
-    fn drop_at_node(&mut self, datagram: &Datagram, node: Option<NodeIndex>, reason: DropReason) {
+    fn drop_at_node(&mut self, flight: &Flight, node: Option<NodeIndex>, reason: DropReason) {
         let place = node.map_or("core", |index| self.nodes[index].name.as_str()).to_owned();
-        self.log_dropped(datagram, place, reason);
+        self.log_dropped(flight, place, reason);
     }
 
-    fn drop_on_link(&mut self, datagram: &Datagram, node: NodeIndex, direction: Direction, reason: DropReason) {
-        let place = self.nodes[node].link(direction).name.as_str().to_owned();
-        self.log_dropped(datagram, place, reason);
+    fn drop_on_link(&mut self, flight: &Flight, link: LinkIndex, reason: DropReason) {
+        let place = self.links[link].name.as_str().to_owned();
+        self.log_dropped(flight, place, reason);
     }
 
-    fn log_dropped(&mut self, datagram: &Datagram, place: String, reason: DropReason) {
+    fn log_dropped(&mut self, flight: &Flight, place: String, reason: DropReason) {
         self.counts.dropped += 1;
-        event!(PacketDropped { packet: datagram.packet, place, reason });
+        event!(PacketDropped { packet: flight.datagram.packet, place, reason, duplicate: flight.is_copy });
     }
+}
+
+/// A link direction, by its place in the fabric's list.
+type LinkIndex = usize;
+
+/// Both directions of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ways {
+    up: LinkIndex,
+    down: LinkIndex,
 }
 
 struct Node {
     name: ActorName,
-    address: IpAddr,
-    home: Option<HomeIndex>,
     is_up: bool,
-    up: Link,
-    down: Link,
+    access: Ways,
+    via: Vec<Ways>,
 }
 
-impl Node {
-    fn link(&mut self, direction: Direction) -> &mut Link {
-        match direction {
-            Direction::Up => &mut self.up,
-            Direction::Down => &mut self.down,
-        }
-    }
+/// What is due.
+enum Due {
+    /// The packet on a link's wire may be out.
+    Wire(LinkIndex),
+    /// A core link tells what it did.
+    Sample(LinkIndex),
+    /// A packet is at the other end of its link.
+    Exit(Flight),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Direction {
-    Up,
-    Down,
+/// A pair of nodes whatever their order.
+fn pair(one: NodeIndex, other: NodeIndex) -> (NodeIndex, NodeIndex) {
+    (one.min(other), one.max(other))
 }
 
-impl Direction {
-    fn as_str(self) -> &'static str {
-        match self {
-            Direction::Up => "up",
-            Direction::Down => "down",
-        }
-    }
-}
-
-/// A packet under way: at `node`, its sender's up to the gate and its receiver's from there.
-struct Flight {
-    datagram: Datagram,
-    node: NodeIndex,
-    stage: Stage,
-    legs: Legs,
-}
-
-/// What is due for a packet.
-#[derive(Clone, Copy)]
-enum Stage {
-    /// It leaves its uplink.
-    AtGate,
-    /// It leaves its downlink.
-    AtSocket,
-    /// Its loss on this link of its node.
-    LostOn(Direction),
-}
-
-#[derive(Clone, Copy, Default)]
-struct Legs {
-    uplink_queue: Micros,
-    serialization: Micros,
-    propagation: Micros,
-    downlink_queue: Micros,
-}
-
-impl Legs {
-    fn add(&mut self, direction: Direction, passage: &Passage) {
-        match direction {
-            Direction::Up => self.uplink_queue += passage.queue,
-            Direction::Down => self.downlink_queue += passage.queue,
-        }
-        self.serialization += passage.serialization;
-        self.propagation += passage.propagation;
-    }
+/// The names of the two directions of a link.
+fn link_names(owner: &str) -> (LinkName, LinkName) {
+    (LinkName::from(format!("{owner}/up")), LinkName::from(format!("{owner}/down")))
 }
 
 fn log_sent(from: &ActorName, datagram: &Datagram) {

@@ -1,23 +1,24 @@
-//! One direction of an access link: rate, queue, loss, propagation, jitter.
+//! One direction of a link: what lets in, queue, wire, loss, damage, propagation, jitter.
 
 use crate::{
-    error::LinkProblem,
+    damage::{Chances, cut, flip},
+    flight::Flight,
     jitter::{JitterProcess, reorders},
     loss::LossProcess,
-    transmitter::{MAX_RATE, Transmitter},
+    meter::Meter,
+    pace::{Done, Pace, Recording, work_of},
+    policer::Bucket,
+    queue::{self, Discipline, Limit, Luck, Parcel, Rejects},
 };
 use kernel::{
-    LinkName, mutant,
-    plan::{Jitter, LinkPlan, Loss},
+    LinkName, event,
+    event::{Damage, DropReason},
+    log, mutant,
+    packet::Ecn,
+    plan::{Jitter, LinkPlan},
     random::SeedTree,
-    time::{BitRate, Micros, SimTime},
+    time::{Micros, SimTime},
 };
-
-/// Bytes of IPv4 and UDP header that every packet takes on a link besides its payload.
-pub const OVERHEAD_BYTES: u64 = 28;
-
-/// Propagation and jitter beyond this are refused.
-const MAX_DELAY: Micros = Micros::from_secs(3_600);
 
 /// What V133 adds to each link without a word.
 const UNREPORTED: Micros = Micros::from_millis(7);
@@ -26,250 +27,257 @@ const UNREPORTED: Micros = Micros::from_millis(7);
 pub(crate) struct Link {
     pub(crate) name: LinkName,
     pub(crate) plan: LinkPlan,
-    transmitter: Transmitter,
+    /// Counts what it does, on a core link.
+    pub(crate) meter: Option<Meter>,
+    seeds: SeedTree,
+    pace: Pace,
+    bucket: Bucket,
+    queue: Box<dyn Discipline>,
+    wire: Option<OnWire>,
     loss: LossProcess,
     jitter: JitterProcess,
+    chances: Chances,
+    /// Packets that came so far.
+    came: u64,
     last_exit: SimTime,
+    last_serialization: Micros,
+    /// When the fabric was last told that the wire is due.
+    told_due: Option<SimTime>,
 }
 
-/// What becomes of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The packet that is being clocked out. At `since` so much work was left of it.
+struct OnWire {
+    parcel: Parcel,
+    began: SimTime,
+    since: SimTime,
+    left: u64,
+    done: Done,
+}
+
+/// What becomes of packets on a link, in the order in which it happens.
 pub(crate) enum Fate {
-    /// It leaves the link.
-    Passes(Passage),
-    /// It is lost at this time.
-    Lost(SimTime),
-    /// There was no room for it.
-    QueueFull,
-}
-
-/// A packet's way over a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Passage {
-    /// When it leaves the link: the time of entry and all three legs.
-    pub(crate) exit: SimTime,
-    /// Leg: in the queue.
-    pub(crate) queue: Micros,
-    /// Leg: being clocked out.
-    pub(crate) serialization: Micros,
-    /// Leg: propagation, jitter, and the wait behind an earlier packet that jitter held up.
-    pub(crate) propagation: Micros,
+    /// It leaves the link at this time, now or later.
+    Leaves(SimTime, Flight),
+    /// It is lost now.
+    Drops(Flight, DropReason),
+    /// A second copy came into being.
+    Doubles(SimTime, Flight),
 }
 
 impl Link {
     /// The streams are below `seeds` by the name of the link, so that no other link moves them.
-    pub(crate) fn new(name: LinkName, plan: LinkPlan, seeds: &SeedTree) -> Link {
+    pub(crate) fn new(name: LinkName, plan: LinkPlan, recording: Option<&Recording>, seeds: &SeedTree) -> Link {
         let seeds = seeds.child(name.as_str());
         Link {
             name,
-            plan,
-            transmitter: Transmitter::default(),
+            meter: None,
+            pace: Pace::of(&plan, recording),
+            bucket: Bucket::new(&plan.policer, SimTime::ZERO),
+            queue: queue::build(&plan.aqm, &seeds),
+            wire: None,
             loss: LossProcess::new(seeds.stream("loss")),
             jitter: JitterProcess::new(seeds.stream("jitter")),
+            chances: Chances::new(&seeds),
+            came: 0,
             last_exit: SimTime::ZERO,
+            last_serialization: Micros::ZERO,
+            told_due: None,
+            plan,
+            seeds,
         }
     }
 
-    /// Decides the fate of a packet that enters at `now`. Later changes of the link do not touch it.
-    pub(crate) fn enter(&mut self, now: SimTime, payload_bytes: usize) -> Fate {
-        // Drawn for every packet that comes, so that a full queue does not shift the luck of the packets behind.
-        let is_lost = self.loss.step(&self.plan.loss);
+    /// When the packet on the wire is out, when that was not told before.
+    pub(crate) fn newly_due(&mut self) -> Option<SimTime> {
+        let due = self.wire.as_ref().map(|wire| wire.done.at);
+        if due == self.told_due {
+            return None;
+        }
+        self.told_due = due;
+        due
+    }
+
+    /// Packets in the queue and on the wire.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len() + usize::from(self.wire.is_some())
+    }
+
+    /// Bytes in the queue.
+    pub(crate) fn queued(&self) -> u64 {
+        self.queue.bytes()
+    }
+
+    /// A packet comes.
+    pub(crate) fn enter(&mut self, now: SimTime, flight: Flight, fates: &mut Vec<Fate>) {
+        self.advance(now, fates);
+        // Drawn for every packet that comes, so that what is dropped here does not shift the luck of those behind.
+        let luck = self.draw();
+        let ip_bytes = flight.datagram.ip_bytes();
+        let bytes = ip_bytes + u64::from(self.plan.overhead);
+        if ip_bytes > u64::from(self.plan.mtu) {
+            return self.drop(flight, DropReason::TooBig, fates);
+        }
+        if !self.bucket.admits(&self.plan.policer, bytes, now) {
+            return self.drop(flight, DropReason::Policed, fates);
+        }
+        let parcel = Parcel { flight, bytes, entered: now, luck };
+        if self.pace.is_unlimited() {
+            return self.leave(parcel, now, now, fates);
+        }
+        let mut rejects = Rejects::default();
+        if self.wire.is_none() {
+            // An idle wire needs no room in the queue, but the management sees the packet.
+            let room = Limit { bytes: u64::MAX, packets: u32::MAX };
+            self.queue.push(parcel, &room, now, &mut rejects);
+            self.settle(rejects, fates);
+            self.begin(now, 0, fates);
+        } else {
+            self.queue.push(parcel, &Limit::of(&self.plan), now, &mut rejects);
+            self.settle(rejects, fates);
+        }
+        let queued = self.queue.bytes();
+        if let Some(meter) = &mut self.meter {
+            meter.queued(queued);
+        }
+    }
+
+    /// Does what is due up to now.
+    pub(crate) fn advance(&mut self, now: SimTime, fates: &mut Vec<Fate>) {
+        while let Some(wire) = self.wire.take_if(|wire| wire.done.at <= now) {
+            self.leave(wire.parcel, wire.began, wire.done.at, fates);
+            self.begin(wire.done.at, wire.done.credit, fates);
+        }
+    }
+
+    /// Changes the link now: what waits meets the new parameters, the packet on the wire goes on at the new rate.
+    /// The plan is valid, and `recording` is the trace that it names.
+    pub(crate) fn change(
+        &mut self,
+        now: SimTime,
+        plan: LinkPlan,
+        recording: Option<&Recording>,
+        fates: &mut Vec<Fate>,
+    ) {
+        self.advance(now, fates);
+        if (plan.rate, &plan.trace) != (self.plan.rate, &self.plan.trace) {
+            let pace = Pace::of(&plan, recording);
+            if let Some(wire) = &mut self.wire {
+                wire.left = wire.left.saturating_sub(self.pace.served(wire.since, now));
+                wire.since = now;
+                wire.done = pace.done(now, wire.left);
+            }
+            self.pace = pace;
+        }
+        if plan.policer != self.plan.policer {
+            self.bucket = Bucket::new(&plan.policer, now);
+        }
+        let old = std::mem::replace(&mut self.plan, plan);
+        if self.plan.aqm != old.aqm {
+            self.manage_anew(now, fates);
+        }
+        self.advance(now, fates);
+    }
+
+    /// Moves what waits to a queue of the new management, oldest first.
+    fn manage_anew(&mut self, now: SimTime, fates: &mut Vec<Fate>) {
+        let mut queue = std::mem::replace(&mut self.queue, queue::build(&self.plan.aqm, &self.seeds));
+        let mut rejects = Rejects::default();
+        let room = Limit { bytes: u64::MAX, packets: u32::MAX };
+        while let Some(parcel) = queue.pop(now, &mut rejects) {
+            self.queue.push(parcel, &room, now, &mut rejects);
+        }
+        self.settle(rejects, fates);
+    }
+
+    fn draw(&mut self) -> Luck {
+        let number = self.came;
+        self.came += 1;
+        let is_lost = self.loss.step(&self.plan.loss) || self.plan.lost_packets.binary_search(&number).is_ok();
         let jitter = self.jitter.step(&self.plan.jitter);
-        let bytes = payload_bytes as u64 + OVERHEAD_BYTES;
-        let Some(clocked) = self.transmitter.take(now, bytes, self.plan.rate, self.plan.queue_bytes) else {
-            return Fate::QueueFull;
-        };
-        let out = now + clocked.queue + clocked.serialization;
-        if is_lost {
-            return Fate::Lost(out);
+        Luck { is_lost, jitter, ..self.chances.step(&self.plan) }
+    }
+
+    /// Puts the next packet that waits on the idle wire, which has so much work to its credit in this microsecond.
+    fn begin(&mut self, now: SimTime, credit: u64, fates: &mut Vec<Fate>) {
+        let mut rejects = Rejects::default();
+        let next = self.queue.pop(now, &mut rejects);
+        self.settle(rejects, fates);
+        let Some(parcel) = next else { return };
+        let work = work_of(parcel.bytes);
+        let left = work.saturating_sub(credit);
+        let done = if left == 0 { Done { at: now, credit: credit - work } } else { self.pace.done(now, left) };
+        self.wire = Some(OnWire { parcel, began: now, since: now, left, done });
+    }
+
+    fn settle(&mut self, rejects: Rejects, fates: &mut Vec<Fate>) {
+        if let Some(meter) = &mut self.meter {
+            meter.rejected(0, rejects.marked);
         }
-        let mut exit = out + self.plan.propagation + jitter;
-        if !reorders(&self.plan.jitter) {
-            exit = exit.max(self.last_exit);
+        for (parcel, reason) in rejects.dropped {
+            self.drop(parcel.flight, reason, fates);
         }
-        self.last_exit = exit;
-        let propagation = exit.since(out);
+    }
+
+    fn drop(&mut self, flight: Flight, reason: DropReason, fates: &mut Vec<Fate>) {
+        if let Some(meter) = &mut self.meter {
+            meter.rejected(1, 0);
+        }
+        fates.push(Fate::Drops(flight, reason));
+    }
+
+    /// A packet was clocked out from `began` to `out`, which is now.
+    fn leave(&mut self, parcel: Parcel, began: SimTime, out: SimTime, fates: &mut Vec<Fate>) {
+        let Parcel { mut flight, bytes, entered, luck } = parcel;
+        let (waited, serialization) = (began.since(entered), out.since(began));
+        flight.add_queue(waited);
+        flight.legs.serialization += serialization;
+        if let Some(meter) = &mut self.meter {
+            meter.passed(bytes, waited);
+        }
+        if luck.is_lost {
+            return self.drop(flight, DropReason::Loss, fates);
+        }
+        self.damage(&mut flight, &luck);
+        if self.plan.bleaches_ecn {
+            flight.datagram.ecn = Ecn::NotEct;
+        }
+        let mut exit = self.exit(out, &luck, serialization);
+        flight.legs.propagation += exit.since(out);
         if mutant!(V133) {
             exit += UNREPORTED;
         }
-        Fate::Passes(Passage { exit, queue: clocked.queue, serialization: clocked.serialization, propagation })
+        let copy = luck.is_doubled.then(|| Flight { is_copy: true, ..flight.clone() });
+        fates.push(Fate::Leaves(exit, flight));
+        fates.extend(copy.map(|copy| Fate::Doubles(exit, copy)));
     }
 
-    /// Changes what is given; packets that entered keep their times.
-    pub(crate) fn change(
-        &mut self,
-        rate: Option<BitRate>,
-        propagation: Option<Micros>,
-        loss: Option<Loss>,
-    ) -> Result<(), LinkProblem> {
-        let plan = LinkPlan {
-            rate: rate.or(self.plan.rate),
-            propagation: propagation.unwrap_or(self.plan.propagation),
-            loss: loss.unwrap_or(self.plan.loss),
-            ..self.plan.clone()
-        };
-        validate(&plan)?;
-        if plan.rate != self.plan.rate {
-            self.transmitter.change_rate();
+    /// When a packet is at the other end that left the wire at `out`.
+    fn exit(&mut self, out: SimTime, luck: &Luck, serialization: Micros) -> SimTime {
+        let mut exit = out + self.plan.propagation + luck.jitter;
+        if let Jitter::Spaced { .. } = self.plan.jitter {
+            exit = exit.max(self.last_exit + self.last_serialization);
+        } else if !reorders(&self.plan.jitter) {
+            exit = exit.max(self.last_exit);
         }
-        self.plan = plan;
-        Ok(())
+        if luck.hold > Micros::ZERO {
+            // Nobody waits behind a packet that is held back.
+            return exit + luck.hold;
+        }
+        self.last_exit = exit;
+        self.last_serialization = serialization;
+        exit
     }
-}
 
-/// Checks the ranges of a link: a rate from 1 bit/s to 1 Tbit/s, delays up to an hour, probabilities up to one.
-///
-/// # Errors
-/// Names the first parameter that is out of its range.
-pub fn validate(plan: &LinkPlan) -> Result<(), LinkProblem> {
-    match plan.rate {
-        Some(BitRate(0)) => return Err(LinkProblem::RateZero),
-        Some(rate) if rate > MAX_RATE => return Err(LinkProblem::RateTooHigh),
-        _ => {}
-    }
-    let spread = match plan.jitter {
-        Jitter::None => Micros::ZERO,
-        Jitter::Uniform { max, .. } => max,
-        Jitter::Normal { deviation, .. } => deviation,
-    };
-    if plan.propagation.max(spread) > MAX_DELAY {
-        return Err(LinkProblem::DelayTooLong);
-    }
-    let probabilities = match plan.loss {
-        Loss::None => [0; 4],
-        Loss::Bernoulli { ppm } => [ppm, 0, 0, 0],
-        Loss::GilbertElliott { p_ppm, r_ppm, good_loss_ppm, bad_loss_ppm } => {
-            [p_ppm, r_ppm, good_loss_ppm, bad_loss_ppm]
+    fn damage(&self, flight: &mut Flight, luck: &Luck) {
+        let bytes = &mut flight.datagram.bytes;
+        let flipped = luck.flip.is_some_and(|fraction| flip(bytes, fraction)).then_some(Damage::BitFlipped);
+        let shortened = luck.cut.is_some_and(|fraction| cut(bytes, fraction)).then_some(Damage::Truncated);
+        for damage in flipped.into_iter().chain(shortened) {
+            let bytes = log::store(&flight.datagram.bytes);
+            event!(PacketDamaged { packet: flight.datagram.packet, link: self.name.clone(), damage, bytes });
         }
-    };
-    if probabilities.iter().any(|ppm| *ppm > 1_000_000) {
-        return Err(LinkProblem::NoProbability);
     }
-    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use kernel::{Mutant, mutant::plant};
-
-    fn perfect() -> LinkPlan {
-        LinkPlan { rate: None, queue_bytes: 0, propagation: Micros::ZERO, jitter: Jitter::None, loss: Loss::None }
-    }
-
-    fn link(plan: LinkPlan) -> Link {
-        Link::new("a/up".into(), plan, &SeedTree::root(1))
-    }
-
-    fn passage(fate: Fate) -> Passage {
-        match fate {
-            Fate::Passes(passage) => passage,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn an_unlimited_link_without_propagation_adds_nothing() {
-        let mut link = link(perfect());
-        for now in [0, 0, 17, 17, 1_000_000] {
-            let passage = passage(link.enter(SimTime(now), 65_507));
-            assert_eq!(passage.exit, SimTime(now));
-            assert_eq!((passage.queue, passage.serialization, passage.propagation), Default::default());
-        }
-    }
-
-    #[test]
-    fn the_headers_are_clocked_out_too() {
-        let mut link = link(LinkPlan { rate: Some(BitRate::from_mbps(8)), ..perfect() });
-        assert_eq!(passage(link.enter(SimTime(5), 972)).serialization, Micros(1_000));
-        assert_eq!(passage(link.enter(SimTime(5_000), 0)).serialization, Micros(28));
-    }
-
-    #[test]
-    fn a_lost_packet_has_used_its_time_on_the_wire() {
-        let mut link = link(LinkPlan {
-            rate: Some(BitRate::from_mbps(8)),
-            queue_bytes: 10_000,
-            loss: Loss::Bernoulli { ppm: 1_000_000 },
-            ..perfect()
-        });
-        assert_eq!(link.enter(SimTime(0), 972), Fate::Lost(SimTime(1_000)));
-        assert_eq!(link.enter(SimTime(0), 972), Fate::Lost(SimTime(2_000)));
-        link.change(None, None, Some(Loss::None)).unwrap();
-        assert_eq!(passage(link.enter(SimTime(0), 972)).queue, Micros(2_000));
-    }
-
-    #[test]
-    fn a_shorter_propagation_does_not_reorder_what_is_under_way() {
-        let mut link = link(LinkPlan { propagation: Micros(10_000), ..perfect() });
-        assert_eq!(passage(link.enter(SimTime(0), 1)).exit, SimTime(10_000));
-        link.change(None, Some(Micros(1_000)), None).unwrap();
-        let second = passage(link.enter(SimTime(1), 1));
-        assert_eq!((second.exit, second.propagation), (SimTime(10_000), Micros(9_999)));
-        assert_eq!(passage(link.enter(SimTime(10_000), 1)).exit, SimTime(11_000));
-    }
-
-    #[test]
-    fn jitter_reorders_only_where_it_may() {
-        for (may_reorder, jitter) in [
-            (false, Jitter::Uniform { max: Micros(5_000), reorders: false }),
-            (true, Jitter::Uniform { max: Micros(5_000), reorders: true }),
-            (false, Jitter::Normal { deviation: Micros(2_000), reorders: false }),
-            (true, Jitter::Normal { deviation: Micros(2_000), reorders: true }),
-        ] {
-            let mut link = link(LinkPlan { jitter, ..perfect() });
-            let exits: Vec<SimTime> = (0..200).map(|n| passage(link.enter(SimTime(n * 100), 1)).exit).collect();
-            assert_eq!(!exits.is_sorted(), may_reorder, "{jitter:?}");
-        }
-    }
-
-    #[test]
-    fn a_full_queue_does_not_shift_the_luck_of_later_packets() {
-        let jitter = Jitter::Uniform { max: Micros(1_000), reorders: true };
-        let mut narrow = link(LinkPlan { rate: Some(BitRate::from_kbps(80)), jitter, ..perfect() });
-        let mut wide = link(LinkPlan { jitter, ..perfect() });
-        assert!(matches!(narrow.enter(SimTime(0), 972), Fate::Passes(_)));
-        assert_eq!(narrow.enter(SimTime(1), 972), Fate::QueueFull);
-        wide.enter(SimTime(0), 972);
-        wide.enter(SimTime(1), 972);
-        let later = SimTime(1_000_000);
-        let propagations = [&mut narrow, &mut wide].map(|link| passage(link.enter(later, 972)).propagation);
-        assert_eq!(propagations[0], propagations[1]);
-    }
-
-    #[test]
-    fn each_link_has_luck_of_its_own() {
-        let plan = LinkPlan { loss: Loss::Bernoulli { ppm: 500_000 }, ..perfect() };
-        let fates = |name: &str| {
-            let mut link = Link::new(name.into(), plan.clone(), &SeedTree::root(1));
-            [(); 64].map(|()| link.enter(SimTime(0), 1) == Fate::Lost(SimTime(0)))
-        };
-        assert_eq!(fates("a/up"), fates("a/up"));
-        assert_ne!(fates("a/up"), fates("a/down"));
-        assert_ne!(fates("a/up"), fates("b/up"));
-    }
-
-    #[test]
-    fn v133_adds_seven_milliseconds_that_no_leg_reports() {
-        plant(&[Mutant::V133]);
-        let passage = passage(link(perfect()).enter(SimTime(0), 1));
-        plant(&[]);
-        assert_eq!(passage.exit, SimTime(7_000));
-        assert_eq!((passage.queue, passage.serialization, passage.propagation), Default::default());
-    }
-
-    #[test]
-    fn values_out_of_range_are_refused() {
-        let refused = |plan| validate(&plan).unwrap_err();
-        assert_eq!(refused(LinkPlan { rate: Some(BitRate(0)), ..perfect() }), LinkProblem::RateZero);
-        assert_eq!(refused(LinkPlan { rate: Some(BitRate(u64::MAX)), ..perfect() }), LinkProblem::RateTooHigh);
-        assert_eq!(refused(LinkPlan { propagation: Micros(u64::MAX), ..perfect() }), LinkProblem::DelayTooLong);
-        let jitter = Jitter::Normal { deviation: Micros(u64::MAX), reorders: false };
-        assert_eq!(refused(LinkPlan { jitter, ..perfect() }), LinkProblem::DelayTooLong);
-        assert_eq!(
-            refused(LinkPlan { loss: Loss::Bernoulli { ppm: 1_000_001 }, ..perfect() }),
-            LinkProblem::NoProbability
-        );
-        assert_eq!(validate(&perfect()), Ok(()));
-    }
-}
+mod tests;

@@ -1,144 +1,276 @@
-//! Who is where: public nodes, homes behind a NAT, and the way between two of them.
+//! Who is where: the core, the networks behind NATs and carriers, and the way of a packet through them.
+//!
+//! Networks form a tree. The core is its root; every other realm lies behind one NAT, its gateway, whose outer address
+//! belongs to the realm around it. A packet climbs until somebody around holds its destination, then it descends.
 
 use crate::{
     error::FabricError,
     fabric::NodePlan,
+    firewall::Guard,
     nat::{Nat, Refusal},
 };
-use kernel::{Datagram, event::DropReason, plan::NatKind, random::SeedTree, time::SimTime};
+use kernel::{
+    Datagram,
+    event::DropReason,
+    plan::{NatChange, NatPlan},
+    random::SeedTree,
+    time::SimTime,
+};
 use std::{collections::BTreeMap, net::IpAddr};
 
 /// A node, by its place in the fabric's list.
 pub(crate) type NodeIndex = usize;
 
+/// A network, by its place in the list.
+type RealmIndex = usize;
+
+/// Where all public addresses are.
+const CORE: RealmIndex = 0;
+
 /// The address plan.
-#[derive(Default)]
 pub(crate) struct Routing {
-    core: BTreeMap<IpAddr, Holder>,
-    homes: Vec<Home>,
+    realms: Vec<Realm>,
+    places: Vec<Place>,
 }
 
-/// Who holds a public address.
+/// A network in which addresses are unique.
+#[derive(Default)]
+struct Realm {
+    holders: BTreeMap<IpAddr, Holder>,
+    gateway: Option<Gateway>,
+}
+
+/// Who holds an address.
 #[derive(Clone, Copy)]
 enum Holder {
     Node(NodeIndex),
-    Home(HomeIndex),
+    /// The NAT in front of this realm.
+    Gateway(RealmIndex),
 }
 
-/// A home, by its place in the list.
-pub(crate) type HomeIndex = usize;
-
-/// Nodes with private addresses behind one NAT.
-struct Home {
+/// The NAT of a realm, and where its outer address is.
+struct Gateway {
     nat: Nat,
-    public_address: IpAddr,
-    inside: BTreeMap<IpAddr, NodeIndex>,
+    outside: RealmIndex,
+}
+
+/// Where a node is.
+struct Place {
+    /// The realm of each of its addresses.
+    realms: BTreeMap<IpAddr, RealmIndex>,
+    guard: Guard,
 }
 
 /// Where a packet goes after its sender's uplink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// To a node of the same home, by its private address: no NAT on the way.
-    SameLan(NodeIndex),
-    /// Back into the same home, by its public address (RFC 4787, section 6).
-    Hairpin,
+    /// To a node that shares a network with the sender: of the same home by its private address, or by a public one back
+    /// into it (RFC 4787, section 6), or of another home of the same carrier.
+    Inside(NodeIndex),
     /// Over the core.
     Core,
 }
 
-impl Routing {
-    /// Gives a node its place; the answer is its home when it is behind a NAT.
-    pub(crate) fn admit(
-        &mut self,
-        node: NodeIndex,
-        plan: &NodePlan,
-        seeds: &SeedTree,
-    ) -> Result<Option<HomeIndex>, FabricError> {
-        let taken = |address| FabricError::AddressTaken { node: plan.name.clone(), address };
-        if plan.nat == NatKind::None {
-            if plan.public_address != plan.address {
-                return Err(FabricError::PublicAddressWithoutNat(plan.name.clone()));
-            }
-            if self.core.contains_key(&plan.address) {
-                return Err(taken(plan.address));
-            }
-            self.core.insert(plan.address, Holder::Node(node));
-            return Ok(None);
-        }
-        if plan.address == plan.public_address {
-            return Err(taken(plan.address));
-        }
-        let index = match self.core.get(&plan.public_address) {
-            Some(Holder::Node(_)) => return Err(taken(plan.public_address)),
-            Some(Holder::Home(index)) => *index,
-            None => self.build_home(plan, seeds),
-        };
-        let home = &mut self.homes[index];
-        if home.nat.kind != plan.nat {
-            return Err(FabricError::MixedNat {
-                node: plan.name.clone(),
-                public_address: plan.public_address,
-                expected: home.nat.kind,
-                found: plan.nat,
-            });
-        }
-        if home.inside.contains_key(&plan.address) {
-            return Err(taken(plan.address));
-        }
-        home.inside.insert(plan.address, node);
-        Ok(Some(index))
-    }
-
-    /// Decides the way of a packet that left its sender's uplink and translates its source where a NAT is on it.
-    pub(crate) fn leave(
-        &mut self,
-        from: Option<HomeIndex>,
-        datagram: &mut Datagram,
-        now: SimTime,
-    ) -> Result<Way, DropReason> {
-        let Some(index) = from else { return Ok(Way::Core) };
-        let home = &mut self.homes[index];
-        if let Some(node) = home.inside.get(&datagram.destination.ip()) {
-            return Ok(Way::SameLan(*node));
-        }
-        let public = home.nat.outbound(datagram.source, datagram.destination, now);
-        datagram.source = public.ok_or(DropReason::NatNoMapping)?;
-        Ok(if datagram.destination.ip() == home.public_address { Way::Hairpin } else { Way::Core })
-    }
-
-    /// Finds the receiver of a packet by its public destination and translates that where a NAT is on the way.
-    pub(crate) fn arrive(&self, datagram: &mut Datagram, now: SimTime) -> Result<NodeIndex, Stop> {
-        let holder = self.core.get(&datagram.destination.ip());
-        let index = match *holder.ok_or(Stop { reason: DropReason::NoRoute, node: None })? {
-            Holder::Node(node) => return Ok(node),
-            Holder::Home(index) => index,
-        };
-        let home = &self.homes[index];
-        match home.nat.inbound(datagram.destination.port(), datagram.source, now) {
-            Ok(inner) => {
-                datagram.destination = inner;
-                Ok(home.inside[&inner.ip()])
-            }
-            Err(Refusal { reason, inner }) => {
-                let meant = inner.and_then(|address| home.inside.get(&address));
-                Err(Stop { reason, node: meant.or_else(|| home.inside.values().next()).copied() })
-            }
-        }
-    }
-
-    fn build_home(&mut self, plan: &NodePlan, seeds: &SeedTree) -> HomeIndex {
-        let stream = seeds.child("nat").stream(&plan.public_address.to_string());
-        let nat = Nat::new(plan.nat, plan.public_address, stream);
-        self.homes.push(Home { nat, public_address: plan.public_address, inside: BTreeMap::new() });
-        let index = self.homes.len() - 1;
-        self.core.insert(plan.public_address, Holder::Home(index));
-        index
+impl Default for Routing {
+    fn default() -> Routing {
+        Routing { realms: vec![Realm::default()], places: Vec::new() }
     }
 }
 
-/// Why a packet goes no further, and at whose NAT: the node that it was meant for, or the first of the home.
+impl Routing {
+    /// Gives the next node its place.
+    pub(crate) fn admit(&mut self, plan: &NodePlan, seeds: &SeedTree) -> Result<(), FabricError> {
+        let node = self.places.len();
+        let realm = match &plan.nat {
+            None if plan.public_address != plan.address || plan.carrier.is_some() => {
+                return Err(FabricError::PublicAddressWithoutNat(plan.name.clone()));
+            }
+            None => CORE,
+            Some(nat) => self.home(plan, nat, seeds)?,
+        };
+        self.check_free(realm, plan, plan.address)?;
+        if let Some(gateway) = &mut self.realms[realm].gateway
+            && !gateway.nat.admit(plan.address)
+        {
+            return Err(taken(plan, plan.public_address));
+        }
+        self.realms[realm].holders.insert(plan.address, Holder::Node(node));
+        self.places.push(Place { realms: BTreeMap::from([(plan.address, realm)]), guard: Guard::new(plan.firewall) });
+        Ok(())
+    }
+
+    /// Whether a node may send from an address.
+    pub(crate) fn owns(&self, node: NodeIndex, address: IpAddr) -> bool {
+        self.places[node].realms.contains_key(&address)
+    }
+
+    /// Decides the way of a packet that left its sender's uplink, and translates its source at every NAT that it passes
+    /// upwards.
+    pub(crate) fn leave(&mut self, node: NodeIndex, datagram: &mut Datagram, now: SimTime) -> Result<Way, Stop> {
+        let here = self.places[node].realms.get(&datagram.source.ip()).copied();
+        let here = here.expect("the fabric takes no foreign sources");
+        if here != CORE
+            && let Some(Holder::Node(mate)) = self.realms[here].holders.get(&datagram.destination.ip())
+        {
+            return Ok(Way::Inside(*mate));
+        }
+        let stop = |reason| Stop { reason, node: Some(node) };
+        if !self.places[node].guard.lets_out(datagram, now) {
+            return Err(stop(DropReason::Firewall));
+        }
+        let mut realm = here;
+        while let Some(Gateway { nat, outside }) = &mut self.realms[realm].gateway {
+            let outside = *outside;
+            let comes_back = datagram.destination.ip() == nat.outer_address;
+            if comes_back && !nat.plan.hairpin {
+                return Err(stop(DropReason::NatNoHairpin));
+            }
+            let outer = nat.outbound(datagram.transport, datagram.source, datagram.destination, now);
+            datagram.source = outer.ok_or_else(|| stop(DropReason::NatNoMapping))?;
+            let is_inside = outside != CORE && self.realms[outside].holders.contains_key(&datagram.destination.ip());
+            if comes_back || is_inside {
+                return self.descend(outside, datagram, now).map(Way::Inside);
+            }
+            realm = outside;
+        }
+        Ok(Way::Core)
+    }
+
+    /// Finds the receiver of a packet in the core, and translates its destination at every NAT that it passes downwards.
+    pub(crate) fn arrive(&mut self, datagram: &mut Datagram, now: SimTime) -> Result<NodeIndex, Stop> {
+        self.descend(CORE, datagram, now)
+    }
+
+    /// Who holds a public address: the node, or the first behind the NAT.
+    pub(crate) fn holder(&self, address: IpAddr) -> Option<NodeIndex> {
+        match *self.realms[CORE].holders.get(&address)? {
+            Holder::Node(node) => Some(node),
+            Holder::Gateway(inside) => self.first_in(inside),
+        }
+    }
+
+    /// Something happens to the NAT of a node's home, or to the carrier's: its outer address, and how many live mappings
+    /// it had. `None` where there is no such NAT.
+    pub(crate) fn change_nat(
+        &mut self,
+        node: NodeIndex,
+        carrier: bool,
+        change: NatChange,
+        now: SimTime,
+    ) -> Option<(IpAddr, u32)> {
+        let home = *self.places[node].realms.values().find(|realm| **realm != CORE)?;
+        let realm = if carrier { self.realms[home].gateway.as_ref()?.outside } else { home };
+        let nat = &mut self.realms[realm].gateway.as_mut()?.nat;
+        Some((nat.outer_address, nat.change(change, now)))
+    }
+
+    fn descend(&mut self, from: RealmIndex, datagram: &mut Datagram, now: SimTime) -> Result<NodeIndex, Stop> {
+        let mut realm = from;
+        loop {
+            let holder = self.realms[realm].holders.get(&datagram.destination.ip());
+            match *holder.ok_or(Stop { reason: DropReason::NoRoute, node: None })? {
+                Holder::Node(node) if self.places[node].guard.lets_in(datagram, now) => return Ok(node),
+                Holder::Node(node) => return Err(Stop { reason: DropReason::Firewall, node: Some(node) }),
+                Holder::Gateway(inside) => {
+                    self.translate_in(inside, datagram, now)?;
+                    realm = inside;
+                }
+            }
+        }
+    }
+
+    fn translate_in(&mut self, inside: RealmIndex, datagram: &mut Datagram, now: SimTime) -> Result<(), Stop> {
+        let gateway = self.realms[inside].gateway.as_mut().expect("a realm with an outer address has a gateway");
+        match gateway.nat.inbound(datagram.transport, datagram.destination.port(), datagram.source, now) {
+            Ok(inner) => {
+                datagram.destination = inner;
+                Ok(())
+            }
+            Err(Refusal { reason, inner }) => {
+                let meant = inner.and_then(|address| self.realms[inside].holders.get(&address)).copied();
+                let meant = match meant {
+                    Some(Holder::Node(node)) => Some(node),
+                    Some(Holder::Gateway(home)) => self.first_in(home),
+                    None => self.first_in(inside),
+                };
+                Err(Stop { reason, node: meant })
+            }
+        }
+    }
+
+    /// The first node in a realm or in one inside it.
+    fn first_in(&self, realm: RealmIndex) -> Option<NodeIndex> {
+        let is_within = |mut inner: RealmIndex| loop {
+            match &self.realms[inner].gateway {
+                _ if inner == realm => return true,
+                Some(gateway) => inner = gateway.outside,
+                None => return false,
+            }
+        };
+        self.places.iter().position(|place| place.realms.values().any(|inner| is_within(*inner)))
+    }
+
+    /// The realm of a node's home, built where it is the first of it.
+    fn home(&mut self, plan: &NodePlan, nat: &NatPlan, seeds: &SeedTree) -> Result<RealmIndex, FabricError> {
+        if plan.address == plan.public_address {
+            return Err(taken(plan, plan.address));
+        }
+        let Some(carrier) = &plan.carrier else { return self.behind(CORE, nat, plan.public_address, plan, seeds) };
+        let outside = self.behind(CORE, &carrier.nat, plan.public_address, plan, seeds)?;
+        self.behind(outside, nat, carrier.inner_address, plan, seeds)
+    }
+
+    /// The realm behind the NAT with this outer address.
+    fn behind(
+        &mut self,
+        outside: RealmIndex,
+        nat: &NatPlan,
+        outer_address: IpAddr,
+        plan: &NodePlan,
+        seeds: &SeedTree,
+    ) -> Result<RealmIndex, FabricError> {
+        match self.realms[outside].holders.get(&outer_address) {
+            Some(Holder::Node(_)) => Err(taken(plan, outer_address)),
+            Some(Holder::Gateway(inside)) => {
+                let known = &self.realms[*inside].gateway.as_ref().expect("it is the gateway's address").nat.plan;
+                if known == nat {
+                    return Ok(*inside);
+                }
+                Err(FabricError::MixedNat {
+                    node: plan.name.clone(),
+                    outer_address,
+                    expected: known.to_string(),
+                    found: nat.to_string(),
+                })
+            }
+            None => {
+                let seeds = if outside == CORE { *seeds } else { seeds.child(&plan.public_address.to_string()) };
+                let nat = Nat::new(nat.clone(), outer_address, &seeds);
+                if let Some(around) = &mut self.realms[outside].gateway
+                    && !around.nat.admit(outer_address)
+                {
+                    return Err(taken(plan, outer_address));
+                }
+                let inside = self.realms.len();
+                self.realms.push(Realm { holders: BTreeMap::new(), gateway: Some(Gateway { nat, outside }) });
+                self.realms[outside].holders.insert(outer_address, Holder::Gateway(inside));
+                Ok(inside)
+            }
+        }
+    }
+
+    fn check_free(&self, realm: RealmIndex, plan: &NodePlan, address: IpAddr) -> Result<(), FabricError> {
+        if self.realms[realm].holders.contains_key(&address) { Err(taken(plan, address)) } else { Ok(()) }
+    }
+}
+
+/// Why a packet goes no further, and at whose NAT or firewall: the node that it was meant for, or the first behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stop {
     pub(crate) reason: DropReason,
     pub(crate) node: Option<NodeIndex>,
+}
+
+fn taken(plan: &NodePlan, address: IpAddr) -> FabricError {
+    FabricError::AddressTaken { node: plan.name.clone(), address }
 }

@@ -5,7 +5,7 @@ use crate::{
     metrics::{Freeze, smoothness},
     run::{Run, Way},
 };
-use kernel::{Micros, SimTime, event::DropReason};
+use kernel::{Micros, SimTime, event::DropReason, plan::Participant};
 use std::collections::BTreeMap;
 
 /// More freezes than this a direction are summed up.
@@ -100,7 +100,7 @@ fn named(reason: DropReason) -> &'static str {
         DropReason::Policed => "a policer",
         DropReason::TooBig => "a small MTU",
         DropReason::Loss => "loss",
-        DropReason::NatNoMapping | DropReason::NatFiltered => "a NAT",
+        DropReason::NatNoMapping | DropReason::NatFiltered | DropReason::NatNoHairpin => "a NAT",
         DropReason::Firewall => "a firewall",
         DropReason::SpoofedSource => "source validation",
         DropReason::NoRoute => "a missing route",
@@ -118,12 +118,21 @@ fn find_relay(run: &Run, way: Way, metrics: &[Metric], findings: &mut Vec<Findin
     let why = if one.relay_only || other.relay_only {
         "a user hides the own addresses".into()
     } else {
-        format!("NATs: {:?} and {:?}", one.access.nat, other.access.nat)
+        format!("NATs: {} and {}", nat_name(one), nat_name(other))
     };
     let (from, until) = call_span(run);
     let sentence =
         format!("{} % of what {} sent to {} went over a relay ({why}).", percent(share), one.user, other.user);
     findings.push(Finding { severity: 2, sentence, from, until });
+}
+
+/// What stands in front of a participant, for people.
+fn nat_name(participant: &Participant) -> String {
+    let nat = participant.access.nat.as_ref().map_or("none".into(), |nat| nat.to_string());
+    match &participant.access.carrier {
+        Some(carrier) => format!("{nat} behind the carrier's {}", carrier.nat),
+        None => nat,
+    }
 }
 
 /// A metric, the bound from which on it is worth a word, and the words.

@@ -7,6 +7,7 @@ mod findings;
 mod invariants;
 pub mod judgement;
 mod metrics;
+mod reachability;
 mod run;
 mod scan;
 mod sframe;

@@ -12,7 +12,7 @@ use kernel::{
     names::to_hex,
     packet::{Ecn, Transport},
     plan::{
-        AccessPlan, DeviceClass, Expectation, Jitter, LinkPlan, Loss, MediaPlan, NatKind, Participant, ServerPlan,
+        AccessPlan, DeviceClass, Expectation, Firewall, LinkPlan, MediaPlan, NatPlan, Participant, ServerPlan,
         VideoCodec,
     },
     random::SeedTree,
@@ -458,8 +458,7 @@ fn plan() -> Plan {
         rate: Some(BitRate::from_mbps(20)),
         queue_bytes: 100_000,
         propagation: Micros::from_millis(5),
-        jitter: Jitter::None,
-        loss: Loss::None,
+        ..LinkPlan::IDEAL
     };
     let participant = |user: &str, own: &str| Participant {
         user: user.into(),
@@ -470,8 +469,11 @@ fn plan() -> Plan {
             preset: "custom".into(),
             up: link.clone(),
             down: link.clone(),
-            nat: NatKind::PortRestricted,
+            nat: Some(NatPlan::PORT_RESTRICTED),
             public_address: address_of(&format!("{user}-phone")).ip(),
+            carrier: None,
+            firewall: Firewall::Open,
+            via: Vec::new(),
         },
         relay_only: false,
     };
@@ -487,7 +489,11 @@ fn plan() -> Plan {
         relays: vec![server("relay", relay_address().ip())],
         friends: Vec::new(),
         timeline: Vec::new(),
+        core_links: Vec::new(),
+        traces: Vec::new(),
         link_schedule: Vec::new(),
+        nat_schedule: Vec::new(),
+        trouble: kernel::trouble::Trouble::default(),
         traffic: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {

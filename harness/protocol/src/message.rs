@@ -286,6 +286,8 @@ pub struct RelayGrant {
     pub username: String,
     /// TURN password.
     pub password: String,
+    /// How long the relay takes it, from the grant on.
+    pub lifetime: Micros,
 }
 
 /// What one device says to the other, sealed. The server cannot read it. No peer message changes consent.
@@ -301,6 +303,25 @@ pub enum PeerMessage {
     ClaimAccepted,
     /// See `ClaimAccepted`: asks to start sending.
     Update,
+    /// Asks for an ICE restart (RFC 8445 section 9). Says nothing about media: a restart changes paths only.
+    Restart(PathDescription),
+    /// The answer to `Restart`, with its number.
+    Restarted(PathDescription),
+}
+
+/// One side of an ICE restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathDescription {
+    /// Counts the restarts that one side asks for, from 1. A message that comes twice has the same number twice.
+    pub number: u32,
+    /// The new ICE user fragment: 4 to 256 ICE characters (RFC 8839 section 5.4).
+    pub fragment: String,
+    /// The new ICE password: 22 to 256 ICE characters.
+    pub password: String,
+    /// The DTLS fingerprint, as in the first description: the association goes on.
+    pub fingerprint: String,
+    /// Every candidate that the side has now (RFC 8839 `candidate:` lines).
+    pub candidates: Vec<String>,
 }
 
 /// The body of an offer or answer: no candidates.

@@ -11,7 +11,7 @@ use kernel::{
     log,
     names::{ActorName, CallId},
     packet::Datagram,
-    time::SimTime,
+    time::{Micros, SimTime},
 };
 use protocol::{ChannelEvent, ClientMessage, ConnectionId, ServerChannel, ServerIdentityPublic, ServerMessage};
 use std::collections::{BTreeMap, VecDeque};
@@ -42,6 +42,8 @@ pub enum Output {
         username: String,
         /// TURN password.
         password: String,
+        /// How long it is good for.
+        lifetime: Micros,
     },
     /// Make a relay forget a credential and drop its allocation.
     RevokeRelay {
@@ -155,8 +157,8 @@ impl Server {
                     continue;
                 }
                 ServiceOutput::Commit(tx, facts) => Output::Commit(tx, facts),
-                ServiceOutput::GrantRelay { relay, username, password } => {
-                    Output::GrantRelay { relay, username, password }
+                ServiceOutput::GrantRelay { relay, username, password, lifetime } => {
+                    Output::GrantRelay { relay, username, password, lifetime }
                 }
                 ServiceOutput::RevokeRelay { relay, username } => Output::RevokeRelay { relay, username },
             };

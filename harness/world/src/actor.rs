@@ -1,7 +1,7 @@
 //! What the stage drives: anything with datagrams in, datagrams out, and a next wake.
 
 use kernel::{
-    SimTime, UserName,
+    Micros, SimTime, UserName,
     event::{Act, Screen},
     packet::Datagram,
 };
@@ -24,6 +24,8 @@ pub enum ActorInput {
         username: String,
         /// TURN password.
         password: String,
+        /// How long it is good for.
+        lifetime: Micros,
     },
     /// Signaling withdraws a credential at this relay.
     Revoke {
@@ -55,6 +57,8 @@ pub enum ActorOutput {
         username: String,
         /// TURN password.
         password: String,
+        /// How long it is good for.
+        lifetime: Micros,
     },
     /// Withdraw a credential at a relay.
     RevokeRelay {

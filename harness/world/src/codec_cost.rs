@@ -4,6 +4,7 @@ use crate::run::{WorldError, thread_cpu_time};
 use kernel::{
     ActorName, BitRate, BlobRef, Log, Plan, SimTime, Track,
     event::{Decoded, Encoded, EncoderTarget, Event},
+    plan::VideoCodec,
 };
 use media::{
     OpusDecoder, OpusEncoder, PictureSize, Scene, Voice, Vp8Decoder, Vp8Encoder,
@@ -39,12 +40,16 @@ struct Device {
 /// Encodes and decodes everything that a run encoded and decoded, in its order, on this thread.
 ///
 /// # Errors
-/// When a codec does not work, or the log is not one of the reference stack.
+/// When a codec does not work, when the log is not one of the reference stack, or when its codec is the modelled one:
+/// that has no elements to run alone.
 pub fn codecs_alone(log: &Log) -> Result<CodecCost, WorldError> {
     media::initialize().map_err(|error| WorldError::Environment(error.to_string()))?;
     let Some(Event::Plan(plan)) = log.records.first().map(|record| &record.event) else {
         return Err(WorldError::Plan("the log does not begin with its plan".into()));
     };
+    if plan.media.video_codec == VideoCodec::Modelled {
+        return Err(WorldError::Plan("the modelled codec costs nothing that could be measured alone".into()));
+    }
     let mut devices = BTreeMap::new();
     for (index, participant) in plan.participants.iter().enumerate() {
         devices.insert(participant.device.clone(), Device::new(plan, index).map_err(WorldError::Environment)?);

@@ -16,7 +16,7 @@ mod trace;
 mod traffic;
 
 pub use actor::{Actor, ActorInput, ActorOutput};
-pub use catalogue::{PresetEntry, environment, presets};
+pub use catalogue::{PresetEntry, environment, presets, traces};
 pub use codec_cost::{CodecCost, codecs_alone};
 pub use run::{Outcome, RunOptions, WorldError, run};
 pub use stack::{Reference, Stack};

@@ -13,13 +13,15 @@ use kernel::{
     artifact::Picture,
     event::Event,
     log, mutant,
-    plan::{AccessPlan, NatKind, ServerPlan},
+    plan::{AccessPlan, Firewall, ServerPlan},
     random::{self, Draws, SeedTree},
     seam,
+    trouble::{Fault, FaultKind},
 };
 use network::{Fabric, NodePlan};
 use std::{
     cell::RefCell,
+    collections::VecDeque,
     rc::Rc,
     sync::{
         Arc,
@@ -193,8 +195,12 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
 
     drop(turmoil_scope);
 
+    let mut faults: VecDeque<&Fault> = plan.trouble.faults.iter().collect();
     let mut now = SimTime::ZERO;
     while now < end {
+        while let Some(fault) = faults.pop_front_if(|fault| Plan::TIMELINE_START + fault.at <= now) {
+            strike(&mut sim, &stage, &fault.kind);
+        }
         let turmoil_scope = random::scope("turmoil");
         sim.step().map_err(|error| WorldError::Turmoil(error.to_string()))?;
         // Actors open scopes of their own: a draw of theirs outside any is a leak.
@@ -212,8 +218,28 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
     Ok(())
 }
 
+/// Something fails, or works again, at the beginning of a tick.
+fn strike(sim: &mut turmoil::Sim<'_>, stage: &RefCell<Stage>, fault: &FaultKind) {
+    let _turmoil_scope = random::scope("turmoil");
+    match fault {
+        FaultKind::Crash { node } => sim.crash(node.as_str()),
+        FaultKind::Restart { node } => {
+            sim.crash(node.as_str());
+            sim.bounce(node.as_str());
+        }
+        FaultKind::Cut { between: (one, other) } => stage.borrow_mut().set_cut(one, other, true),
+        FaultKind::Mend { between: (one, other) } => stage.borrow_mut().set_cut(one, other, false),
+    }
+}
+
 fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
     let mut fabric = Fabric::new(seeds.child("network"));
+    for trace in &plan.traces {
+        fabric.add_trace(trace.clone(), Plan::TIMELINE_START);
+    }
+    for link in &plan.core_links {
+        fabric.add_core_link(link.clone()).map_err(|error| WorldError::Plan(error.to_string()))?;
+    }
     for ServerPlan { name, address, up, down } in std::iter::once(&plan.signaling).chain(&plan.relays) {
         add(
             &mut fabric,
@@ -222,8 +248,11 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
                 address: *address,
                 up: up.clone(),
                 down: down.clone(),
-                nat: NatKind::None,
+                nat: None,
                 public_address: *address,
+                carrier: None,
+                firewall: Firewall::Open,
+                via: Vec::new(),
             },
         )?;
     }
@@ -231,8 +260,9 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
     let ends = plan.traffic.iter().flat_map(|flow| [&flow.source, &flow.sink]);
     let hosts = ends.filter_map(|end| Some((&end.host, end.address.ip(), end.access.as_ref()?)));
     for (name, address, access) in devices.chain(hosts) {
-        let AccessPlan { up, down, nat, public_address, .. } = access.clone();
-        add(&mut fabric, NodePlan { name: name.clone(), address, up, down, nat, public_address })?;
+        let AccessPlan { up, down, nat, public_address, carrier, firewall, via, .. } = access.clone();
+        let name = name.clone();
+        add(&mut fabric, NodePlan { name, address, up, down, nat, public_address, carrier, firewall, via })?;
     }
     Ok(fabric)
 }
@@ -266,7 +296,16 @@ fn add(fabric: &mut Fabric, node: NodePlan) -> Result<(), WorldError> {
 
 fn schedule(plan: &Plan, end: SimTime, stage: &mut Stage) {
     for step in &plan.link_schedule {
-        stage.change_link_at(Plan::TIMELINE_START + step.at, step.clone());
+        let mut at = Plan::TIMELINE_START + step.at;
+        stage.change_link_at(at, &step.link, &step.change);
+        // The room that resolves plans refuses a period of nothing.
+        while let Some(every) = step.every.filter(|every| *every > Micros::ZERO && at + *every <= end) {
+            at += every;
+            stage.change_link_at(at, &step.link, &step.change);
+        }
+    }
+    for step in &plan.nat_schedule {
+        stage.change_nat_at(Plan::TIMELINE_START + step.at, step.clone());
     }
     let mut at = Plan::TIMELINE_START;
     while at <= end {

@@ -4,7 +4,7 @@ use crate::actor::{Actor, ActorInput, ActorOutput};
 use adversary::Armed;
 use client::{Client, ClientConfig};
 use kernel::{ActorName, Plan, SimTime, event::Act, plan::ServerPlan, random::SeedTree};
-use relay::{Relay, RelayInput};
+use relay::{Prefix, Quotas, Relay, RelayConfig, RelayInput};
 use signaling::{Argon2Cost, RelayEndpoint, Server, ServerConfig, ServiceCosts};
 use std::net::SocketAddr;
 
@@ -41,8 +41,20 @@ impl Stack for Reference {
         }
         let relay = plan.relays.iter().find(|relay| relay.name == *name).expect("world asks for servers of the plan");
         let address = SocketAddr::new(relay.address, RELAY_PORT);
-        Box::new(RelayServer(Relay::new(name.clone(), address, seeds(plan, name), now)))
+        Box::new(RelayServer(Relay::new(name.clone(), address, relay_config(), seeds(plan, name))))
     }
+}
+
+/// The simulation's public Internet is made of the blocks that IANA keeps for documentation (RFC 5737, RFC 3849), so that
+/// no address of a run is somebody's: for its relays they are public. Homes stay private, and refused.
+fn relay_config() -> RelayConfig {
+    let public = vec![
+        Prefix::v4([192, 0, 2, 0], 24),
+        Prefix::v4([198, 51, 100, 0], 24),
+        Prefix::v4([203, 0, 113, 0], 24),
+        Prefix::v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
+    ];
+    RelayConfig { address_v6: None, public, quotas: Quotas::default() }
 }
 
 fn seeds(plan: &Plan, name: &ActorName) -> SeedTree {
@@ -152,8 +164,8 @@ impl Actor for Signaling {
         Some(match self.0.poll()? {
             signaling::Output::Transmit(datagram) => ActorOutput::Transmit(datagram),
             signaling::Output::Commit(tx, _) => ActorOutput::Commit(tx),
-            signaling::Output::GrantRelay { relay, username, password } => {
-                ActorOutput::GrantRelay { relay, username, password }
+            signaling::Output::GrantRelay { relay, username, password, lifetime } => {
+                ActorOutput::GrantRelay { relay, username, password, lifetime }
             }
             signaling::Output::RevokeRelay { relay, username } => ActorOutput::RevokeRelay { relay, username },
         })
@@ -175,8 +187,8 @@ impl Actor for RelayServer {
         match input {
             ActorInput::Datagram(datagram) => self.0.handle(RelayInput::Datagram(datagram), now),
             ActorInput::Timeout => self.0.handle(RelayInput::Timeout, now),
-            ActorInput::Grant { username, password } => self.0.grant(&username, &password),
-            ActorInput::Revoke { username } => self.0.revoke(&username),
+            ActorInput::Grant { username, password, lifetime } => self.0.grant(&username, &password, lifetime, now),
+            ActorInput::Revoke { username } => self.0.revoke(&username, now),
             ActorInput::Act(_) | ActorInput::Committed(_) => unreachable!("a relay has no user and no store"),
         }
     }

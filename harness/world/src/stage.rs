@@ -9,9 +9,9 @@ use crate::{
     store::StoreDriver,
 };
 use kernel::{
-    ActorName, SimTime, UserName, event,
+    ActorName, LinkName, SimTime, UserName, event,
     event::{Act, Screen},
-    plan::{LinkStep, TRAFFIC_PORTS, TrafficEnd},
+    plan::{LinkChange, NatStep, TRAFFIC_PORTS, TrafficEnd},
     random, time,
 };
 use network::{Arrival, Fabric};
@@ -33,7 +33,8 @@ pub(crate) enum Sight {
 enum Todo {
     Act(ActorName, Act),
     Committed(ActorName, TxId),
-    Link(LinkStep),
+    Link(LinkName, LinkChange),
+    Nat(NatStep),
     Snapshot,
 }
 
@@ -56,6 +57,8 @@ pub(crate) struct Stage {
     sequence: u64,
     signed_in: BTreeSet<ActorName>,
     friendships: BTreeSet<(ActorName, UserName)>,
+    /// The credentials that hold at each relay: user name, password, and until when.
+    grants: BTreeMap<ActorName, BTreeMap<String, (String, SimTime)>>,
     error: Option<WorldError>,
 }
 
@@ -69,6 +72,7 @@ impl Stage {
             sequence: 0,
             signed_in: BTreeSet::new(),
             friendships: BTreeSet::new(),
+            grants: BTreeMap::new(),
             error: None,
         }
     }
@@ -89,6 +93,13 @@ impl Stage {
         let (host, store) = (host.clone(), StoreDriver::default());
         self.seats.insert(name.clone(), Seat { actor, host, wake: None, store, sights: VecDeque::new() });
         self.drain(name);
+        // A relay that starts again is told over the control channel what holds.
+        let now = time::now();
+        for (username, (password, until)) in self.grants.get(name).cloned().unwrap_or_default() {
+            if until > now {
+                self.tell(name, ActorInput::Grant { username, password, lifetime: until.since(now) });
+            }
+        }
     }
 
     /// An actor stops, with everything that it held in memory.
@@ -97,14 +108,24 @@ impl Stage {
         self.seats.remove(name);
     }
 
+    /// The core between two nodes is cut, or mended.
+    pub(crate) fn set_cut(&mut self, one: &ActorName, other: &ActorName, is_cut: bool) {
+        self.fabric.set_cut(one, other, is_cut);
+    }
+
     /// A user acts at an exact instant, not before now.
     pub(crate) fn act_at(&mut self, at: SimTime, device: &ActorName, act: Act) {
         self.push(at, Todo::Act(device.clone(), act));
     }
 
     /// A link changes at an exact instant.
-    pub(crate) fn change_link_at(&mut self, at: SimTime, step: LinkStep) {
-        self.push(at, Todo::Link(step));
+    pub(crate) fn change_link_at(&mut self, at: SimTime, link: &LinkName, change: &LinkChange) {
+        self.push(at, Todo::Link(link.clone(), change.clone()));
+    }
+
+    /// Something happens to a NAT at an exact instant.
+    pub(crate) fn change_nat_at(&mut self, at: SimTime, step: NatStep) {
+        self.push(at, Todo::Nat(step));
     }
 
     /// Every server shows what it holds at an exact instant.
@@ -178,8 +199,13 @@ impl Stage {
         match todo {
             Todo::Act(device, act) => self.tell(&device, ActorInput::Act(act)),
             Todo::Committed(node, tx) => self.tell(&node, ActorInput::Committed(tx)),
-            Todo::Link(step) => {
-                if let Err(error) = self.fabric.change_link(&step.link, step.rate, step.propagation, step.loss) {
+            Todo::Link(link, change) => {
+                if let Err(error) = self.fabric.change_link(&link, &change) {
+                    self.error = Some(WorldError::Plan(error.to_string()));
+                }
+            }
+            Todo::Nat(step) => {
+                if let Err(error) = self.fabric.change_nat(&step.device, step.carrier, step.change) {
                     self.error = Some(WorldError::Plan(error.to_string()));
                 }
             }
@@ -240,10 +266,15 @@ impl Stage {
                 self.push(durable, Todo::Committed(name.clone(), tx));
             }
             // Signaling and relays share an operator: the control channel between them is not simulated as packets.
-            ActorOutput::GrantRelay { relay, username, password } => {
-                self.tell(&relay, ActorInput::Grant { username, password });
+            ActorOutput::GrantRelay { relay, username, password, lifetime } => {
+                let until = now + lifetime;
+                self.grants.entry(relay.clone()).or_default().insert(username.clone(), (password.clone(), until));
+                self.tell(&relay, ActorInput::Grant { username, password, lifetime });
             }
-            ActorOutput::RevokeRelay { relay, username } => self.tell(&relay, ActorInput::Revoke { username }),
+            ActorOutput::RevokeRelay { relay, username } => {
+                self.grants.entry(relay.clone()).or_default().remove(&username);
+                self.tell(&relay, ActorInput::Revoke { username });
+            }
         }
     }
 

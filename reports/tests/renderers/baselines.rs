@@ -2,7 +2,7 @@
 
 use crate::sample::{Sample, held};
 use oracle::Verdict;
-use reports::{Baseline, BaselineError, Gate, Gated, Outcome, Standing, bless, compare};
+use reports::{Baseline, BaselineError, FileError, Gate, Gated, Outcome, Standing, bless, compare};
 use std::{fs, path::PathBuf};
 
 fn fresh(dir: &str) -> PathBuf {
@@ -106,7 +106,7 @@ fn a_broken_baseline_is_an_error_and_a_missing_one_is_none() {
     assert!(Baseline::load(&dir, "first-call").unwrap().is_none());
     fs::create_dir_all(&dir).unwrap();
     fs::write(dir.join("first-call.json"), "{}").unwrap();
-    assert!(matches!(Baseline::load(&dir, "first-call"), Err(BaselineError::Content { .. })));
+    assert!(matches!(Baseline::load(&dir, "first-call"), Err(FileError::Content { .. })));
 }
 
 #[test]

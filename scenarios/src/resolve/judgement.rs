@@ -5,6 +5,7 @@ use crate::{
     file::{Bound, Scenario, Threshold as ThresholdEntry},
     located::Located,
     problem::Problems,
+    resolve::media,
     scalar::{Duration, Quantity, Rate, Share},
     vocabulary::Vocabulary,
 };
@@ -12,6 +13,9 @@ use kernel::{
     mutant::Mutant,
     plan::{Expectation, Threshold},
 };
+
+/// Metrics that compare rendered pictures with captured ones.
+const PICTURE_METRICS: [&str; 2] = ["psnr_y_mdb", "ssim_y_ppm"];
 
 /// The parts of a plan that speak of its judgement.
 pub(super) struct Judgement {
@@ -23,6 +27,7 @@ pub(super) struct Judgement {
 
 /// Looks every name up.
 pub(super) fn resolve(file: &Scenario, vocabulary: &Vocabulary, problems: &mut Problems) -> Judgement {
+    let has_pictures = media::has_pictures(&file.media);
     Judgement {
         exercises: exercises(file, vocabulary, problems),
         expect: expectation(file, vocabulary, problems),
@@ -30,7 +35,7 @@ pub(super) fn resolve(file: &Scenario, vocabulary: &Vocabulary, problems: &mut P
         thresholds: file
             .thresholds
             .iter()
-            .filter_map(|(name, entry)| threshold(name, entry, vocabulary, problems))
+            .filter_map(|(name, entry)| threshold(name, entry, has_pictures, vocabulary, problems))
             .collect(),
     }
 }
@@ -78,6 +83,7 @@ fn mutant(name: &Located<String>, problems: &mut Problems) -> Option<Mutant> {
 fn threshold(
     name: &Located<String>,
     entry: &Located<ThresholdEntry>,
+    has_pictures: bool,
     vocabulary: &Vocabulary,
     problems: &mut Problems,
 ) -> Option<Threshold> {
@@ -86,6 +92,12 @@ fn threshold(
     if !vocabulary.metrics.iter().any(|metric| metric == plain) {
         let note = problems.note(name.span(), format!("no metric is called `{plain}`"), "unknown metric");
         note.did_you_mean(plain, vocabulary.metrics.iter().map(String::as_str));
+        return None;
+    }
+    if PICTURE_METRICS.iter().any(|measured| plain.starts_with(measured)) && !has_pictures {
+        let message = format!("`{plain}` is not measured: the modelled codec has no pictures");
+        let note = problems.note(name.span(), message, "a bound on pictures");
+        note.with_help("leave the threshold out, or take `video_codec = \"vp8\"`");
         return None;
     }
     if entry.at_most.is_none() && entry.at_least.is_none() {

@@ -20,15 +20,24 @@ pub(super) fn resolve(media: &Media, problems: &mut Problems) -> MediaPlan {
         fps: media.fps.unwrap_or(30),
         video_codec: match media.video_codec.unwrap_or(Codec::Vp8) {
             Codec::Vp8 => VideoCodec::Vp8,
+            Codec::Modelled => VideoCodec::Modelled,
         },
         video_max: rate(&media.video_max, 1_500),
         video_min: rate(&media.video_min, 100),
         video_start: rate(&media.video_start, 500),
         audio_rate: rate(&media.audio_rate, 32),
-        quality_every: media.quality_every.unwrap_or(10),
+        quality_every: if has_pictures(media) { media.quality_every.unwrap_or(10) } else { 0 },
     };
     check(media, &plan, problems);
     plan
+}
+
+/// Whether the codec decodes to pictures, which have a quality.
+pub(super) fn has_pictures(media: &Media) -> bool {
+    match media.video_codec.unwrap_or(Codec::Vp8) {
+        Codec::Vp8 => true,
+        Codec::Modelled => false,
+    }
 }
 
 fn check(media: &Media, plan: &MediaPlan, problems: &mut Problems) {

@@ -2,10 +2,13 @@
 
 mod access;
 mod judgement;
+mod links;
 mod media;
+mod nat;
 mod people;
 mod story;
 mod traffic;
+mod trouble;
 
 use crate::{file::Scenario, located::Located, problem::Problems, scalar::Duration, vocabulary::Vocabulary};
 use kernel::{
@@ -13,32 +16,43 @@ use kernel::{
     plan::{Expectation, Plan},
     time::{Micros, SimTime},
 };
+use links::Links;
 use people::People;
+use std::path::Path;
 
 /// The plan of a file under seed 0. It is whole only when no problem was noted. A story that may be `cut` can have
 /// steps after its end.
 pub(crate) fn resolve(
     file: &Scenario,
     name: &str,
+    folder: &Path,
     cut: bool,
     vocabulary: &Vocabulary,
     problems: &mut Problems,
 ) -> Plan {
     let duration = duration(file, problems);
     let end = if cut || duration == Micros::ZERO { SimTime::NEVER } else { SimTime::ZERO + duration };
-    let people = People::resolve(file, vocabulary, problems);
-    let traffic = traffic::resolve(file, &people, (duration, end), vocabulary, problems);
+    let mut links = Links::new(vocabulary, folder);
+    let people = People::resolve(file, vocabulary, &mut links, problems);
+    let traffic = traffic::resolve(file, &people, (duration, end), vocabulary, &mut links, problems);
+    let server = |name: &str, last: u8, table, links: &mut Links, problems: &mut Problems| {
+        access::server(ActorName::from(name), [192, 0, 2, last].into(), table, links, problems)
+    };
     let judgement = judgement::resolve(file, vocabulary, problems);
     Plan {
         scenario: name.into(),
         title: file.title.as_deref().cloned().unwrap_or_default(),
         seed: 0,
         duration,
-        signaling: access::server(ActorName::from(SIGNALING), [192, 0, 2, 1].into(), &file.signaling, problems),
-        relays: vec![access::server(ActorName::from(RELAY), [192, 0, 2, 2].into(), &file.relay, problems)],
+        signaling: server(SIGNALING, 1, &file.signaling, &mut links, problems),
+        relays: vec![server(RELAY, 2, &file.relay, &mut links, problems)],
         friends: people.friends(file, problems),
         timeline: story::timeline(file, &people, end, problems),
-        link_schedule: story::link_schedule(file, &people, &traffic, end, problems),
+        core_links: links::core_links(file, &people, &mut links, problems),
+        link_schedule: links::schedule(file, &people, &traffic, &mut links, end, problems),
+        traces: links.into_traces(),
+        nat_schedule: nat::schedule(file, &people, end, problems),
+        trouble: trouble::resolve(file, &people, end, problems),
         traffic,
         adversary: story::adversary(file, problems),
         participants: people.into_participants(),

@@ -1,15 +1,19 @@
 //! Participants, their addresses, and who is friends with whom.
 
-use super::{RELAY, SIGNALING, access};
+use super::{
+    RELAY, SIGNALING, access,
+    links::{self, Links},
+    nat::{self, Carriers},
+};
 use crate::{
     file::{self, Scenario},
     located::{Located, Span},
     problem::Problems,
-    vocabulary::Vocabulary,
+    vocabulary::{PresetChange, Vocabulary},
 };
 use kernel::{
-    names::{ActorName, UserName},
-    plan::{AccessPlan, DeviceClass, NatKind, Participant},
+    names::{ActorName, LinkName, UserName},
+    plan::{AccessPlan, CarrierPlan, DeviceClass, LinkStep, NatPlan, Participant, PortAssignment},
 };
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -21,21 +25,29 @@ pub(super) struct People {
     participants: Vec<Participant>,
     /// Every name that a participant has, also of those whose other keys are wrong: no mistake brings a second one.
     names: Vec<String>,
+    /// How the presets of devices change their links.
+    schedules: Vec<(ActorName, Vec<PresetChange>)>,
 }
 
 impl People {
     /// Resolves the participants in the order of the file.
-    pub(super) fn resolve(file: &Scenario, vocabulary: &Vocabulary, problems: &mut Problems) -> People {
-        let mut people = People { participants: Vec::new(), names: Vec::new() };
+    pub(super) fn resolve(
+        file: &Scenario,
+        vocabulary: &Vocabulary,
+        links: &mut Links,
+        problems: &mut Problems,
+    ) -> People {
+        let mut people = People { participants: Vec::new(), names: Vec::new(), schedules: Vec::new() };
         let Some(listed) = &file.participant else { return people };
         if listed.is_empty() || listed.len() > MOST {
             let message = format!("a scenario has 1 to {MOST} participants");
             problems.note(listed.span(), message, format!("this has {}", listed.len()));
             return people;
         }
-        let mut homes: Vec<Home> = Vec::new();
+        let mut places = Places { carriers: Carriers::resolve(file, problems), homes: Vec::new() };
         for participant in listed.iter() {
-            people.add(participant, &mut homes, vocabulary, problems);
+            let via = links::via(&participant.via, file, problems);
+            people.add(participant, via, &mut places, vocabulary, links, problems);
         }
         people
     }
@@ -65,6 +77,11 @@ impl People {
         self.participants.iter().find(|participant| participant.user == *user)
     }
 
+    /// The participant with a device.
+    pub(super) fn owner(&self, device: &ActorName) -> &Participant {
+        self.participants.iter().find(|participant| participant.device == *device).expect("each device has its user")
+    }
+
     /// Every name, in the order of the file.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
@@ -87,6 +104,22 @@ impl People {
         friends
     }
 
+    /// What the presets change of the links of their participants.
+    pub(super) fn preset_steps(&self) -> Vec<LinkStep> {
+        let mut steps = Vec::new();
+        for (device, schedule) in &self.schedules {
+            for PresetChange { at, every, up, down } in schedule {
+                for (direction, change) in [("up", up), ("down", down)] {
+                    if !change.is_nothing() {
+                        let link = LinkName::from(format!("{device}/{direction}"));
+                        steps.push(LinkStep { at: *at, every: *every, link, change: change.clone() });
+                    }
+                }
+            }
+        }
+        steps
+    }
+
     /// The participants, in the order of the file.
     pub(super) fn into_participants(self) -> Vec<Participant> {
         self.participants
@@ -95,31 +128,40 @@ impl People {
     fn add(
         &mut self,
         participant: &file::Participant,
-        homes: &mut Vec<Home>,
+        via: Vec<String>,
+        places: &mut Places,
         vocabulary: &Vocabulary,
+        links: &mut Links,
         problems: &mut Problems,
     ) {
-        let resolved = participant.network.as_ref().map(|network| access::access(network, vocabulary, problems));
+        let network = participant.network.as_ref();
+        let resolved = network.map(|network| access::access(network, vocabulary, links, problems));
         let Some(user) = &participant.user else { return };
         if !self.may_be_called(user, problems) {
             return;
         }
         self.names.push(String::clone(user));
         let Some(resolved) = resolved else { return };
-        let nat = participant.nat.as_ref().map_or(resolved.links.nat, |nat| access::nat(**nat));
-        let (address, public_address) = place(participant, user, nat, homes, problems);
+        let given = participant.nat.as_ref();
+        let nat = given.map_or(resolved.links.nat, |given| nat::nat(given, problems));
+        let place = places.place(participant, user, &nat, &via, problems);
         let (device_class, kind) = device(participant.device);
+        let device = ActorName::from(format!("{}-{kind}", **user));
+        self.schedules.push((device.clone(), resolved.links.schedule));
         self.participants.push(Participant {
             user: UserName::from(user.as_str()),
-            device: ActorName::from(format!("{}-{kind}", **user)),
+            device,
             device_class,
-            address,
+            address: place.address,
             access: AccessPlan {
                 preset: resolved.preset,
                 up: resolved.links.up,
                 down: resolved.links.down,
                 nat,
-                public_address,
+                public_address: place.public_address,
+                carrier: place.carrier,
+                firewall: nat::firewall(participant.firewall),
+                via,
             },
             relay_only: participant.relay_only,
         });
@@ -144,38 +186,72 @@ impl People {
 /// A NAT with those behind it.
 struct Home {
     name: Option<String>,
-    nat: NatKind,
+    nat: Option<NatPlan>,
+    carrier: Option<String>,
+    via: Vec<String>,
     devices: u8,
 }
 
-/// The own and the public address: each home has a private network behind one public address (TEST-NET-3, RFC 5737);
-/// whoever has no NAT has a public address (TEST-NET-2). All are unique.
-fn place(
-    participant: &file::Participant,
-    user: &Located<String>,
-    nat: NatKind,
-    homes: &mut Vec<Home>,
-    problems: &mut Problems,
-) -> (IpAddr, IpAddr) {
-    let name = participant.home.as_deref().cloned();
-    let known = name.as_ref().and_then(|name| homes.iter().position(|home| home.name.as_ref() == Some(name)));
-    let index = known.unwrap_or_else(|| {
-        homes.push(Home { name, nat, devices: 0 });
-        homes.len() - 1
-    });
-    let home = &mut homes[index];
-    if home.nat != nat || (known.is_some() && nat == NatKind::None) {
+/// Where everybody is so far.
+struct Places {
+    carriers: Carriers,
+    homes: Vec<Home>,
+}
+
+/// Where somebody is.
+struct Place {
+    address: IpAddr,
+    public_address: IpAddr,
+    carrier: Option<CarrierPlan>,
+}
+
+impl Places {
+    /// The own and the public address: each home has a private network behind one public address (TEST-NET-3, RFC 5737),
+    /// or behind one of its carrier's network; whoever has no NAT has a public address (TEST-NET-2). All are unique.
+    fn place(
+        &mut self,
+        participant: &file::Participant,
+        user: &Located<String>,
+        nat: &Option<NatPlan>,
+        via: &[String],
+        problems: &mut Problems,
+    ) -> Place {
+        let name = participant.home.as_deref().cloned();
+        let carrier = participant.carrier.as_deref().cloned();
+        let known = name.as_ref().and_then(|name| self.homes.iter().position(|home| home.name.as_ref() == Some(name)));
+        let index = known.unwrap_or_else(|| {
+            let (nat, carrier, via) = (nat.clone(), carrier.clone(), via.to_vec());
+            self.homes.push(Home { name, nat, carrier, via, devices: 0 });
+            self.homes.len() - 1
+        });
+        let home = &mut self.homes[index];
         let span = participant.home.as_ref().map_or(user.span(), Located::span);
-        problems.note(span, "a home has one NAT, which all in it share", "these have different ones or none");
+        if home.nat != *nat || home.carrier != carrier || (known.is_some() && nat.is_none()) {
+            problems.note(span, "a home has one NAT, which all in it share", "these have different ones or none");
+        } else if known.is_some() && nat.as_ref().is_some_and(|nat| nat.ports == PortAssignment::OneToOne) {
+            problems.note(span, "a 1:1 NAT stands for one device", "a second one in its home");
+        }
+        if home.via != via {
+            let span = participant.via.first().map_or(user.span(), Located::span);
+            problems.note(span, "a home goes over the same links", "these have different ones");
+        }
+        home.devices += 1;
+        let number = 10 + index as u8;
+        if nat.is_none() {
+            if let Some(carrier) = &participant.carrier {
+                let message = "whoever has a carrier's NAT has one at home too";
+                problems.note(carrier.span(), message, "`nat` is missing or `none`");
+            }
+            let public = IpAddr::from(Ipv4Addr::new(198, 51, 100, number));
+            return Place { address: public, public_address: public, carrier: None };
+        }
+        let address = Ipv4Addr::new(192, 168, number, 9 + home.devices).into();
+        let behind = participant.carrier.as_ref().and_then(|name| self.carriers.behind(name, number, problems));
+        match behind {
+            Some((carrier, public_address)) => Place { address, public_address, carrier: Some(carrier) },
+            None => Place { address, public_address: Ipv4Addr::new(203, 0, 113, number).into(), carrier: None },
+        }
     }
-    home.devices += 1;
-    let number = 10 + index as u8;
-    if nat == NatKind::None {
-        let public = IpAddr::from(Ipv4Addr::new(198, 51, 100, number));
-        return (public, public);
-    }
-    let own = Ipv4Addr::new(192, 168, number, 9 + home.devices);
-    (own.into(), Ipv4Addr::new(203, 0, 113, number).into())
 }
 
 fn device(class: Option<file::DeviceClass>) -> (DeviceClass, &'static str) {

@@ -1,15 +1,15 @@
-//! What happens: the timeline, links that change, the adversary.
+//! What happens: the timeline and the adversary.
 
-use super::{RELAY, SIGNALING, access, people::People, within};
+use super::{people::People, within};
 use crate::{
-    file::{Adversary, Attack, Does, LinkChange, Scenario, Step as StepEntry},
+    file::{Adversary, Attack, Does, Scenario, Step as StepEntry},
     located::Located,
     problem::Problems,
 };
 use kernel::{
     event::Act,
-    names::{LinkName, UserName},
-    plan::{AdversaryPlan, LinkStep, Step, TrafficPlan, When},
+    names::UserName,
+    plan::{AdversaryPlan, Step, When},
     time::{Micros, SimTime},
 };
 
@@ -30,31 +30,6 @@ pub(super) fn timeline(file: &Scenario, people: &People, end: SimTime, problems:
         }
     }
     timeline
-}
-
-/// The changes of links, in the order of the file.
-pub(super) fn link_schedule(
-    file: &Scenario,
-    people: &People,
-    traffic: &[TrafficPlan],
-    end: SimTime,
-    problems: &mut Problems,
-) -> Vec<LinkStep> {
-    let mut schedule = Vec::new();
-    for change in &file.link_change {
-        if let Some(at) = &change.at {
-            within(at, end, problems);
-        }
-        if change.rate.is_none() && change.propagation.is_none() && change.loss.is_none() {
-            let message = "this changes nothing of the link";
-            problems.note(change.span(), message, "name `rate`, `propagation` or `loss`");
-        }
-        let link = change.link.as_ref().and_then(|link| link_name(link, people, traffic, problems));
-        if let (Some(at), Some(link)) = (&change.at, link) {
-            schedule.push(link_step(at.0, link, change));
-        }
-    }
-    schedule
 }
 
 /// What the adversary does, in the order of the file.
@@ -126,36 +101,6 @@ fn with(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut
             }
             Some(other)
         }
-    }
-}
-
-fn link_name(
-    link: &Located<String>,
-    people: &People,
-    traffic: &[TrafficPlan],
-    problems: &mut Problems,
-) -> Option<LinkName> {
-    let ends = traffic.iter().flat_map(|flow| [&flow.source, &flow.sink]);
-    let hosts = ends.filter(|end| end.access.is_some()).map(|end| end.host.as_str());
-    let owners = people.names().chain([SIGNALING, RELAY]).chain(hosts);
-    let known: Vec<String> = owners.flat_map(|owner| [format!("{owner}/up"), format!("{owner}/down")]).collect();
-    if !known.contains(link) {
-        let note = problems.note(link.span(), format!("no link is called `{}`", **link), "unknown link");
-        note.did_you_mean(link, known.iter().map(String::as_str));
-        return None;
-    }
-    let (owner, direction) = link.split_once('/')?;
-    let node = people.device_of(owner).map_or(owner, |device| device.as_str());
-    Some(LinkName::from(format!("{node}/{direction}")))
-}
-
-fn link_step(at: Micros, link: LinkName, change: &LinkChange) -> LinkStep {
-    LinkStep {
-        at,
-        link,
-        rate: change.rate.map(|rate| rate.0),
-        propagation: change.propagation.map(|propagation| propagation.0),
-        loss: change.loss.as_ref().map(access::loss),
     }
 }
 

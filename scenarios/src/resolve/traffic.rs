@@ -1,6 +1,11 @@
 //! Cross traffic: who sends what to whom, and what each kind of flow needs.
 
-use super::{access, people::People, within};
+use super::{
+    access,
+    links::{self, Links},
+    people::People,
+    within,
+};
 use crate::{
     either::Either,
     file::{CongestionWord, Network, Scenario, Traffic, TrafficWord},
@@ -11,7 +16,7 @@ use crate::{
 };
 use kernel::{
     names::ActorName,
-    plan::{AccessPlan, CongestionKind, NatKind, TRAFFIC_PORTS, TrafficEnd, TrafficKind, TrafficPlan, TrafficSide},
+    plan::{AccessPlan, CongestionKind, Firewall, TRAFFIC_PORTS, TrafficEnd, TrafficKind, TrafficPlan, TrafficSide},
     time::{BitRate, Micros, SimTime},
 };
 use std::{
@@ -32,6 +37,7 @@ pub(super) fn resolve(
     people: &People,
     (duration, end): (Micros, SimTime),
     vocabulary: &Vocabulary,
+    links: &mut Links,
     problems: &mut Problems,
 ) -> Vec<TrafficPlan> {
     let mut flows: Vec<TrafficPlan> = Vec::new();
@@ -43,9 +49,10 @@ pub(super) fn resolve(
         }
         let kind = entry.kind.as_ref().and_then(|word| kind(entry, word, problems));
         let name = name(entry, number, &mut names, problems);
-        let hosts = Ends { name: &name, number, people, vocabulary };
-        let (source, source_open) = hosts.end(&entry.from, TrafficSide::Source, problems);
-        let (sink, sink_open) = hosts.end(&entry.to, TrafficSide::Sink, problems);
+        let hosts = Ends { name: &name, number, file, people, vocabulary };
+        let (from, to) = ((&entry.from, &entry.from_via[..]), (&entry.to, &entry.to_via[..]));
+        let (source, source_open) = hosts.end(from, TrafficSide::Source, links, problems);
+        let (sink, sink_open) = hosts.end(to, TrafficSide::Sink, links, problems);
         if source.address.ip() == sink.address.ip() {
             problems.note(entry.span(), "a flow goes from one host to another", "both ends are the same");
         } else if !source_open && !sink_open {
@@ -101,6 +108,7 @@ fn times(entry: &Traffic, (duration, end): (Micros, SimTime), problems: &mut Pro
 struct Ends<'a> {
     name: &'a str,
     number: u16,
+    file: &'a Scenario,
     people: &'a People,
     vocabulary: &'a Vocabulary,
 }
@@ -109,8 +117,9 @@ impl Ends<'_> {
     /// An end, and whether others can reach it unasked.
     fn end(
         &self,
-        given: &Option<Located<Either<String, Network>>>,
+        (given, via): (&Option<Located<Either<String, Network>>>, &[Located<String>]),
         side: TrafficSide,
+        links: &mut Links,
         problems: &mut Problems,
     ) -> (TrafficEnd, bool) {
         let (place, suffix) = match side {
@@ -122,14 +131,18 @@ impl Ends<'_> {
             Some(given) => match &**given {
                 Either::Text(user) => {
                     self.people.find_at(user, given.span(), problems);
+                    if let Some(first) = via.first() {
+                        let message = "a participant goes over the core links of its own `via`";
+                        problems.note(first.span(), message, "means nothing here");
+                    }
                     if let Some(participant) = self.people.participant(user) {
                         let address = SocketAddr::new(participant.address, port);
                         let end = TrafficEnd { host: participant.device.clone(), address, access: None };
-                        return (end, participant.access.nat == NatKind::None);
+                        return (end, participant.access.nat.is_none());
                     }
                     access::own_server()
                 }
-                Either::Table(_) => access::access(given, self.vocabulary, problems),
+                Either::Table(_) => access::access(given, self.vocabulary, links, problems),
             },
             None => access::own_server(),
         };
@@ -138,13 +151,16 @@ impl Ends<'_> {
             Ok(last) => Ipv4Addr::new(192, 0, 2, last),
             Err(_) => Ipv4Addr::new(198, 18, 0, place as u8),
         };
-        let (ip, links) = (IpAddr::from(ip), access.links);
+        let ip = IpAddr::from(ip);
         let access = AccessPlan {
             preset: access.preset,
-            up: links.up,
-            down: links.down,
-            nat: NatKind::None,
+            up: access.links.up,
+            down: access.links.down,
+            nat: None,
             public_address: ip,
+            carrier: None,
+            firewall: Firewall::Open,
+            via: links::via(via, self.file, problems),
         };
         let host = ActorName::from(format!("{}-{suffix}", self.name));
         (TrafficEnd { host, address: SocketAddr::new(ip, port), access: Some(access) }, true)

@@ -1,10 +1,11 @@
 //! The names that scenarios may use, as the other rooms will give them.
 
 use kernel::{
-    plan::{Jitter, LinkPlan, Loss, NatKind},
+    plan::{LinkPlan, NatPlan, RateTrace},
     time::{BitRate, Micros},
 };
 use scenarios::{AccessPreset, Vocabulary};
+use std::collections::BTreeMap;
 
 const PRESETS: &[(&str, u64)] = &[("lan", 1_000), ("home-wifi", 20), ("lossy-wifi", 10), ("lte-good", 10)];
 
@@ -49,14 +50,14 @@ pub(crate) fn vocabulary() -> Vocabulary {
             rate: Some(BitRate::from_mbps(mbps)),
             queue_bytes: 64_000,
             propagation: Micros::from_millis(10),
-            jitter: Jitter::None,
-            loss: Loss::None,
+            ..LinkPlan::IDEAL
         };
-        AccessPreset { up: link.clone(), down: link, nat: NatKind::PortRestricted }
+        AccessPreset { up: link.clone(), down: link, nat: Some(NatPlan::PORT_RESTRICTED), schedule: Vec::new() }
     };
     Vocabulary {
         presets: PRESETS.iter().map(|(name, mbps)| (name.to_string(), preset(*mbps))).collect(),
         invariants: INVARIANTS.iter().map(|name| name.to_string()).collect(),
         metrics: METRICS.iter().map(|name| name.to_string()).collect(),
+        traces: BTreeMap::from([("driving".to_owned(), RateTrace::parse("driving", "5\n10\n").unwrap())]),
     }
 }

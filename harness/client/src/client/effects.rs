@@ -5,7 +5,7 @@ use crate::{
     call::{Call, Mismatch, OfferRules, Own},
     config::Misbehaviour,
     engine::{Engine, EngineConfig},
-    machine::{ANSWER_LIMIT, CONNECTING_LIMIT, Effect, Event, PathEvent, RING_LIMIT, Transition},
+    machine::{ANSWER_LIMIT, CONNECTING_LIMIT, Effect, Event, PathEvent, RECONNECTING_LIMIT, RING_LIMIT, Transition},
 };
 use kernel::{
     CallId, Micros, SimTime, Track, UserName, event,
@@ -40,6 +40,7 @@ impl Client {
             Effect::Answer => self.answer(call, now),
             Effect::Connect => self.connect(call, relays, now),
             Effect::GoLive => self.go_live(call, now),
+            Effect::Reconnect => self.reconnect(call, now),
             Effect::SendBusy(other) => self.tell_server(ClientMessage::Busy { call: other }, now),
             Effect::SendDecline => self.tell_server(ClientMessage::Decline { call }, now),
             Effect::SendCancel => self.tell_server(ClientMessage::Cancel { call }, now),
@@ -54,6 +55,7 @@ impl Client {
             CallStateName::Incoming => ("user", RING_LIMIT),
             CallStateName::Accepting => ("server-accept", CONNECTING_LIMIT),
             CallStateName::Connecting => ("ice", CONNECTING_LIMIT),
+            CallStateName::Reconnecting => ("path", RECONNECTING_LIMIT),
             CallStateName::Idle | CallStateName::Live | CallStateName::Ended => return,
         };
         self.await_for(call, awaits, limit);
@@ -211,7 +213,7 @@ impl Client {
         self.show(Screen::Live { call: id, peer, safety_number });
     }
 
-    fn refuse(&mut self, mismatch: &Mismatch, now: SimTime) {
+    pub(super) fn refuse(&mut self, mismatch: &Mismatch, now: SimTime) {
         let (actor, level, line) = (self.device.clone(), "warn".to_owned(), mismatch.to_string());
         event!(LogLine { actor, level, line });
         self.step(Event::Path(PathEvent::Mismatch), now);

@@ -2,14 +2,14 @@
 
 use super::Client;
 use crate::{
-    call::{Call, Own},
+    call::Call,
     config::Output,
     engine::{EngineOutput, ReceivedFrame},
     machine::{Event, PathEvent},
     transport::{MediaFrame, TransportOutput},
 };
 use kernel::{SimTime, Track, event};
-use protocol::{ClientMessage, PeerMessage};
+use protocol::PeerMessage;
 
 impl Client {
     /// Moves what transport, engine and hop have to say. True when anything moved.
@@ -40,10 +40,12 @@ impl Client {
     fn transport_output(&mut self, output: TransportOutput, now: SimTime) {
         match output {
             TransportOutput::Transmit(datagram) => self.outputs.push_back(Output::Transmit(datagram)),
-            TransportOutput::Candidate(line) => self.send_candidate(line, now),
+            TransportOutput::Candidate(line) => self.tell_peer(&PeerMessage::Candidate(line), now),
             TransportOutput::IceConnected => self.await_dtls(now),
             TransportOutput::Connected => self.step(Event::Path(PathEvent::Connected), now),
             TransportOutput::Mismatch => self.step(Event::Path(PathEvent::Mismatch), now),
+            TransportOutput::Broken => self.step(Event::Path(PathEvent::Broken), now),
+            TransportOutput::AskRestart => self.ask_restart(now),
             TransportOutput::Lost => self.step(Event::Path(PathEvent::Lost), now),
             TransportOutput::KeyFrameRequested => {
                 if let Some(engine) = self.call.as_mut().and_then(|call| call.engine.as_mut()) {
@@ -56,16 +58,6 @@ impl Client {
                 }
             }
             TransportOutput::Frame(frame) => self.frame(frame, now),
-        }
-    }
-
-    fn send_candidate(&mut self, line: String, now: SimTime) {
-        let own = Own { device: &self.device, identity: &self.identity };
-        let Some(call) = &mut self.call else { return };
-        let Some(peer) = call.peer.clone() else { return };
-        let id = call.id;
-        if let Some(body) = call.seal_to(own, &peer, &PeerMessage::Candidate(line), &mut self.sealing) {
-            self.tell_server(ClientMessage::ToPeer { call: id, body }, now);
         }
     }
 

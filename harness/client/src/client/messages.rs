@@ -127,7 +127,10 @@ impl Client {
     /// A sealed message of the peer. Before `Accepted` it waits un-opened: nothing that a peer says can consent.
     fn peer_message(&mut self, id: CallId, sealed: SealedEnvelope, now: SimTime) {
         let early = mutant!(V02) || mutant!(V03);
-        let open = matches!(self.machine.state(), CallStateName::Connecting | CallStateName::Live);
+        let open = matches!(
+            self.machine.state(),
+            CallStateName::Connecting | CallStateName::Live | CallStateName::Reconnecting
+        );
         let Some(call) = self.call.as_mut().filter(|call| call.id == id) else { return };
         if open || early {
             self.open_peer_message(&sealed, now);
@@ -158,6 +161,8 @@ impl Client {
                 }
                 self.step(Event::Peer(PeerEvent::Update), now);
             }
+            PeerMessage::Restart(question) => self.answer_restart(&question, now),
+            PeerMessage::Restarted(answer) => self.finish_restart(&answer, now),
             // An offer or answer comes in an envelope of its own kind.
             PeerMessage::Offer(_) | PeerMessage::Answer(_) => {}
         }

@@ -1,4 +1,4 @@
-//! The camera with its VP8 encoder.
+//! The camera with its encoder.
 
 use super::{
     Local,
@@ -6,15 +6,10 @@ use super::{
     outgoing::{Outgoing, Source},
 };
 use kernel::{BitRate, Micros, SimTime, Track, event, random::SeedTree};
-use media::{
-    Scene, Vp8Encoder,
-    codec::{EncodePicture, Vp8Settings},
-};
-use std::sync::Arc;
+use media::{VideoEncoder, codec::NextPicture};
 
 /// A camera that is on.
 pub(super) struct Camera {
-    scene: Arc<Scene>,
     first: SimTime,
     fps: u64,
     readout: Micros,
@@ -30,11 +25,10 @@ impl Camera {
     pub(super) fn switch_on(local: &Local, seeds: &SeedTree, target: BitRate, now: SimTime) -> Outgoing<Camera> {
         let fps = u64::from(local.media.fps.max(1));
         let phase = Micros(seeds.stream("camera-phase").below(1_000_000 / fps));
-        let settings = Vp8Settings::real_time(local.size, local.media.fps, target);
-        let encoder = Vp8Encoder::new(settings).expect("media::initialize found the VP8 encoder");
+        let encoder = VideoEncoder::new(&local.media, local.size, target, local.index, seeds);
+        let encoder = encoder.expect("media::initialize found the video encoder");
         announce(local, target);
         let camera = Camera {
-            scene: Scene::shared(local.size, local.index),
             first: now + phase,
             fps,
             readout: local.costs.camera,
@@ -63,15 +57,15 @@ impl Camera {
         self.wants_key_frame = true;
     }
 
-    /// The scene and the number of the newest picture: what the own tile shows.
-    pub(super) fn newest_picture(&self) -> Option<(&Scene, u32)> {
-        Some((&self.scene, self.newest?))
+    /// The number of the newest picture: what the own tile shows.
+    pub(super) fn newest_picture(&self) -> Option<u32> {
+        self.newest
     }
 }
 
 impl Source for Camera {
     const TRACK: Track = Track::Video;
-    type Encoder = Vp8Encoder;
+    type Encoder = VideoEncoder;
 
     fn sensed_at(&self, frame: u32) -> SimTime {
         // Computed from the number: the rounding of 1/30 s does not add up.
@@ -98,10 +92,10 @@ impl Source for Camera {
         self.dropper.encoded(bytes, now);
     }
 
-    fn input(&mut self, frame: u32) -> EncodePicture {
+    fn input(&mut self, frame: u32) -> NextPicture {
         self.newest = Some(frame);
         let key = std::mem::take(&mut self.wants_key_frame);
-        EncodePicture { scene: self.scene.clone(), frame, target: self.target, key }
+        NextPicture { frame, target: self.target, key }
     }
 
     fn rtp_timestamp(sensed_at: SimTime) -> u64 {

@@ -8,7 +8,7 @@ use super::{
     speaker::Speaker,
 };
 use kernel::{Micros, SimTime, Track, event};
-use media::{Scene, codec::is_key_frame};
+use media::codec::is_key_frame;
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
@@ -96,12 +96,12 @@ impl Incoming {
         [opening, self.screen.next_wake(), self.speaker.next_wake()].into_iter().flatten().min()
     }
 
-    /// Does what is due. `own_picture` is what the own tile shows.
+    /// Does what is due. `own_picture` is the number of what the own tile shows.
     pub(super) fn handle_timeout(
         &mut self,
         local: &Local,
         cipher: &mut FrameCipher,
-        own_picture: Option<(&Scene, u32)>,
+        own_picture: Option<u32>,
         now: SimTime,
         outputs: &mut VecDeque<EngineOutput>,
     ) {

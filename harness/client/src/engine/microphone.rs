@@ -1,21 +1,16 @@
-//! The microphone with its Opus encoder.
+//! The microphone with its encoder.
 
 use super::{
     Local,
     outgoing::{Outgoing, Source},
 };
 use kernel::{BitRate, Micros, SimTime, Track, event, random::SeedTree};
-use media::{
-    Codec, CodecError, EncodedPicture, OpusEncoder, Voice,
-    codec::{EncodeBlock, OpusSettings},
-};
-use std::sync::Arc;
+use media::{AudioEncoder, Codec, CodecError, EncodedPicture, codec::NextBlock};
 
 const BLOCK: Micros = Micros::from_millis(20);
 
 /// A microphone that is on.
 pub(super) struct Microphone {
-    voice: Arc<Voice>,
     first: SimTime,
     readout: Micros,
     encode_cost: Micros,
@@ -26,10 +21,10 @@ impl Microphone {
     /// A microphone whose first block begins within 20 ms.
     pub(super) fn switch_on(local: &Local, seeds: &SeedTree, now: SimTime) -> Outgoing<Microphone> {
         let target = local.media.audio_rate;
-        let encoder = OpusEncoder::new(OpusSettings::voice(target)).expect("media::initialize found the Opus encoder");
+        let encoder = AudioEncoder::new(&local.media, local.index, seeds);
+        let encoder = encoder.expect("media::initialize found the audio encoder");
         event!(EncoderTarget { device: local.device.clone(), track: Track::Audio, rate: target });
         let microphone = Microphone {
-            voice: Voice::shared(local.index),
             first: now + Micros(seeds.stream("microphone-phase").below(BLOCK.0)),
             readout: local.costs.microphone,
             encode_cost: local.costs.encode_block(),
@@ -66,8 +61,8 @@ impl Source for Microphone {
 
     fn encoded(&mut self, _bytes: usize, _now: SimTime) {}
 
-    fn input(&mut self, frame: u32) -> EncodeBlock {
-        EncodeBlock { voice: self.voice.clone(), block: frame, target: self.target }
+    fn input(&mut self, frame: u32) -> NextBlock {
+        NextBlock { block: frame, target: self.target }
     }
 
     fn rtp_timestamp(sensed_at: SimTime) -> u64 {
@@ -75,14 +70,14 @@ impl Source for Microphone {
     }
 }
 
-/// Opus seen as the encoder of a track: no packet is a key frame, since none refers to another.
-pub(super) struct BlockEncoder(OpusEncoder);
+/// The encoder of sound seen as that of a track: no packet is a key frame, since none refers to another.
+pub(super) struct BlockEncoder(AudioEncoder);
 
 impl Codec for BlockEncoder {
-    type Input = EncodeBlock;
+    type Input = NextBlock;
     type Output = Result<EncodedPicture, CodecError>;
 
-    fn run(&mut self, input: EncodeBlock) -> Self::Output {
-        self.0.encode(input).map(|bytes| EncodedPicture { bytes, key: false })
+    fn run(&mut self, input: NextBlock) -> Self::Output {
+        self.0.run(input).map(|bytes| EncodedPicture { bytes, key: false })
     }
 }

@@ -1,9 +1,9 @@
 //! The screen: jitter buffer, decoder, refresh, and the probe that compares what is shown with what was captured.
 
 use super::{Local, frames::OpenedFrame, incoming::dropped};
-use kernel::{Micros, SimTime, Track, artifact, event, mutant};
+use kernel::{Micros, SimTime, Track, artifact, event, mutant, plan::VideoCodec};
 use media::{
-    Lane, Picture, Scene, Ticket, Vp8Decoder, mark,
+    Lane, Picture, Scene, Shown, Ticket, VideoDecoder, mark,
     playout::{RefusedFrame, VideoBuffer, VideoFrame},
     probe,
 };
@@ -25,7 +25,7 @@ struct Decoding {
 /// A picture that waits for the screen's next refresh.
 struct Decoded {
     counter: u64,
-    picture: Picture,
+    picture: Shown,
     at: SimTime,
     refresh: SimTime,
 }
@@ -35,7 +35,7 @@ pub(super) struct Screen {
     first_refresh: Micros,
     decode_cost: Micros,
     buffer: VideoBuffer<OpenedFrame>,
-    decoder: Option<Lane<Vp8Decoder>>,
+    decoder: Option<Lane<VideoDecoder>>,
     decoding: Option<Decoding>,
     decoded: Option<Decoded>,
     rendered: u64,
@@ -91,7 +91,7 @@ impl Screen {
     pub(super) fn handle_timeout(
         &mut self,
         local: &Local,
-        own_picture: Option<(&Scene, u32)>,
+        own_picture: Option<u32>,
         now: SimTime,
     ) -> Result<(), Trouble> {
         let mut result = Ok(());
@@ -120,8 +120,8 @@ impl Screen {
         let Some(frame) = self.buffer.take(now) else { return };
         let OpenedFrame { counter, bytes, hash } = frame.content;
         let decoder = self.decoder.get_or_insert_with(|| {
-            let decoder = Vp8Decoder::new(local.size, local.media.fps);
-            Lane::new(decoder.expect("media::initialize found the VP8 decoder"))
+            let decoder = VideoDecoder::new(&local.media, local.size);
+            Lane::new(decoder.expect("media::initialize found the video decoder"))
         });
         let ticket = decoder.submit(bytes);
         let due = now + self.decode_cost;
@@ -157,12 +157,12 @@ impl Screen {
         self.buffer.clear().for_each(|frame| dropped(local, Track::Video, frame.order, "missing_reference"));
     }
 
-    fn render(&mut self, local: &Local, decoded: Decoded, own_picture: Option<(&Scene, u32)>, now: SimTime) {
+    fn render(&mut self, local: &Local, decoded: Decoded, own_picture: Option<u32>, now: SimTime) {
         let Decoded { counter, picture, at, .. } = decoded;
         // The tile shows what its own track's key opened, whatever else there is to show.
         let shown = match own_picture {
-            Some((scene, frame)) if mutant!(V135) => mark::read(self.probe.captured(scene, frame), local.size),
-            _ => mark::read(picture.luma(), local.size),
+            Some(frame) if mutant!(V135) => self.probe.own_mark(local, frame),
+            _ => picture.mark(),
         };
         event!(Rendered {
             device: local.device.clone(),
@@ -173,12 +173,18 @@ impl Screen {
             mark: shown,
             render_wait: now - at,
         });
-        if local.media.quality_every > 0 && self.rendered.is_multiple_of(local.media.quality_every.into()) {
-            self.probe.compare(local, &picture);
-        }
+        self.look_closely(local, picture.picture(), now);
         self.rendered += 1;
+    }
+
+    /// Hands a rendered picture to the probes, where there is one.
+    fn look_closely(&mut self, local: &Local, picture: Option<&Picture>, now: SimTime) {
+        let Some(picture) = picture else { return };
+        if local.media.quality_every > 0 && self.rendered.is_multiple_of(local.media.quality_every.into()) {
+            self.probe.compare(local, picture);
+        }
         if artifact::wants_picture(&local.device) {
-            self.probe.keep(local, &picture, now);
+            self.probe.keep(local, picture, now);
         }
     }
 }
@@ -220,6 +226,17 @@ impl Probe {
             received: picture.planes().to_vec(),
             sent,
         });
+    }
+
+    /// The mark of the own camera's picture, as somebody reads it who looks at the own tile.
+    fn own_mark(&mut self, local: &Local, frame: u32) -> Option<event::Mark> {
+        match local.media.video_codec {
+            VideoCodec::Vp8 => {
+                let scene = Scene::shared(local.size, local.index);
+                mark::read(self.captured(&scene, frame), local.size)
+            }
+            VideoCodec::Modelled => Some(event::Mark { sender: local.index, frame: frame & mark::FRAME_MASK }),
+        }
     }
 
     fn peer_mark(&self, local: &Local, picture: &Picture) -> Option<event::Mark> {

@@ -3,7 +3,7 @@
 use super::{Local, frames::OpenedFrame, incoming::dropped};
 use kernel::{ActorName, Micros, SimTime, Track, event};
 use media::{
-    Lane, OpusDecoder, Ticket,
+    AudioDecoder, Lane, Ticket,
     codec::{LOOK_AHEAD, OpusInput},
     playout::{self, AudioBuffer, AudioPacket, Block, RefusedPacket, Stretch},
     voice::BLOCK_SAMPLES,
@@ -34,7 +34,7 @@ pub(super) struct Speaker {
     latency: Micros,
     decode_cost: Micros,
     buffer: AudioBuffer<OpenedFrame>,
-    decoder: Option<Lane<OpusDecoder>>,
+    decoder: Option<Lane<AudioDecoder>>,
     decoding: Option<Decoding>,
     /// While it plays: when it began, and how many samples the sound card has had since then.
     clock: Option<(SimTime, u64)>,
@@ -77,7 +77,7 @@ impl Speaker {
             self.finish_decoding(local, decoding, now);
         }
         if self.decoding.is_none() && self.next_step().is_some_and(|at| at <= now) {
-            self.begin_block(now);
+            self.begin_block(local, now);
         }
     }
 
@@ -99,7 +99,7 @@ impl Speaker {
         }
     }
 
-    fn begin_block(&mut self, now: SimTime) {
+    fn begin_block(&mut self, local: &Local, now: SimTime) {
         let (input, packet, stretch) = match self.buffer.next_block(now) {
             Block::Packet(AudioPacket { arrived, content, .. }, stretch) => {
                 let OpenedFrame { counter, bytes, hash } = content;
@@ -112,9 +112,9 @@ impl Speaker {
             }
         };
         self.clock.get_or_insert((now, 0));
-        let decoder = self
-            .decoder
-            .get_or_insert_with(|| Lane::new(OpusDecoder::new().expect("media::initialize found the Opus decoder")));
+        let decoder = self.decoder.get_or_insert_with(|| {
+            Lane::new(AudioDecoder::new(&local.media).expect("media::initialize found the audio decoder"))
+        });
         let ticket = decoder.submit(input);
         self.decoding = Some(Decoding { packet, stretch, began: now, due: now + self.decode_cost, ticket });
     }

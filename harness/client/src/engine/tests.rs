@@ -5,7 +5,9 @@ use e2ee::{CallShare, Role, Transcript};
 use kernel::{
     BitRate, Event, Log, Mutant, SimTime,
     event::{OpenVerdict, Sealed},
-    mutant, seam, time,
+    mutant,
+    plan::VideoCodec,
+    seam, time,
 };
 use std::collections::BTreeMap;
 
@@ -17,7 +19,7 @@ pub(super) fn plan() -> MediaPlan {
         width: 320,
         height: 180,
         fps: 30,
-        video_codec: kernel::plan::VideoCodec::Vp8,
+        video_codec: VideoCodec::Vp8,
         video_max: BitRate::from_kbps(1_500),
         video_min: BitRate::from_kbps(60),
         video_start: BitRate::from_kbps(400),
@@ -254,6 +256,38 @@ fn a_lost_frame_is_followed_by_a_key_frame_and_never_by_a_picture_without_refere
     let dropped = all!(&log, FrameDropped);
     assert_eq!(dropped.len() as u64, key - 41);
     assert!(dropped.iter().all(|(_, d)| d.reason == "missing_reference"), "{dropped:?}");
+}
+
+#[test]
+fn the_modelled_codec_is_seen_and_heard_and_asks_for_key_frames_like_the_real_one() {
+    let log = in_simulation(&[], || {
+        let media = MediaPlan { video_codec: VideoCodec::Modelled, quality_every: 0, ..plan() };
+        let lossy: Way = Box::new(
+            |from, track, frame, bytes| {
+                if from == 0 && track == Track::Video && frame == 40 { vec![] } else { vec![bytes] }
+            },
+        );
+        let mut loopback = Loopback::new(&media, DeviceClass::MidRange, lossy);
+        loopback.start();
+        loopback.run_until(START + Micros::from_secs(3));
+    });
+    let rendered = all!(&log, Rendered);
+    assert!(rendered.len() > 2 * 75, "{} pictures", rendered.len());
+    for (_, rendered) in rendered {
+        let frame = sealed_by(&log, &rendered.sender, Track::Video, rendered.counter).frame;
+        let mark = rendered.mark.unwrap();
+        assert_eq!((device(mark.sender.into()), mark.frame), (rendered.sender.clone(), frame));
+    }
+    let requests = all!(&log, KeyFrameRequested);
+    assert_eq!((requests.len(), requests[0].1.reason.as_str()), (1, "missing_reference"));
+    let encoded = all!(&log, Encoded);
+    let keys = encoded.iter().filter(|(_, e)| e.device == "alice-phone" && e.key).count();
+    assert_eq!(keys, 2);
+    let sizes = encoded.iter().filter(|(_, e)| e.track == Track::Audio).map(|(_, e)| e.bytes.len);
+    assert!(sizes.clone().count() > 2 * 140 && sizes.clone().all(|len| len == 80));
+    assert_eq!(all!(&log, PictureQuality).len(), 0);
+    assert!(all!(&log, AudioPlayed).len() > 2 * 140);
+    assert_eq!(decoded_but_never_encoded(&log), 0);
 }
 
 /// Every tenth frame comes three times: with a flipped bit in its ciphertext, as it is, and as it is once more.

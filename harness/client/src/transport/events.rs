@@ -16,7 +16,7 @@ impl Transport {
         match event {
             Event::MediaAdded(added) if added.kind == MediaKind::Audio => self.audio = Some(added.mid),
             Event::MediaAdded(added) => self.video = Some(added.mid),
-            Event::IceConnectionStateChange(state) => self.ice_moved(state),
+            Event::IceConnectionStateChange(state) => self.ice_moved(state, now),
             Event::Connected => self.dtls_connected(),
             Event::MediaData(data) => self.frame(data, now),
             Event::KeyframeRequest(_) => self.key_frame_requested(now),
@@ -29,7 +29,7 @@ impl Transport {
         }
     }
 
-    fn ice_moved(&mut self, state: IceConnectionState) {
+    fn ice_moved(&mut self, state: IceConnectionState, now: SimTime) {
         let name = match state {
             IceConnectionState::New => "new",
             IceConnectionState::Checking => "checking",
@@ -41,9 +41,27 @@ impl Transport {
         if state.is_connected() && !self.connected {
             self.outputs.push_back(TransportOutput::IceConnected);
         }
+        self.health.ice_up = state.is_connected();
         // While connecting more candidates may come; the machine's timer bounds it.
-        if state.is_disconnected() && self.connected {
-            self.outputs.push_back(TransportOutput::Lost);
+        if state.is_disconnected() && self.connected && self.health.break_off(now) {
+            self.outputs.push_back(TransportOutput::Broken);
+        }
+        self.look_after_path(now);
+    }
+
+    /// Says when the path breaks, when it works again, and when to ask for a restart.
+    pub(super) fn look_after_path(&mut self, now: SimTime) {
+        if !self.connected || self.over {
+            return;
+        }
+        if self.health.fell_silent(now) {
+            self.outputs.push_back(TransportOutput::Broken);
+        }
+        if self.health.healed(now) {
+            self.outputs.push_back(TransportOutput::Connected);
+        }
+        if self.health.must_ask(now) {
+            self.outputs.push_back(TransportOutput::AskRestart);
         }
     }
 
@@ -78,6 +96,8 @@ impl Transport {
         });
         let frame = MediaFrame { track, rtp_timestamp, contiguous: data.contiguous, bytes: data.data.to_vec() };
         self.outputs.push_back(TransportOutput::Frame(frame));
+        self.health.heard(now);
+        self.look_after_path(now);
     }
 
     pub(super) fn transmit(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], now: SimTime) {

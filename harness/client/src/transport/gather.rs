@@ -1,6 +1,6 @@
 //! Candidates: what is gathered, what is offered, and the way of each packet past or through the relay.
 
-use super::{Transport, TransportOutput, stun::BindingQuery, turn::RelayLeg};
+use super::{Transport, TransportOutput, restart::line_of, stun::BindingQuery, turn::RelayLeg};
 use kernel::{Datagram, SimTime, event, event::CandidateKind, mutant, random};
 use protocol::RelayGrant;
 use std::net::SocketAddr;
@@ -136,10 +136,13 @@ impl Transport {
         let (kind, address) = (kind_of(&candidate), candidate.addr());
         let line = {
             let _scope = random::scope("str0m");
-            self.rtc.add_local_candidate(candidate).map(Candidate::to_sdp_string)
+            self.rtc.add_local_candidate(candidate).map(line_of)
         };
         event!(CandidateGathered { device: self.config.device.clone(), kind, address, offered: line.is_some() });
-        self.outputs.extend(line.map(TransportOutput::Candidate));
+        if let Some(line) = line {
+            self.own_candidates.push(line.clone());
+            self.outputs.push_back(TransportOutput::Candidate(line));
+        }
     }
 }
 

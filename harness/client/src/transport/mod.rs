@@ -6,18 +6,24 @@
 mod bandwidth;
 mod events;
 mod gather;
+mod health;
+mod restart;
 mod rtp;
 mod stun;
 mod turn;
 
+pub use restart::RestartError;
+
 use crate::{crypto, engine::PathState};
 use bandwidth::Bandwidth;
+use health::PathHealth;
 use kernel::{
     ActorName, CallId, Datagram, Micros, SimTime, Track, event,
     event::CandidateKind,
     plan::MediaPlan,
     random::{self, SeedTree},
 };
+use restart::Restarts;
 use rtp::{PayloadTypes, ReceiveLedger, SendLedger};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -86,11 +92,15 @@ pub enum TransportOutput {
     Candidate(String),
     /// A pair is valid; DTLS comes next.
     IceConnected,
-    /// ICE and DTLS are up and the fingerprint is right.
+    /// ICE and DTLS are up and the fingerprint is right; after `Broken`: and the peer's media flows again.
     Connected,
     /// The fingerprint is not the one of the signed description.
     Mismatch,
-    /// The path broke for good.
+    /// The path broke: the peer's media stopped, ICE has no pair any more, or the peer restarts.
+    Broken,
+    /// It is time to ask the peer for an ICE restart, or to ask again.
+    AskRestart,
+    /// DTLS is closed.
     Lost,
     /// The peer wants a key frame.
     KeyFrameRequested,
@@ -121,10 +131,14 @@ pub struct Transport {
     types: PayloadTypes,
     gathering: Option<gather::Gathering>,
     early_candidates: Vec<String>,
+    /// Lines of the own candidates that were offered: a restart offers them again.
+    own_candidates: Vec<String>,
     remote_candidates: usize,
     remote_kinds: BTreeMap<SocketAddr, CandidateKind>,
     selected: Option<(SocketAddr, SocketAddr)>,
     connected: bool,
+    health: PathHealth,
+    restarts: Restarts,
     over: bool,
     parsers: BTreeSet<&'static str>,
     bandwidth: Bandwidth,
@@ -170,7 +184,8 @@ impl Transport {
     ) -> Result<(Transport, String), DescriptionError> {
         let mut transport = Transport::new(config, now);
         transport.enter("sdp");
-        let offer = if inline_candidates { checked(offer)?.to_owned() } else { without_candidates(checked(offer)?) };
+        transport.restarts.peer_sdp = without_candidates(checked(offer)?);
+        let offer = if inline_candidates { offer.to_owned() } else { transport.restarts.peer_sdp.clone() };
         let _scope = random::scope("str0m");
         let offer = SdpOffer::from_sdp_string(&offer).map_err(|error| DescriptionError::Refused(error.to_string()))?;
         let answer = transport.rtc.sdp_api().accept_offer(offer).map_err(refused)?;
@@ -185,6 +200,7 @@ impl Transport {
     pub fn accept_answer(&mut self, answer: &str) -> Result<(), DescriptionError> {
         self.enter("sdp");
         let answer = without_candidates(checked(answer)?);
+        self.restarts.peer_sdp.clone_from(&answer);
         let pending = self.pending.take().ok_or_else(|| DescriptionError::Refused("no offer waits".into()))?;
         let _scope = random::scope("str0m");
         let answer =
@@ -283,12 +299,15 @@ impl Transport {
             self.judge(result);
         }
         self.drive(now);
+        self.look_after_path(now);
     }
 
     /// When [`Transport::handle_timeout`] is wanted.
     pub fn next_wake(&self) -> Option<SimTime> {
         let rtc = Some(self.rtc_wake).filter(|_| self.gathering.is_some() && !self.over);
-        rtc.into_iter().chain(self.gathering.as_ref().and_then(gather::Gathering::next_wake)).min()
+        let health = self.health.next_wake().filter(|_| self.connected && !self.over);
+        let gathering = self.gathering.as_ref().and_then(gather::Gathering::next_wake);
+        rtc.into_iter().chain(health).chain(gathering).min()
     }
 
     /// The next output; call until none.
@@ -328,10 +347,13 @@ impl Transport {
             types,
             gathering: None,
             early_candidates: Vec::new(),
+            own_candidates: Vec::new(),
             remote_candidates: 0,
             remote_kinds: BTreeMap::new(),
             selected: None,
             connected: false,
+            health: PathHealth::default(),
+            restarts: Restarts::default(),
             over: false,
             parsers: BTreeSet::new(),
             bandwidth: Bandwidth::default(),

@@ -4,7 +4,7 @@ use kernel::{Datagram, SimTime, random};
 use protocol::RelayGrant;
 use std::{
     collections::{BTreeSet, VecDeque},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
 };
 use turn_client_proto::{
     api::{TurnConfig, TurnEvent, TurnPollRet, TurnRecvRet},
@@ -30,6 +30,8 @@ pub(super) struct RelayLeg {
     /// Peers to be let in: asked for as soon as the allocation exists.
     peers: BTreeSet<SocketAddr>,
     asked: BTreeSet<SocketAddr>,
+    /// Peers that the relay refused: they are not asked for again.
+    refused: BTreeSet<IpAddr>,
     /// Connectivity checks that came before the permission for their peer: a lost one costs a retransmission time-out.
     held: VecDeque<(SocketAddr, Vec<u8>)>,
     wake: Option<SimTime>,
@@ -47,6 +49,7 @@ impl RelayLeg {
             relayed: None,
             peers: BTreeSet::new(),
             asked: BTreeSet::new(),
+            refused: BTreeSet::new(),
             held: VecDeque::new(),
             wake: Some(SimTime::ZERO),
         }
@@ -64,7 +67,7 @@ impl RelayLeg {
 
     /// Lets a peer's address send to the relayed one.
     pub(super) fn allow(&mut self, peer: SocketAddr) {
-        if self.peers.len() < MAX_PEERS {
+        if self.peers.len() < MAX_PEERS && !self.refused.contains(&peer.ip()) {
             self.peers.insert(peer);
         }
     }
@@ -120,6 +123,8 @@ impl RelayLeg {
                         allocated = true;
                     }
                     TurnEvent::PermissionCreated(..) => self.send_held(now, sends),
+                    // A private address, say: the relay lets nobody reach it. What waits for it must not fill the queue.
+                    TurnEvent::PermissionCreateFailed(_, refused) => self.forget(refused),
                     _ => {}
                 }
             }
@@ -150,6 +155,13 @@ impl RelayLeg {
         for (peer, bytes) in std::mem::take(&mut self.held) {
             sends.extend(self.wrap(peer, &bytes, now));
         }
+    }
+
+    /// Gives a peer up that the relay refuses.
+    fn forget(&mut self, refused: IpAddr) {
+        self.held.retain(|(peer, _)| peer.ip() != refused);
+        self.peers.retain(|peer| peer.ip() != refused);
+        self.refused.insert(refused);
     }
 
     fn ask(&mut self, now: SimTime) {

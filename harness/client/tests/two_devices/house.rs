@@ -39,6 +39,8 @@ pub(crate) struct House {
     server: Server,
     in_flight: BTreeMap<(SimTime, u64), Datagram>,
     sent: u64,
+    /// Whether the pipe loses what goes to the media sockets.
+    pub(crate) media_cut: bool,
     /// Datagrams that left a device's media socket: (when, which device).
     pub(crate) media_sent: Vec<(SimTime, usize)>,
     /// How often each device signed in.
@@ -50,6 +52,7 @@ struct Server {
     connections: BTreeMap<ConnectionId, usize>,
     devices: [Option<(ConnectionId, DeviceKeys)>; 2],
     swaps_keys: bool,
+    loses_peer_messages: bool,
 }
 
 /// Tells a story on a simulation thread of its own.
@@ -98,8 +101,13 @@ impl House {
         let key = identity.public();
         random::act_as("signaling");
         let channel = ServerChannel::new(address(1, 443), identity, seeds.child("server"), SimTime::ZERO);
-        let server =
-            Server { channel, connections: BTreeMap::new(), devices: [None, None], swaps_keys: story.swaps_keys };
+        let server = Server {
+            channel,
+            connections: BTreeMap::new(),
+            devices: [None, None],
+            swaps_keys: story.swaps_keys,
+            loses_peer_messages: false,
+        };
         let client = |n: usize| {
             random::act_as(NAMES[n].1);
             let peer = 1 - n;
@@ -131,6 +139,7 @@ impl House {
             server,
             in_flight: BTreeMap::new(),
             sent: 0,
+            media_cut: false,
             media_sent: Vec::new(),
             sign_ins: [0; 2],
         };
@@ -154,6 +163,11 @@ impl House {
         let (connection, _) = self.server.devices[who].clone().unwrap();
         self.server.channel.close(connection, self.now);
         self.drain();
+    }
+
+    /// From now on the server loses what one device says to the other, or passes it again.
+    pub(crate) fn lose_peer_messages(&mut self, lost: bool) {
+        self.server.loses_peer_messages = lost;
     }
 
     pub(crate) fn states(&self) -> [CallStateName; 2] {
@@ -242,6 +256,9 @@ impl House {
     }
 
     fn send(&mut self, datagram: Datagram) {
+        if self.media_cut && datagram.destination.port() == MEDIA_PORT {
+            return;
+        }
         self.sent += 1;
         self.in_flight.insert((self.now + DELAY, self.sent), datagram);
     }
@@ -296,6 +313,7 @@ impl Server {
             ClientMessage::Decline { call } => self.end(call, CallEnd::Declined),
             ClientMessage::Cancel { call } => self.end(call, CallEnd::Cancelled),
             ClientMessage::HangUp { call } => self.end(call, CallEnd::HungUp),
+            ClientMessage::ToPeer { .. } if self.loses_peer_messages => {}
             ClientMessage::ToPeer { call, body } => self.tell(peer, ServerMessage::FromPeer { call, body }),
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! Two devices and a scripted server: what is done, and what must not be done, from the ring to the end of a call.
 
 mod house;
+mod restarts;
 
 use client::Misbehaviour;
 use house::{House, Story, tell};

@@ -106,6 +106,13 @@ pub enum Screen {
         /// The code that both sides compare: 30 digits.
         safety_number: String,
     },
+    /// The path broke; another one is sought.
+    Reconnecting {
+        /// The call.
+        call: CallId,
+        /// The other side.
+        peer: UserName,
+    },
     /// The call ended with a message.
     Over {
         /// The call.
@@ -156,6 +163,8 @@ pub enum CallStateName {
     Connecting,
     /// Media flows.
     Live,
+    /// The path broke; ICE restarts.
+    Reconnecting,
     /// Over; keys are erased.
     Ended,
 }

@@ -17,8 +17,9 @@ pub use media::{
     OpenVerdict, Opened, PictureQuality, Reassembled, Rendered, RtpSent, Sealed,
 };
 pub use network::{
-    BitrateEstimate, CandidateGathered, CandidateKind, DropReason, DtlsConnected, IceState, LinkChanged, PacketArrived,
-    PacketAtCore, PacketDropped, PacketSent, PairSelected, WireProtocol,
+    BitrateEstimate, CandidateGathered, CandidateKind, Damage, DropReason, DtlsConnected, IceState, LinkChanged,
+    LinkSampled, NatChanged, PacketArrived, PacketAtCore, PacketDamaged, PacketDropped, PacketSent, PairSelected,
+    WireProtocol,
 };
 pub use people::{CallOutcome, Fact, Notice, Signal, Store};
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
@@ -130,8 +131,14 @@ events! {
     PacketArrived,
     /// A packet was lost.
     PacketDropped,
+    /// A link damaged a packet that it delivers all the same.
+    PacketDamaged(bytes),
+    /// What a core link did in the last 200 ms.
+    LinkSampled,
     /// A link's parameters changed.
     LinkChanged,
+    /// Something happened to a NAT.
+    NatChanged,
     /// A device learnt a candidate of its own.
     CandidateGathered,
     /// ICE moved.

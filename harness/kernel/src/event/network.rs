@@ -4,11 +4,11 @@ use crate::{
     log::BlobRef,
     names::{ActorName, LinkName},
     packet::{Ecn, PacketId, Transport},
-    plan::LinkPlan,
+    plan::{LinkPlan, NatChange},
     time::{BitRate, Micros},
 };
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// What a datagram carries, by its first byte (RFC 7983) and port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -111,6 +111,8 @@ pub enum DropReason {
     NatNoMapping,
     /// The NAT's filter refuses the source.
     NatFiltered,
+    /// The NAT sends nothing back inside that comes from inside (no hairpinning).
+    NatNoHairpin,
     /// A firewall lets nothing of its kind pass.
     Firewall,
     /// Its source is no address of its sender (RFC 2827).
@@ -132,6 +134,55 @@ pub struct PacketDropped {
     pub place: String,
     /// Why.
     pub reason: DropReason,
+    /// Whether it was a second copy made by the network.
+    pub duplicate: bool,
+}
+
+/// What a link did to a packet that it delivers all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Damage {
+    /// One bit of its payload is another.
+    BitFlipped,
+    /// Its payload is shorter.
+    Truncated,
+}
+
+/// A link damaged a packet. It travels on with these bytes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PacketDamaged {
+    /// The packet.
+    pub packet: PacketId,
+    /// Where.
+    pub link: LinkName,
+    /// How.
+    pub damage: Damage,
+    /// Its payload from here on.
+    pub bytes: BlobRef,
+}
+
+/// What a core link did in a span of 200 ms (RFC 8867 samples at this rate), told at its end. Spans begin at multiples
+/// of 200 ms; one in which no packet came, left or was dropped is not told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LinkSampled {
+    /// The link's direction: `bottleneck/up`.
+    pub link: LinkName,
+    /// The length of the span.
+    pub span: Micros,
+    /// Packets whose last bit left in it.
+    pub packets: u64,
+    /// Their bytes on the wire, with headers and overhead.
+    pub bytes: u64,
+    /// Packets dropped in it: queue, queue management, policer, MTU, loss.
+    pub dropped: u64,
+    /// Packets that queue management marked in it.
+    pub marked: u64,
+    /// The waits in the queue of the packets that left it, in all.
+    pub waited: Micros,
+    /// The longest of them.
+    pub longest_wait: Micros,
+    /// The most bytes that waited at an instant.
+    pub most_queued: u64,
 }
 
 /// A link's parameters changed, or became known at the beginning.
@@ -141,6 +192,17 @@ pub struct LinkChanged {
     pub link: LinkName,
     /// What it does from now on.
     pub to: LinkPlan,
+}
+
+/// Something happened to a NAT.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NatChanged {
+    /// Its outer address.
+    pub nat: IpAddr,
+    /// What.
+    pub change: NatChange,
+    /// How many live mappings it had.
+    pub mappings: u32,
 }
 
 /// The kinds of ICE candidate (RFC 8445).

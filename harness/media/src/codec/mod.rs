@@ -1,9 +1,15 @@
-//! VP8 and Opus through GStreamer, one frame in and one out, with settings whose output is a function of the input.
+//! VP8 and Opus through GStreamer, one frame in and one out, with settings whose output is a function of the input; and
+//! the modelled codec, which makes their traffic without their work.
 
+mod choice;
+mod modelled;
+mod modelled_sizes;
 mod opus;
 mod settings;
 mod vp8;
 
+pub use choice::{AudioDecoder, AudioEncoder, NextBlock, NextPicture, Shown, VideoDecoder, VideoEncoder};
+pub use modelled::{ModelledDecoder, ModelledEncoder, ModelledVoice, decode_voice};
 pub use opus::{EncodeBlock, LOOK_AHEAD, OpusDecoder, OpusEncoder, OpusInput};
 pub use settings::{NotDeterministic, OpusSettings, Vp8Settings};
 pub use vp8::{EncodePicture, EncodedPicture, Vp8Decoder, Vp8Encoder, is_key_frame};

@@ -3,7 +3,6 @@
 use super::{CodecError, OpusSettings, vp8::read};
 use crate::{
     element::{Element, ElementError},
-    lane::Codec,
     voice::Voice,
 };
 use gstreamer as gst;
@@ -60,15 +59,6 @@ impl OpusEncoder {
     }
 }
 
-impl Codec for OpusEncoder {
-    type Input = EncodeBlock;
-    type Output = Result<Vec<u8>, CodecError>;
-
-    fn run(&mut self, input: EncodeBlock) -> Self::Output {
-        self.encode(input)
-    }
-}
-
 /// What an Opus decoder is given for 20 ms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OpusInput {
@@ -116,15 +106,6 @@ impl OpusDecoder {
             samples.extend(map.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
         }
         samples
-    }
-}
-
-impl Codec for OpusDecoder {
-    type Input = OpusInput;
-    type Output = Vec<i16>;
-
-    fn run(&mut self, input: OpusInput) -> Vec<i16> {
-        self.decode(input)
     }
 }
 

@@ -3,7 +3,6 @@
 use super::{CodecError, Vp8Settings};
 use crate::{
     element::{Element, ElementError},
-    lane::Codec,
     picture::{Picture, PictureSize},
     scene::Scene,
 };
@@ -96,15 +95,6 @@ impl Vp8Encoder {
     }
 }
 
-impl Codec for Vp8Encoder {
-    type Input = EncodePicture;
-    type Output = Result<EncodedPicture, CodecError>;
-
-    fn run(&mut self, input: EncodePicture) -> Self::Output {
-        self.encode(&input)
-    }
-}
-
 /// A VP8 decoder.
 pub struct Vp8Decoder {
     element: Element,
@@ -141,15 +131,6 @@ impl Vp8Decoder {
         // A frame shows one picture. More than that would only be a decoder's invention.
         while self.element.pull().is_some() {}
         Picture::map(picture?, self.size)
-    }
-}
-
-impl Codec for Vp8Decoder {
-    type Input = Vec<u8>;
-    type Output = Option<Picture>;
-
-    fn run(&mut self, input: Vec<u8>) -> Option<Picture> {
-        self.decode(input)
     }
 }
 

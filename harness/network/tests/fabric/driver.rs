@@ -3,22 +3,16 @@
 use kernel::{
     ActorName, Datagram, Event, Log, PacketId,
     event::DropReason,
-    plan::{Jitter, LinkPlan, Loss, NatKind},
+    plan::{Firewall, LinkPlan, NatPlan},
     random::SeedTree,
     seam,
-    time::{Micros, SimTime, set_now},
+    time::{SimTime, set_now},
 };
 use network::{Arrival, Fabric, NodePlan};
 use std::net::SocketAddr;
 
 /// Adds nothing to the time of a packet.
-pub(crate) const PERFECT: LinkPlan = LinkPlan {
-    rate: None,
-    queue_bytes: u64::MAX / 2,
-    propagation: Micros::ZERO,
-    jitter: Jitter::None,
-    loss: Loss::None,
-};
+pub(crate) const PERFECT: LinkPlan = LinkPlan::IDEAL;
 
 /// What a test hands to the network.
 #[derive(Clone, Debug)]
@@ -32,14 +26,18 @@ pub(crate) struct Shot {
 
 /// Runs `body` as a simulation on a thread of its own.
 pub(crate) fn simulate<T: Send>(seed: u64, body: impl FnOnce(&mut Fabric) -> T + Send) -> (T, Log) {
+    from_zero(move || {
+        let simulation = seam::enter(seed);
+        let value = body(&mut Fabric::new(SeedTree::root(seed).child("network")));
+        (value, simulation.leave().0)
+    })
+}
+
+/// Runs `body` on a thread of its own, where simulated time begins at zero. Nothing is logged.
+pub(crate) fn from_zero<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
-        let run = move || {
-            let simulation = seam::enter(seed);
-            let value = body(&mut Fabric::new(SeedTree::root(seed).child("network")));
-            (value, simulation.leave().0)
-        };
         std::thread::Builder::new()
-            .spawn_scoped(scope, run)
+            .spawn_scoped(scope, body)
             .unwrap()
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -81,11 +79,25 @@ pub(crate) fn drive_until(
 
 pub(crate) fn node(name: &str, address: &str, up: LinkPlan, down: LinkPlan) -> NodePlan {
     let address = address.parse().unwrap();
-    NodePlan { name: name.into(), address, up, down, nat: NatKind::None, public_address: address }
+    NodePlan {
+        name: name.into(),
+        address,
+        up,
+        down,
+        nat: None,
+        public_address: address,
+        carrier: None,
+        firewall: Firewall::Open,
+        via: Vec::new(),
+    }
 }
 
-pub(crate) fn behind_nat(name: &str, address: &str, nat: NatKind, public_address: &str) -> NodePlan {
-    NodePlan { nat, public_address: public_address.parse().unwrap(), ..node(name, address, PERFECT, PERFECT) }
+pub(crate) fn behind_nat(name: &str, address: &str, nat: NatPlan, public_address: &str) -> NodePlan {
+    NodePlan {
+        nat: Some(nat),
+        public_address: public_address.parse().unwrap(),
+        ..node(name, address, PERFECT, PERFECT)
+    }
 }
 
 pub(crate) fn endpoint(text: &str) -> SocketAddr {

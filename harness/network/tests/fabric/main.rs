@@ -1,5 +1,9 @@
 //! The fabric from outside: what its crate documentation promises, and the paths of packets through it.
 
+mod closed_forms;
+mod configurations;
+mod core_links;
 mod driver;
 mod laws;
 mod paths;
+mod reference;

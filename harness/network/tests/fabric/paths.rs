@@ -4,10 +4,10 @@ use crate::driver::{PERFECT, Shot, at_core, behind_nat, drive, drops, endpoint, 
 use kernel::{
     Event,
     event::DropReason,
-    plan::{LinkPlan, NatKind},
+    plan::{CarrierPlan, CoreLink, Firewall, LinkChange, LinkPlan, NatChange, NatPlan, Pace},
     time::{Micros, SimTime},
 };
-use network::{Arrival, Fabric, FabricError, LinkProblem};
+use network::{Arrival, Fabric, FabricError, LinkProblem, NodePlan};
 use std::net::SocketAddr;
 
 const HOME: &str = "203.0.113.1";
@@ -15,10 +15,10 @@ const OTHER_HOME: &str = "203.0.113.2";
 const STUN: &str = "198.51.100.10:3478";
 
 /// Two homes and a public server. `alice` and `mate` share a home; `bob` has the private address of `mate` in his.
-fn two_homes(fabric: &mut Fabric, nat: NatKind) {
-    fabric.add_node(behind_nat("alice", "192.168.1.2", nat, HOME)).unwrap();
-    fabric.add_node(behind_nat("mate", "192.168.1.3", nat, HOME)).unwrap();
-    fabric.add_node(behind_nat("bob", "192.168.1.3", nat, OTHER_HOME)).unwrap();
+fn two_homes(fabric: &mut Fabric, nat: &NatPlan) {
+    fabric.add_node(behind_nat("alice", "192.168.1.2", nat.clone(), HOME)).unwrap();
+    fabric.add_node(behind_nat("mate", "192.168.1.3", nat.clone(), HOME)).unwrap();
+    fabric.add_node(behind_nat("bob", "192.168.1.3", nat.clone(), OTHER_HOME)).unwrap();
     fabric.add_node(node("stun", "198.51.100.10", PERFECT, PERFECT)).unwrap();
     fabric.add_node(node("other", "198.51.100.11", PERFECT, PERFECT)).unwrap();
 }
@@ -42,9 +42,9 @@ fn reflexive(fabric: &mut Fabric, from: &'static str, source: &str) -> SocketAdd
 
 #[test]
 fn an_answer_comes_back_through_the_nat_and_nobody_sees_the_private_address() {
-    for nat in [NatKind::FullCone, NatKind::PortRestricted, NatKind::Symmetric] {
+    for nat in [NatPlan::FULL_CONE, NatPlan::PORT_RESTRICTED, NatPlan::SYMMETRIC] {
         let (arrival, log) = simulate(1, |fabric| {
-            two_homes(fabric, nat);
+            two_homes(fabric, &nat);
             let public = reflexive(fabric, "alice", "192.168.1.2:5000");
             assert_eq!(public.ip().to_string(), HOME);
             fire(fabric, "stun", STUN, public).unwrap()
@@ -63,9 +63,10 @@ fn an_answer_comes_back_through_the_nat_and_nobody_sees_the_private_address() {
 #[test]
 fn the_kind_of_nat_decides_which_strangers_come_in() {
     // For each kind: whether another server may use the mapping that was opened towards the first.
-    for (nat, comes_in) in [(NatKind::FullCone, true), (NatKind::PortRestricted, false), (NatKind::Symmetric, false)] {
+    for (nat, comes_in) in [(NatPlan::FULL_CONE, true), (NatPlan::PORT_RESTRICTED, false), (NatPlan::SYMMETRIC, false)]
+    {
         let (arrival, log) = simulate(1, |fabric| {
-            two_homes(fabric, nat);
+            two_homes(fabric, &nat);
             let public = reflexive(fabric, "alice", "192.168.1.2:5000");
             fire(fabric, "other", "198.51.100.11:3478", public)
         });
@@ -79,9 +80,9 @@ fn the_kind_of_nat_decides_which_strangers_come_in() {
 
 #[test]
 fn hole_punching_works_through_port_restricted_and_not_through_symmetric_nats() {
-    for (nat, connects) in [(NatKind::FullCone, true), (NatKind::PortRestricted, true), (NatKind::Symmetric, false)] {
+    for (nat, connects) in [(NatPlan::FULL_CONE, true), (NatPlan::PORT_RESTRICTED, true), (NatPlan::SYMMETRIC, false)] {
         let ((), _) = simulate(1, |fabric| {
-            two_homes(fabric, nat);
+            two_homes(fabric, &nat);
             let alice = reflexive(fabric, "alice", "192.168.1.2:5000");
             let bob = reflexive(fabric, "bob", "192.168.1.3:5000");
             fire(fabric, "alice", "192.168.1.2:5000", bob);
@@ -94,7 +95,7 @@ fn hole_punching_works_through_port_restricted_and_not_through_symmetric_nats() 
 #[test]
 fn a_closed_nat_drops_what_nobody_asked_for() {
     let ((), log) = simulate(1, |fabric| {
-        two_homes(fabric, NatKind::FullCone);
+        two_homes(fabric, &NatPlan::FULL_CONE);
         assert_eq!(fire(fabric, "stun", STUN, endpoint("203.0.113.1:5000")), None);
     });
     assert_eq!(drops(&log)[0].2, DropReason::NatNoMapping);
@@ -103,7 +104,7 @@ fn a_closed_nat_drops_what_nobody_asked_for() {
 #[test]
 fn the_same_lan_is_reached_by_private_address_and_not_over_the_core() {
     let (arrival, log) = simulate(1, |fabric| {
-        two_homes(fabric, NatKind::Symmetric);
+        two_homes(fabric, &NatPlan::SYMMETRIC);
         fire(fabric, "alice", "192.168.1.2:5000", endpoint("192.168.1.3:6000")).unwrap()
     });
     assert_eq!(arrival.to, name("mate"), "bob has this private address too, in another home");
@@ -114,7 +115,7 @@ fn the_same_lan_is_reached_by_private_address_and_not_over_the_core() {
 #[test]
 fn a_private_address_of_another_home_is_no_route() {
     let ((), log) = simulate(1, |fabric| {
-        two_homes(fabric, NatKind::FullCone);
+        two_homes(fabric, &NatPlan::FULL_CONE);
         assert_eq!(fire(fabric, "bob", "192.168.1.3:5000", endpoint("192.168.1.2:5000")), None);
         assert_eq!(fire(fabric, "stun", STUN, endpoint("192.168.1.2:5000")), None);
     });
@@ -125,7 +126,7 @@ fn a_private_address_of_another_home_is_no_route() {
 #[test]
 fn a_home_hairpins_between_its_nodes() {
     let (arrival, log) = simulate(1, |fabric| {
-        two_homes(fabric, NatKind::PortRestricted);
+        two_homes(fabric, &NatPlan::PORT_RESTRICTED);
         let alice = reflexive(fabric, "alice", "192.168.1.2:5000");
         let mate = reflexive(fabric, "mate", "192.168.1.3:5000");
         assert_eq!(fire(fabric, "alice", "192.168.1.2:5000", mate), None, "mate has not spoken to alice yet");
@@ -143,7 +144,7 @@ fn a_home_hairpins_between_its_nodes() {
 #[test]
 fn a_zero_link_adds_zero_microseconds() {
     let (arrivals, log) = simulate(1, |fabric| {
-        two_homes(fabric, NatKind::PortRestricted);
+        two_homes(fabric, &NatPlan::PORT_RESTRICTED);
         drive(fabric, &[shot(1_234_567, "alice", "192.168.1.2:5000", endpoint(STUN))], |_| None)
     });
     assert_eq!(arrivals[0].0, SimTime(1_234_567));
@@ -154,7 +155,7 @@ fn a_zero_link_adds_zero_microseconds() {
 #[test]
 fn a_node_that_is_down_neither_sends_nor_receives() {
     let ((), log) = simulate(1, |fabric| {
-        two_homes(fabric, NatKind::FullCone);
+        two_homes(fabric, &NatPlan::FULL_CONE);
         fabric.set_up(&name("stun"), false);
         assert_eq!(fire(fabric, "stun", STUN, endpoint("198.51.100.11:1")), None);
         assert_eq!(fire(fabric, "other", "198.51.100.11:1", endpoint(STUN)), None);
@@ -168,16 +169,16 @@ fn a_node_that_is_down_neither_sends_nor_receives() {
 #[test]
 fn a_foreign_source_address_goes_nowhere() {
     let ((), log) = simulate(1, |fabric| {
-        two_homes(fabric, NatKind::FullCone);
+        two_homes(fabric, &NatPlan::FULL_CONE);
         assert_eq!(fire(fabric, "other", "198.51.100.10:1", endpoint(STUN)), None);
     });
-    assert_eq!(drops(&log)[0].2, DropReason::NoRoute);
+    assert_eq!(drops(&log)[0].2, DropReason::SpoofedSource);
 }
 
 #[test]
 fn identity_cause_and_hold_time_pass_through() {
     let ((arrivals, sent), _) = simulate(1, |fabric| {
-        two_homes(fabric, NatKind::FullCone);
+        two_homes(fabric, &NatPlan::FULL_CONE);
         let mut datagram = kernel::Datagram::new(endpoint(STUN), endpoint("198.51.100.11:9"), vec![7; 3]);
         datagram.cause = Some(kernel::PacketId(42));
         datagram.relay = Micros(17);
@@ -195,7 +196,8 @@ fn a_link_changes_at_its_time_and_spares_what_is_under_way() {
         fabric.add_node(node("b", "198.51.100.2", PERFECT, PERFECT)).unwrap();
         let (source, destination) = ("198.51.100.1:1", endpoint("198.51.100.2:1"));
         fabric.send(&name("a"), kernel::Datagram::new(endpoint(source), destination, vec![0]));
-        fabric.change_link(&"a/up".into(), None, Some(Micros(30_000)), None).unwrap();
+        let longer = LinkChange { propagation: Some(Micros(30_000)), ..LinkChange::default() };
+        fabric.change_link(&"a/up".into(), &longer).unwrap();
         let arrivals = drive(fabric, &[shot(0, "a", source, destination)], |_| None);
         arrivals.into_iter().map(|(at, _)| at).collect::<Vec<_>>()
     });
@@ -211,28 +213,134 @@ fn a_link_changes_at_its_time_and_spares_what_is_under_way() {
 #[test]
 fn wrong_topologies_are_refused() {
     let ((), _) = simulate(1, |fabric| {
-        two_homes(fabric, NatKind::Symmetric);
+        two_homes(fabric, &NatPlan::SYMMETRIC);
         let mut refused = |plan| fabric.add_node(plan).unwrap_err();
         assert_eq!(
-            refused(behind_nat("alice", "192.168.1.9", NatKind::Symmetric, HOME)),
+            refused(behind_nat("alice", "192.168.1.9", NatPlan::SYMMETRIC, HOME)),
             FabricError::NameTaken("alice".into())
         );
         let taken = |address: &str| FabricError::AddressTaken { node: "new".into(), address: address.parse().unwrap() };
-        assert_eq!(refused(behind_nat("new", "192.168.1.3", NatKind::Symmetric, HOME)), taken("192.168.1.3"));
+        assert_eq!(refused(behind_nat("new", "192.168.1.3", NatPlan::SYMMETRIC, HOME)), taken("192.168.1.3"));
         assert_eq!(refused(node("new", HOME, PERFECT, PERFECT)), taken(HOME));
         assert_eq!(
-            refused(behind_nat("new", "192.168.1.9", NatKind::Symmetric, "198.51.100.10")),
+            refused(behind_nat("new", "192.168.1.9", NatPlan::SYMMETRIC, "198.51.100.10")),
             taken("198.51.100.10")
         );
         assert!(matches!(
-            refused(behind_nat("new", "192.168.1.9", NatKind::FullCone, HOME)),
+            refused(behind_nat("new", "192.168.1.9", NatPlan::FULL_CONE, HOME)),
             FabricError::MixedNat { .. }
         ));
-        let without_nat = behind_nat("new", "192.168.1.9", NatKind::None, HOME);
+        let without_nat = NodePlan { nat: None, ..behind_nat("new", "192.168.1.9", NatPlan::SYMMETRIC, HOME) };
         assert_eq!(refused(without_nat), FabricError::PublicAddressWithoutNat("new".into()));
         let stalled = LinkPlan { rate: Some(kernel::BitRate(0)), ..PERFECT };
         let problem = FabricError::BadLink { link: "new/down".into(), problem: LinkProblem::RateZero };
         assert_eq!(refused(node("new", "198.51.100.99", PERFECT, stalled)), problem);
-        assert_eq!(fabric.change_link(&"x/up".into(), None, None, None), Err(FabricError::UnknownLink("x/up".into())));
+        let nothing = LinkChange::default();
+        assert_eq!(fabric.change_link(&"x/up".into(), &nothing), Err(FabricError::UnknownLink("x/up".into())));
+        let via = NodePlan { via: vec!["wan".into()], ..behind_nat("new", "192.168.1.9", NatPlan::SYMMETRIC, HOME) };
+        let unknown = FabricError::UnknownVia { node: "new".into(), link: "wan".into() };
+        assert_eq!(fabric.add_node(via.clone()), Err(unknown));
+        let wan = CoreLink { name: "wan".into(), up: PERFECT, down: PERFECT };
+        fabric.add_core_link(wan.clone()).unwrap();
+        assert_eq!(fabric.add_core_link(wan), Err(FabricError::LinkNameTaken("wan/up".into())));
+        let public_address = HOME.parse().unwrap();
+        assert_eq!(fabric.add_node(via), Err(FabricError::MixedVia { node: "new".into(), public_address }));
+        let traced = LinkChange { rate: Some(Pace::Trace("t".into())), ..LinkChange::default() };
+        let unknown = FabricError::UnknownTrace { link: "wan/up".into(), trace: "t".into() };
+        assert_eq!(fabric.change_link(&"wan/up".into(), &traced), Err(unknown));
     });
+}
+
+/// Two homes behind one carrier's NAT, one elsewhere, and a public server.
+fn carrier_with_two_homes(fabric: &mut Fabric, carrier: &NatPlan) {
+    let home = |name, address, inner: &str| NodePlan {
+        carrier: Some(CarrierPlan { nat: carrier.clone(), inner_address: inner.parse().unwrap() }),
+        ..behind_nat(name, address, NatPlan::FULL_CONE, HOME)
+    };
+    fabric.add_node(home("alice", "192.168.1.2", "100.64.0.1")).unwrap();
+    fabric.add_node(home("bob", "192.168.1.2", "100.64.0.2")).unwrap();
+    fabric.add_node(behind_nat("carol", "192.168.1.2", NatPlan::FULL_CONE, OTHER_HOME)).unwrap();
+    fabric.add_node(node("stun", "198.51.100.10", PERFECT, PERFECT)).unwrap();
+}
+
+#[test]
+fn a_packet_passes_two_nats_each_way_and_the_outer_one_filters() {
+    let ((), log) = simulate(1, |fabric| {
+        carrier_with_two_homes(fabric, &NatPlan::PORT_RESTRICTED);
+        let public = reflexive(fabric, "alice", "192.168.1.2:5000");
+        assert_eq!(public.ip().to_string(), HOME);
+        let back = fire(fabric, "stun", STUN, public).unwrap();
+        assert_eq!((back.to.as_str(), back.datagram.destination), ("alice", endpoint("192.168.1.2:5000")));
+        let carol = reflexive(fabric, "carol", "192.168.1.2:5000");
+        assert_eq!(fire(fabric, "carol", "192.168.1.2:5000", public), None, "the carrier's NAT does not know her");
+        assert!(fire(fabric, "alice", "192.168.1.2:5000", carol).is_some());
+        assert!(fire(fabric, "carol", "192.168.1.2:5000", public).is_some());
+    });
+    let [(_, place, reason)] = &drops(&log)[..] else { panic!("one drop") };
+    assert_eq!((place.as_str(), *reason), ("alice", DropReason::NatFiltered));
+}
+
+#[test]
+fn two_homes_of_a_carrier_meet_by_hairpin_or_not_at_all() {
+    for hairpin in [true, false] {
+        let ((), log) = simulate(1, |fabric| {
+            carrier_with_two_homes(fabric, &NatPlan { hairpin, ..NatPlan::FULL_CONE });
+            let (alice, bob) =
+                (reflexive(fabric, "alice", "192.168.1.2:5000"), reflexive(fabric, "bob", "192.168.1.2:5000"));
+            assert_eq!(alice.ip(), bob.ip());
+            let arrival = fire(fabric, "alice", "192.168.1.2:5000", bob);
+            assert_eq!(
+                arrival.map(|arrival| (arrival.to, arrival.datagram.source)),
+                hairpin.then(|| (name("bob"), alice))
+            );
+        });
+        assert_eq!(at_core(&log).len(), 2, "only the two packets to the STUN server");
+        let refusals: Vec<DropReason> = drops(&log).into_iter().map(|(_, _, reason)| reason).collect();
+        assert_eq!(refusals, if hairpin { vec![] } else { vec![DropReason::NatNoHairpin] });
+    }
+}
+
+#[test]
+fn a_firewall_lets_answers_in_and_nothing_else_and_does_not_stand_between_mates() {
+    let ((), log) = simulate(1, |fabric| {
+        let strict = |name, address, nat, firewall| NodePlan { firewall, ..behind_nat(name, address, nat, HOME) };
+        fabric.add_node(strict("alice", "192.168.1.2", NatPlan::FULL_CONE, Firewall::Only443)).unwrap();
+        fabric.add_node(strict("mate", "192.168.1.3", NatPlan::FULL_CONE, Firewall::Only443)).unwrap();
+        let open = NodePlan { firewall: Firewall::Stateful, ..node("open", "198.51.100.9", PERFECT, PERFECT) };
+        fabric.add_node(open).unwrap();
+        fabric.add_node(node("stun", "198.51.100.10", PERFECT, PERFECT)).unwrap();
+        assert_eq!(fire(fabric, "alice", "192.168.1.2:5000", endpoint(STUN)), None);
+        let asked = fire(fabric, "alice", "192.168.1.2:5000", endpoint("198.51.100.10:443")).unwrap();
+        assert!(fire(fabric, "stun", "198.51.100.10:443", asked.datagram.source).is_some());
+        assert_eq!(fire(fabric, "stun", STUN, asked.datagram.source), None, "the NAT would let it in");
+        assert!(fire(fabric, "alice", "192.168.1.2:5000", endpoint("192.168.1.3:5000")).is_some());
+        assert_eq!(fire(fabric, "stun", STUN, endpoint("198.51.100.9:5000")), None);
+        assert!(fire(fabric, "open", "198.51.100.9:5000", endpoint(STUN)).is_some());
+        assert!(fire(fabric, "stun", STUN, endpoint("198.51.100.9:5000")).is_some());
+    });
+    let refusals: Vec<_> = drops(&log).into_iter().map(|(_, place, reason)| (place, reason)).collect();
+    let expected = ["alice", "alice", "open"].map(|place| (place.to_owned(), DropReason::Firewall));
+    assert_eq!(refusals, expected);
+}
+
+#[test]
+fn a_nat_that_restarts_lets_nothing_in_until_somebody_speaks_again() {
+    let ((), log) = simulate(1, |fabric| {
+        carrier_with_two_homes(fabric, &NatPlan::FULL_CONE);
+        let public = reflexive(fabric, "alice", "192.168.1.2:5000");
+        assert!(fire(fabric, "stun", STUN, public).is_some());
+        fabric.change_nat(&name("alice"), true, NatChange::Forget).unwrap();
+        assert_eq!(fire(fabric, "stun", STUN, public), None);
+        assert_ne!(reflexive(fabric, "alice", "192.168.1.2:5000"), public);
+        let nowhere = |node: &str, carrier| FabricError::NoNat { node: name(node), carrier };
+        let mut change = |node: &str, carrier| fabric.change_nat(&name(node), carrier, NatChange::Renumber);
+        assert_eq!(change("stun", false), Err(nowhere("stun", false)));
+        assert_eq!(change("carol", true), Err(nowhere("carol", true)));
+        assert_eq!(change("carol", false), Ok(()));
+    });
+    let changes = log.records.iter().filter_map(|record| match &record.event {
+        Event::NatChanged(changed) => Some((changed.nat.to_string(), changed.mappings)),
+        _ => None,
+    });
+    assert_eq!(changes.collect::<Vec<_>>(), [(HOME.to_owned(), 1), (OTHER_HOME.to_owned(), 0)]);
 }

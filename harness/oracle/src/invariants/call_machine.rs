@@ -41,8 +41,8 @@ pub(crate) fn every_call_ends(evidence: &Evidence) -> Checks {
 }
 
 fn waits(state: CallStateName) -> bool {
-    use CallStateName::{Accepting, Connecting, Incoming, Outgoing};
-    matches!(state, Outgoing | Incoming | Accepting | Connecting)
+    use CallStateName::{Accepting, Connecting, Incoming, Outgoing, Reconnecting};
+    matches!(state, Outgoing | Incoming | Accepting | Connecting | Reconnecting)
 }
 
 fn judge_wait(run: &Run, pending: Seen<Pending>, checks: &mut Checks) {
@@ -111,8 +111,8 @@ mod tests {
     }
 
     #[test]
-    fn only_states_before_live_wait() {
-        assert!(waits(CallStateName::Accepting));
+    fn only_states_without_a_path_wait() {
+        assert!(waits(CallStateName::Accepting) && waits(CallStateName::Reconnecting));
         assert!(!waits(CallStateName::Live) && !waits(CallStateName::Idle) && !waits(CallStateName::Ended));
     }
 
@@ -155,6 +155,33 @@ mod tests {
         }
         story.at(75_000).ended("alice-phone", EndReason::Unanswered).ended("bob-phone", EndReason::Unanswered);
         story.holds(ENDS);
+    }
+
+    /// A live call that loses its path; both devices give up at a time, or never.
+    fn reconnecting(end_ms: Option<u64>) -> Story {
+        let mut story = Story::new();
+        story.live().at(10_000);
+        for device in ["alice-phone", "bob-phone"] {
+            story.state(device, CallStateName::Live, CallStateName::Reconnecting);
+            story.tell(Event::Pending(event::Pending {
+                device: device.into(),
+                call: CALL,
+                awaits: "path".into(),
+                limit: Micros::from_secs(30),
+            }));
+        }
+        if let Some(ms) = end_ms {
+            story.at(ms).ended("alice-phone", EndReason::Failed).ended("bob-phone", EndReason::Failed);
+        }
+        story.at(60_000).signal("signaling", "bob-phone", "call_row", b"");
+        story
+    }
+
+    #[test]
+    fn a_call_without_a_path_ends_in_time() {
+        reconnecting(Some(40_100)).holds(ENDS);
+        let sentence = reconnecting(None).fails_only(ENDS);
+        assert_eq!(sentence, "alice-phone waits for path for ever, but its limit is 30000.000 ms");
     }
 
     #[test]

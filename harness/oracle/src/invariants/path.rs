@@ -3,12 +3,12 @@
 use crate::{
     catalogue::Evidence,
     checks::Checks,
+    reachability::direct_pair_validates,
     run::{LEGS, Legs, Run, Seen},
 };
 use kernel::{
-    CallId, Micros, SimTime,
+    CallId, Micros, Plan, SimTime,
     event::{PairSelected, RtpSent},
-    plan::{NatKind, Participant},
 };
 
 /// How long ICE may take from connecting to the direct pair.
@@ -31,18 +31,6 @@ pub(crate) fn direct_path_used_when_open(evidence: &Evidence) -> Checks {
     checks
 }
 
-/// Whether ICE can find a direct pair through the two NATs (RFC 4787 behaviour): behind one NAT always; otherwise a
-/// mapping per destination is reachable only if the other side's filter lets an unforeseen port in.
-fn direct_pair_validates(one: &Participant, other: &Participant) -> bool {
-    use NatKind::{PortRestricted, Symmetric};
-    let share_a_nat = one.access.public_address == other.access.public_address;
-    let closed = matches!(
-        (one.access.nat, other.access.nat),
-        (Symmetric, Symmetric | PortRestricted) | (PortRestricted, Symmetric)
-    );
-    share_a_nat || !closed
-}
-
 fn judge_path(run: &Run, call: CallId, device: usize, checks: &mut Checks) {
     let name = run.cast.name(device);
     let Some(part) = run.part(device, call) else { return };
@@ -56,7 +44,7 @@ fn judge_path(run: &Run, call: CallId, device: usize, checks: &mut Checks) {
         return;
     };
     let limit = connected.at + SETTLING;
-    let end = part.over().map_or(run.end, |(at, _)| at);
+    let end = part.over().map_or(run.end, |(at, _)| at).min(open_until(run, call));
     if end < limit {
         return;
     }
@@ -78,6 +66,14 @@ fn judge_path(run: &Run, call: CallId, device: usize, checks: &mut Checks) {
             format!("{name} sends {} through a relay, although a direct path is open", sent.track)
         });
     }
+}
+
+/// Until when the direct path is open: the plan may cut the core between the two devices. After that a relay is right, and
+/// remains so: ICE does not leave a path that works.
+fn open_until(run: &Run, call: CallId) -> SimTime {
+    let devices = run.calls.by_id.get(&call).and_then(|call| call.devices);
+    let cut = devices.and_then(|(one, other)| run.plan.trouble.first_cut(run.cast.name(one), run.cast.name(other)));
+    cut.map_or(SimTime::NEVER, |cut| Plan::TIMELINE_START + cut)
 }
 
 fn is_relayed(run: &Run, sent: &RtpSent) -> bool {
@@ -111,36 +107,16 @@ pub(crate) fn legs_sum_to_glass_to_glass(evidence: &Evidence) -> Checks {
 
 #[cfg(test)]
 mod tests {
-    use super::direct_pair_validates;
     use crate::story::{Story, Way, address_of, relay_address};
-    use kernel::{Micros, event::Event, plan::NatKind};
+    use kernel::{
+        Micros,
+        event::Event,
+        plan::NatPlan,
+        trouble::{Fault, FaultKind},
+    };
 
     const DIRECT: &str = "direct_path_used_when_open";
     const LEGS: &str = "legs_sum_to_glass_to_glass";
-
-    #[test]
-    fn which_nats_leave_a_direct_path() {
-        use NatKind::{FullCone, None, PortRestricted, Symmetric};
-        let open = |one: NatKind, other: NatKind, share: bool| {
-            let mut participants = Story::new().plan.participants;
-            participants[0].access.nat = one;
-            participants[1].access.nat = other;
-            if share {
-                participants[1].access.public_address = participants[0].access.public_address;
-            }
-            direct_pair_validates(&participants[0], &participants[1])
-        };
-        for (one, other, expected) in [
-            (None, Symmetric, true),
-            (FullCone, Symmetric, true),
-            (PortRestricted, PortRestricted, true),
-            (PortRestricted, Symmetric, false),
-            (Symmetric, Symmetric, false),
-        ] {
-            assert_eq!((open(one, other, false), open(other, one, false)), (expected, expected), "{one:?} {other:?}");
-        }
-        assert!(open(Symmetric, Symmetric, true), "behind one NAT host candidates meet");
-    }
 
     #[test]
     fn a_direct_call() {
@@ -168,12 +144,22 @@ mod tests {
         for close in ["nat", "relay_only"] {
             let mut story = relayed_at(7_300);
             match close {
-                "nat" => story.plan.participants[0].access.nat = NatKind::Symmetric,
+                "nat" => story.plan.participants[0].access.nat = Some(NatPlan::SYMMETRIC),
                 _ => story.plan.participants[1].relay_only = true,
             }
             let report = story.report(DIRECT);
             assert_eq!((report.checks, report.violations), (0, 0));
         }
+    }
+
+    #[test]
+    fn once_the_core_is_cut_a_relay_is_right() {
+        let mut story = relayed_at(14_000);
+        let between = ("bob-phone".into(), "alice-phone".into());
+        // The timeline begins at 10 s.
+        let cut = Fault { at: Micros::from_secs(3), kind: FaultKind::Cut { between } };
+        story.plan.trouble.faults.push(cut);
+        assert_eq!(story.holds(DIRECT), 2);
     }
 
     fn frame(change: impl FnOnce(&mut Way)) -> Story {

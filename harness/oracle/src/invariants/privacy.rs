@@ -44,7 +44,7 @@ fn first_accept(run: &Run, one: usize, other: usize) -> u64 {
 
 fn judge_candidates(run: &Run, device: usize, relay_only: bool, checks: &mut Checks) {
     let participant = run.cast.participant(device);
-    let own = [participant.address, participant.access.public_address];
+    let own = participant.addresses();
     // What an attacker's own client gives away is not judged.
     let misbehaves = run.plan.adversary.contains(&AdversaryPlan::CandidatesInOffer);
     for candidate in run.events.candidates.iter().filter(|seen| seen.device == participant.device && seen.offered) {
@@ -83,9 +83,8 @@ impl<'r, 'a> Hidden<'r, 'a> {
     fn of(run: &'r Run<'a>, hider: usize, peer: usize) -> Hidden<'r, 'a> {
         let (own, other) = (run.cast.participant(hider), run.cast.participant(peer));
         // Behind one NAT the outer address is the peer's own too.
-        let known = [other.address, other.access.public_address];
-        let mut addresses = vec![own.address, own.access.public_address];
-        addresses.dedup();
+        let known = other.addresses();
+        let mut addresses = own.addresses();
         addresses.retain(|address| !known.contains(address));
         Hidden {
             run,

@@ -102,6 +102,15 @@ pub const METRICS: &[MetricFamily] = &[
         Once,
         "From the call act until both ends show the other's first picture.",
     ),
+    family("reconnects", ALONE, Lower, Once, "How often a device took the path of a live call for broken."),
+    family(
+        "reconnect_us",
+        ALONE,
+        Lower,
+        Once,
+        "From the last frame of the peer before a device took the path for broken to the first one after: the longest \
+         such gap, the one at the end of a call that failed included.",
+    ),
     family(
         "glass_to_glass_us",
         LATENCY,

@@ -5,6 +5,7 @@ mod cross_traffic;
 mod frames;
 mod freezes;
 mod percentile;
+mod reconnects;
 mod setup;
 mod sheet;
 mod traffic;
@@ -22,6 +23,7 @@ pub(crate) fn measure(evidence: &Evidence) -> Sheet {
     let run = evidence.run;
     let mut sheet = Sheet::default();
     setup::measure(run, &mut sheet);
+    reconnects::measure(run, &mut sheet);
     for way in run.ways() {
         frames::measure(run, way, &mut sheet);
         traffic::measure(run, way, &mut sheet);

@@ -2,7 +2,10 @@
 
 use super::Sheet;
 use crate::run::{Run, Way};
-use kernel::{BitRate, LinkName, Micros, SimTime, Track, plan::LinkPlan};
+use kernel::{
+    BitRate, LinkName, Micros, Plan, SimTime, Track,
+    plan::{LinkPlan, RateTrace},
+};
 use std::collections::BTreeSet;
 
 /// Packets this close to the end of the log may still have been on their way.
@@ -137,40 +140,76 @@ fn frames_lost(run: &Run, way: Way) -> (u64, u64) {
     own.fold((0, 0), |(lost, all), seen| (lost + u64::from(!received.contains(&seen.index)), all + 1))
 }
 
-/// Bits that the narrower of the sender's uplink and the receiver's downlink could have carried during the flow; `None`
-/// while both are unlimited.
+/// Bits that the narrowest link of the way could have carried during the flow: the sender's uplink, the core links of both,
+/// and the receiver's downlink. `None` while all are unlimited.
 fn capacity(run: &Run, way: Way, flow: &Flow) -> Option<u64> {
     let from = flow.first?;
-    let up = Rates::of(run, format!("{}/up", run.cast.name(way.sender)), &run.cast.participant(way.sender).access.up);
-    let down = Rates::of(
-        run,
-        format!("{}/down", run.cast.name(way.receiver)),
-        &run.cast.participant(way.receiver).access.down,
-    );
-    let mut times: Vec<SimTime> = up.0.iter().chain(&down.0).map(|(at, _)| *at).collect();
+    let (sender, receiver) = (&run.cast.participant(way.sender).access, &run.cast.participant(way.receiver).access);
+    let access = |device: usize, direction| format!("{}/{direction}", run.cast.name(device));
+    let mut links = vec![
+        Rates::of(run, access(way.sender, "up"), &sender.up),
+        Rates::of(run, access(way.receiver, "down"), &receiver.down),
+    ];
+    for link in &run.plan.core_links {
+        if sender.via.contains(&link.name) {
+            links.push(Rates::of(run, format!("{}/up", link.name), &link.up));
+        }
+        if receiver.via.contains(&link.name) {
+            links.push(Rates::of(run, format!("{}/down", link.name), &link.down));
+        }
+    }
+    let mut times: Vec<SimTime> = links.iter().flat_map(|link| &link.paces).map(|(at, _)| *at).collect();
     times.extend([from, flow.last]);
+    if links.iter().any(Rates::has_trace) {
+        times.extend((from.0 / TRACE_STEP.0..=flow.last.0 / TRACE_STEP.0).map(|step| SimTime(step * TRACE_STEP.0)));
+    }
     times.retain(|at| *at >= from && *at <= flow.last);
     times.sort_unstable();
-    let mut bits: u128 = 0;
+    let mut microbits: u128 = 0;
     for span in times.windows(2) {
-        let rate = up.at(span[0]).into_iter().chain(down.at(span[0])).min()?;
-        bits += u128::from(rate.0) * u128::from(span[1].since(span[0]).0);
+        microbits += links.iter().filter_map(|link| link.microbits(span[0], span[1])).min()?;
     }
-    u64::try_from(bits / 1_000_000).ok()
+    u64::try_from(microbits / 1_000_000).ok()
 }
 
-/// A link's rate over time.
-struct Rates(Vec<(SimTime, Option<BitRate>)>);
+/// Where a link follows a trace, the narrowest is looked for in steps of this length.
+const TRACE_STEP: Micros = Micros::from_millis(100);
 
-impl Rates {
-    fn of(run: &Run, link: String, planned: &LinkPlan) -> Rates {
+/// What a link could carry over time.
+struct Rates<'a> {
+    paces: Vec<(SimTime, Pace<'a>)>,
+}
+
+#[derive(Clone, Copy)]
+enum Pace<'a> {
+    Unlimited,
+    Rate(BitRate),
+    Trace(&'a RateTrace),
+}
+
+impl<'a> Rates<'a> {
+    fn of(run: &Run<'a>, link: String, planned: &'a LinkPlan) -> Rates<'a> {
         let link = LinkName::from(link);
-        let changes = run.events.links.iter().filter(|seen| seen.link == link).map(|seen| (seen.at, seen.to.rate));
-        Rates([(SimTime::ZERO, planned.rate)].into_iter().chain(changes).collect())
+        let traces: &'a [RateTrace] = &run.plan.traces;
+        let pace = |plan: &LinkPlan| {
+            let trace = plan.trace.as_ref().and_then(|name| traces.iter().find(|trace| trace.name == *name));
+            trace.map(Pace::Trace).or(plan.rate.map(Pace::Rate)).unwrap_or(Pace::Unlimited)
+        };
+        let changes = run.events.links.iter().filter(|seen| seen.link == link).map(|seen| (seen.at, pace(&seen.to)));
+        Rates { paces: [(SimTime::ZERO, pace(planned))].into_iter().chain(changes).collect() }
     }
 
-    fn at(&self, at: SimTime) -> Option<BitRate> {
-        self.0.iter().rfind(|(since, _)| *since <= at).and_then(|(_, rate)| *rate)
+    fn has_trace(&self) -> bool {
+        self.paces.iter().any(|(_, pace)| matches!(pace, Pace::Trace(_)))
+    }
+
+    /// Millionths of bits that it could carry in a span in which it does not change; `None` when it is unlimited.
+    fn microbits(&self, from: SimTime, to: SimTime) -> Option<u128> {
+        match self.paces.iter().rfind(|(since, _)| *since <= from).map(|(_, pace)| *pace)? {
+            Pace::Unlimited => None,
+            Pace::Rate(rate) => Some(u128::from(rate.0) * u128::from(to.since(from).0)),
+            Pace::Trace(trace) => Some(u128::from(trace.capacity(Plan::TIMELINE_START, from, to)) * 1_000_000),
+        }
     }
 }
 
@@ -207,7 +246,7 @@ mod tests {
         let lost = way.iter().position(|(_, event)| matches!(event, Event::PacketArrived(_))).unwrap();
         let Event::PacketArrived(arrived) = &way[lost].1 else { return };
         let (packet, place, reason) = (arrived.packet, "alice-phone/up".into(), DropReason::QueueFull);
-        way[lost].1 = Event::PacketDropped(event::PacketDropped { packet, place, reason });
+        way[lost].1 = Event::PacketDropped(event::PacketDropped { packet, place, reason, duplicate: false });
         way.truncate(lost + 1);
     }
 

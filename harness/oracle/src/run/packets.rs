@@ -47,7 +47,7 @@ impl<'a> Packets<'a> {
                 packet.arrived = packet.arrived.or(Some(*arrived));
             }
         }
-        for dropped in &events.packets_dropped {
+        for dropped in events.packets_dropped.iter().filter(|dropped| !dropped.duplicate) {
             if let Some(packet) = packets.slot(dropped.packet) {
                 packet.dropped = packet.dropped.or(Some(*dropped));
             }

@@ -9,13 +9,32 @@ use turn_client_proto::{
     udp::TurnClientUdp,
 };
 
+mod errors;
+
 fn relay_address() -> SocketAddr {
-    SocketAddr::from(([10, 0, 9, 1], 3_478))
+    SocketAddr::from(([192, 0, 2, 9], 3_478))
 }
 
 fn host(n: u8) -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, n], 5_000))
+    SocketAddr::from(([198, 51, 100, n], 5_000))
 }
+
+/// The relay's IPv6 address.
+fn relay_v6() -> IpAddr {
+    "2001:db8::9".parse().unwrap()
+}
+
+/// Two test networks are the public Internet; everything else that is special stays special.
+fn config() -> RelayConfig {
+    let public = vec![
+        Prefix::v4([192, 0, 2, 0], 24),
+        Prefix::v4([198, 51, 100, 0], 24),
+        Prefix::v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
+    ];
+    RelayConfig { address_v6: Some(relay_v6()), public, quotas: Quotas::default() }
+}
+
+const HOUR: Micros = Micros::from_secs(3_600);
 
 /// A relay, TURN clients and one peer without TURN, joined by paths without delay.
 struct Network {
@@ -37,9 +56,13 @@ const PEER: u8 = 200;
 
 impl Network {
     fn new() -> Network {
-        let mut relay = Relay::new("relay".into(), relay_address(), SeedTree::root(1), SimTime::ZERO);
-        relay.grant("alice", "secret-a");
-        relay.grant("bob", "secret-b");
+        Network::with(config())
+    }
+
+    fn with(config: RelayConfig) -> Network {
+        let mut relay = Relay::new("relay".into(), relay_address(), config, SeedTree::root(1));
+        relay.grant("alice", "secret-a", HOUR, SimTime::ZERO);
+        relay.grant("bob", "secret-b", HOUR, SimTime::ZERO);
         Network { now: SimTime::ZERO, relay, clients: Vec::new(), at_peer: Vec::new(), sent: Vec::new() }
     }
 
@@ -202,7 +225,7 @@ fn wrong_credentials_get_no_allocation() {
 fn an_allocation_lives_while_it_is_refreshed_and_ends_when_it_is_deleted() {
     let mut network = Network::new();
     let alice = network.join("alice", "secret-a");
-    network.run(Micros::from_secs(3_700));
+    network.run(Micros::from_secs(3_500));
     assert_eq!(network.relay.allocations.len(), 1);
     network.clients[alice].turn.delete(instant(network.now)).unwrap();
     network.exchange();
@@ -227,13 +250,13 @@ fn a_revoked_user_is_cut_off_and_cannot_refresh() {
     let alice = network.join("alice", "secret-a");
     let relayed = network.relayed(alice);
     network.bind(alice, host(PEER));
-    network.relay.revoke("alice");
+    network.relay.revoke("alice", network.now);
+    assert!(network.relay.allocations.is_empty(), "what was allocated is gone at once");
     network.send(alice, host(PEER), b"after");
     network.deliver(Datagram::new(host(PEER), relayed, b"after".to_vec()));
     network.settle();
     assert!(network.at_peer.is_empty() && network.clients[alice].data.is_empty());
-    // The allocation was for 600 s: had a refresh worked, it would live on.
-    network.run(Micros::from_secs(3_700));
+    network.run(Micros::from_secs(700));
     assert!(network.relay.allocations.is_empty());
     let again = network.join("alice", "secret-a");
     network.run(Micros::from_secs(40));
@@ -241,14 +264,67 @@ fn a_revoked_user_is_cut_off_and_cannot_refresh() {
 }
 
 #[test]
+fn a_credential_ends_with_its_time_and_takes_its_allocation_along() {
+    let mut network = Network::new();
+    network.relay.grant("carol", "secret-c", Micros::from_secs(100), network.now);
+    let (carol, alice) = (network.join("carol", "secret-c"), network.join("alice", "secret-a"));
+    network.bind(carol, host(PEER));
+    network.run(Micros::from_secs(90));
+    network.send(carol, host(PEER), b"in time");
+    assert_eq!(network.at_peer.len(), 1);
+    let relayed = network.relayed(alice);
+    network.run(Micros::from_secs(10));
+    assert_eq!(network.relay.allocations.keys().copied().collect::<Vec<_>>(), [relayed]);
+    network.send(carol, host(PEER), b"too late");
+    assert_eq!(network.at_peer.len(), 1);
+    let again = network.join("carol", "secret-c");
+    network.run(Micros::from_secs(40));
+    assert_eq!(network.clients[again].turn.relayed_addresses().count(), 0);
+}
+
+#[test]
 fn a_user_has_a_limited_number_of_allocations() {
     let mut network = Network::new();
-    for _ in 0..MAX_ALLOCATIONS_PER_USER + 2 {
+    let most = Quotas::default().allocations_per_user;
+    for _ in 0..most + 2 {
         network.join("alice", "secret-a");
     }
-    assert_eq!(network.relay.allocations.len(), MAX_ALLOCATIONS_PER_USER);
+    assert_eq!(network.relay.allocations.len(), most);
     network.join("bob", "secret-b");
-    assert_eq!(network.relay.allocations.len(), MAX_ALLOCATIONS_PER_USER + 1);
+    assert_eq!(network.relay.allocations.len(), most + 1);
+}
+
+#[test]
+fn an_allocation_has_a_limited_bandwidth_both_ways_together() {
+    let quotas = Quotas { bandwidth: kernel::BitRate(800_000), ..Quotas::default() };
+    let mut network = Network::with(RelayConfig { quotas, ..config() });
+    let alice = network.join("alice", "secret-a");
+    network.bind(alice, host(PEER));
+    let relayed = network.relayed(alice);
+    for step in 0..400 {
+        network.send(alice, host(PEER), &[7; 500]);
+        network.deliver(Datagram::new(host(PEER), relayed, vec![8; 500]));
+        network.settle();
+        if step % 10 == 9 {
+            network.run(Micros::from_millis(25));
+        }
+    }
+    // 400,000 bytes were offered in a second: 100,000 of them pass, and half a second's worth before.
+    let passed = 500 * (network.at_peer.len() + network.clients[alice].data.len());
+    assert!((140_000..=151_000).contains(&passed), "{passed}");
+}
+
+#[test]
+fn a_client_without_allocation_sends_nothing() {
+    let mut network = Network::new();
+    let alice = network.join("alice", "secret-a");
+    network.bind(alice, host(PEER));
+    let relayed = network.relayed(alice);
+    let stranger = host(77);
+    network.deliver(Datagram::new(stranger, relay_address(), [&[0x40, 0, 0, 4][..], b"data"].concat()));
+    network.deliver(Datagram::new(stranger, relayed, b"from a peer without permission".to_vec()));
+    network.settle();
+    assert!(network.at_peer.is_empty() && network.clients[alice].data.is_empty());
 }
 
 #[test]
@@ -271,7 +347,7 @@ fn the_snapshot_holds_passwords_only_while_they_are_granted() {
     let mut network = Network::new();
     let holds = |relay: &Relay, text: &str| relay.snapshot().windows(text.len()).any(|part| part == text.as_bytes());
     assert!(holds(&network.relay, "secret-a"));
-    network.relay.revoke("alice");
+    network.relay.revoke("alice", network.now);
     assert!(!holds(&network.relay, "secret-a"));
     assert!(holds(&network.relay, "secret-b"));
 }

@@ -22,6 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Most offers in an invite: one a device of the callee.
 const MAX_OFFERS: usize = 8;
 
+/// How long a relay credential is good for: the longest call that a relay carries. It is revoked when its call ends.
+const RELAY_CREDENTIAL_LIFETIME: Micros = Micros::from_secs(8 * 3_600);
+
 /// Who sends a message about a call.
 #[derive(Clone, Copy)]
 pub(super) struct Sender<'a> {
@@ -197,8 +200,10 @@ impl Service {
                 relay: relay.name,
                 username: username.clone(),
                 password: password.clone(),
+                lifetime: RELAY_CREDENTIAL_LIFETIME,
             });
-            grants.push(RelayGrant { address: relay.address, username, password });
+            let lifetime = RELAY_CREDENTIAL_LIFETIME;
+            grants.push(RelayGrant { address: relay.address, username, password, lifetime });
         }
         if !grants.is_empty() {
             work.facts.push(Fact::RelayCredentialIssued { call, device: device.clone() });

@@ -77,6 +77,8 @@ pub enum ServiceOutput {
         username: String,
         /// TURN password.
         password: String,
+        /// How long it is good for.
+        lifetime: Micros,
     },
     /// Make a relay forget a credential and drop its allocation.
     RevokeRelay {
@@ -276,8 +278,8 @@ impl Service {
                 }
                 Effect::Tell(device, message) => self.tell(device, message),
                 Effect::Ring { device, call } => self.ring(&device, call, now),
-                Effect::Grant { relay, username, password } => {
-                    self.outputs.push_back(ServiceOutput::GrantRelay { relay, username, password });
+                Effect::Grant { relay, username, password, lifetime } => {
+                    self.outputs.push_back(ServiceOutput::GrantRelay { relay, username, password, lifetime });
                 }
                 Effect::Revoke { relay, username } => {
                     self.outputs.push_back(ServiceOutput::RevokeRelay { relay, username });

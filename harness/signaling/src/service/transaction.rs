@@ -3,7 +3,7 @@
 use kernel::{
     event::Fact,
     names::{ActorName, CallId},
-    time::SimTime,
+    time::{Micros, SimTime},
 };
 use protocol::{CallEnd, ConnectionId, RequestId, ServerMessage};
 
@@ -30,7 +30,7 @@ pub(super) enum Effect {
     /// The device rings, unless it has no connection: then it does when it attaches in time.
     Ring { device: ActorName, call: CallId },
     /// A relay learns a credential.
-    Grant { relay: ActorName, username: String, password: String },
+    Grant { relay: ActorName, username: String, password: String, lifetime: Micros },
     /// A relay forgets a credential.
     Revoke { relay: ActorName, username: String },
 }

@@ -4,7 +4,10 @@ use crate::{
     puppets::{Puppet, lines, notes, run},
     village::{ALICE, BOB, village},
 };
-use kernel::{Micros, Plan, SimTime, plan::LinkStep};
+use kernel::{
+    Micros, Plan, SimTime,
+    plan::{LinkChange, LinkStep},
+};
 use world::WorldError;
 
 #[test]
@@ -30,5 +33,6 @@ fn a_change_of_a_link_that_is_not_there_cannot_be_staged() {
 
 /// From 1.234 ms of the timeline on the link takes 5.678 ms.
 fn lengthened(link: &str) -> LinkStep {
-    LinkStep { at: Micros(1_234), link: link.into(), rate: None, propagation: Some(Micros(5_678)), loss: None }
+    let change = LinkChange { propagation: Some(Micros(5_678)), ..LinkChange::default() };
+    LinkStep { at: Micros(1_234), every: None, link: link.into(), change }
 }

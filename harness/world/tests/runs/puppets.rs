@@ -15,6 +15,8 @@ pub(crate) struct Strings {
     pub(crate) wake: Option<SimTime>,
     /// What it shows for the view `server`.
     pub(crate) holds: Option<Vec<u8>>,
+    /// What it gives whenever it is asked and has nothing else: such an actor is never done.
+    pub(crate) babble: Option<ActorOutput>,
 }
 
 impl Strings {
@@ -50,7 +52,7 @@ impl Puppet {
 
     /// A device that never signs in.
     pub(crate) fn absent(name: &str) -> Puppet {
-        let strings = Strings { name: name.into(), outputs: VecDeque::new(), wake: None, holds: None };
+        let strings = Strings { name: name.into(), outputs: VecDeque::new(), wake: None, holds: None, babble: None };
         Puppet { strings, script: Box::new(|_, _, _| {}) }
     }
 
@@ -85,7 +87,7 @@ impl Actor for Puppet {
     }
 
     fn poll(&mut self, _now: SimTime) -> Option<ActorOutput> {
-        self.strings.outputs.pop_front()
+        self.strings.outputs.pop_front().or_else(|| self.strings.babble.clone())
     }
 
     fn next_wake(&mut self) -> Option<SimTime> {

@@ -30,8 +30,9 @@ fn a_credential_reaches_its_relay_at_the_microsecond_of_the_grant() {
     let outcome = run(&plan, |name| match name {
         "signaling" => Puppet::idle(name).waking(SimTime(10_000_100)).doing(|_, now, server| {
             let (relay, username) = ("relay".into(), "alice".to_owned());
+            let (password, lifetime) = ("secret".to_owned(), Micros::from_secs(60));
             if now.0 == 10_000_100 {
-                server.output(ActorOutput::GrantRelay { relay, username, password: "secret".into() });
+                server.output(ActorOutput::GrantRelay { relay, username, password, lifetime });
                 server.wake = Some(SimTime(10_000_250));
             } else {
                 server.output(ActorOutput::RevokeRelay { relay, username });
@@ -41,7 +42,7 @@ fn a_credential_reaches_its_relay_at_the_microsecond_of_the_grant() {
         _ => Puppet::idle(name),
     });
     let expected = [
-        (10_000_100, r#"Grant { username: "alice", password: "secret" }"#),
+        (10_000_100, r#"Grant { username: "alice", password: "secret", lifetime: Micros(60000000) }"#),
         (10_000_250, r#"Revoke { username: "alice" }"#),
     ];
     assert_eq!(notes(&outcome.unwrap().log), lines(&expected));

@@ -4,16 +4,15 @@ use kernel::{
     Micros, Plan, UserName,
     event::Act,
     plan::{
-        AccessPlan, DeviceClass, Expectation, Jitter, LinkPlan, Loss, MediaPlan, NatKind, Participant, ServerPlan,
-        Step, VideoCodec, When,
+        AccessPlan, DeviceClass, Expectation, Firewall, LinkPlan, MediaPlan, Participant, ServerPlan, Step, VideoCodec,
+        When,
     },
     time::BitRate,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Adds nothing to the time of a packet.
-pub(crate) const PERFECT: LinkPlan =
-    LinkPlan { rate: None, queue_bytes: 1 << 20, propagation: Micros::ZERO, jitter: Jitter::None, loss: Loss::None };
+pub(crate) const PERFECT: LinkPlan = LinkPlan::IDEAL;
 
 pub(crate) const ALICE: SocketAddr = at(10);
 pub(crate) const BOB: SocketAddr = at(11);
@@ -35,7 +34,11 @@ pub(crate) fn village(duration: Micros) -> Plan {
         relays: Vec::new(),
         friends: Vec::new(),
         timeline: Vec::new(),
+        core_links: Vec::new(),
+        traces: Vec::new(),
         link_schedule: Vec::new(),
+        nat_schedule: Vec::new(),
+        trouble: kernel::trouble::Trouble::default(),
         traffic: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {
@@ -79,8 +82,11 @@ fn participant(user: &str, address: IpAddr) -> Participant {
             preset: "custom".into(),
             up: PERFECT,
             down: PERFECT,
-            nat: NatKind::None,
+            nat: None,
             public_address: address,
+            carrier: None,
+            firewall: Firewall::Open,
+            via: Vec::new(),
         },
         relay_only: false,
     }

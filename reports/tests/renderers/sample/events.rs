@@ -4,7 +4,7 @@ use kernel::{
     ActorName, BitRate, BlobRef, CallId, Log, Micros, PacketId, Record, SimTime, Track, UserName,
     event::{self, Act, CallStateName, CandidateKind, DropReason, EndReason, Event, OpenVerdict, Screen, WireProtocol},
     packet::{Ecn, Transport},
-    plan::{Jitter, LinkPlan, Loss, Plan},
+    plan::{LinkPlan, Plan},
 };
 use oracle::Histogram;
 use std::net::SocketAddr;
@@ -110,7 +110,12 @@ impl Scribe {
                 }
                 self.note(
                     at + 12_000,
-                    Event::PacketDropped(event::PacketDropped { packet, place: place.into(), reason }),
+                    Event::PacketDropped(event::PacketDropped {
+                        packet,
+                        place: place.into(),
+                        reason,
+                        duplicate: false,
+                    }),
                 );
             }
         }
@@ -405,8 +410,7 @@ pub(super) fn link_plan(kbps: u64) -> LinkPlan {
         rate: Some(BitRate::from_kbps(kbps)),
         queue_bytes: 64_000,
         propagation: Micros::from_millis(10),
-        jitter: Jitter::None,
-        loss: Loss::None,
+        ..LinkPlan::IDEAL
     }
 }
 

@@ -9,8 +9,8 @@ use kernel::{
     artifact::Picture,
     event::Act,
     plan::{
-        AccessPlan, DeviceClass, Expectation, MediaPlan, NatKind, Participant, Plan, ServerPlan, Step, Threshold,
-        VideoCodec, When,
+        AccessPlan, DeviceClass, Expectation, Firewall, MediaPlan, NatPlan, Participant, Plan, ServerPlan, Step,
+        Threshold, VideoCodec, When,
     },
     random::Draws,
 };
@@ -183,8 +183,11 @@ fn plan() -> Plan {
             preset: "home-wifi".into(),
             up: link_plan(4_000),
             down: link_plan(4_000),
-            nat: NatKind::PortRestricted,
+            nat: Some(NatPlan::PORT_RESTRICTED),
             public_address: address(device, true),
+            carrier: None,
+            firewall: Firewall::Open,
+            via: Vec::new(),
         },
         relay_only: false,
     };
@@ -211,7 +214,11 @@ fn plan() -> Plan {
             when: When::At { at: Micros::from_secs(1) },
             act: Act::Call { user: "bob".into(), video: true },
         }],
+        core_links: Vec::new(),
+        traces: Vec::new(),
         link_schedule: Vec::new(),
+        nat_schedule: Vec::new(),
+        trouble: kernel::trouble::Trouble::default(),
         traffic: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {

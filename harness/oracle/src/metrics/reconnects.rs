@@ -1,0 +1,64 @@
+//! How long a broken path keeps the peer's media away.
+
+use super::Sheet;
+use crate::run::{Part, Run};
+use kernel::{Micros, SimTime, event::CallStateName};
+
+pub(super) fn measure(run: &Run, sheet: &mut Sheet) {
+    let mut gaps: Vec<Micros> = Vec::new();
+    for part in run.calls.parts.values().filter(|part| part.first(CallStateName::Live).is_some()) {
+        gaps.extend(gaps_of(run, part));
+    }
+    if run.calls.parts.values().any(|part| part.first(CallStateName::Live).is_some()) {
+        sheet.once("reconnects", gaps.len() as u64);
+    }
+    if let Some(longest) = gaps.into_iter().max() {
+        sheet.once("reconnect_us", longest.0);
+    }
+}
+
+/// The gap in the peer's frames around each time that a device took the path for broken.
+fn gaps_of(run: &Run, part: &Part) -> Vec<Micros> {
+    let device = run.cast.name(part.device);
+    let over = part.over().map_or(run.end, |(at, _)| at);
+    let frames: Vec<SimTime> =
+        run.events.reassembled.iter().filter(|frame| frame.device == *device).map(|frame| frame.at).collect();
+    let broken = part.states.iter().filter(|state| state.to == CallStateName::Reconnecting);
+    let gap = |broken: SimTime| {
+        let next = frames.partition_point(|at| *at <= broken);
+        let last = next.checked_sub(1).map_or(part.began.0, |last| frames[last]);
+        frames.get(next).copied().unwrap_or(over).min(over).since(last)
+    };
+    broken.map(|state| gap(state.at)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{judgement::Judgement, story::Story};
+    use kernel::event::CallStateName;
+
+    fn value(judgement: &Judgement, name: &str) -> Option<i64> {
+        judgement.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
+    }
+
+    #[test]
+    fn the_gap_is_from_the_last_frame_to_the_next_one() {
+        let mut story = Story::new();
+        story.live().at(8_000).frame("alice-phone", 0).at(9_020);
+        story.state("bob-phone", CallStateName::Live, CallStateName::Reconnecting);
+        story.at(9_500).state("bob-phone", CallStateName::Reconnecting, CallStateName::Live);
+        story.at(9_600).frame("alice-phone", 1).over(12_000);
+        let judgement = story.judge();
+        assert_eq!(value(&judgement, "reconnects"), Some(1));
+        assert_eq!(value(&judgement, "reconnect_us"), Some(1_600_000));
+    }
+
+    #[test]
+    fn a_call_that_keeps_its_path_has_no_gap() {
+        let mut story = Story::new();
+        story.live().at(8_000).frame("alice-phone", 0).over(9_000);
+        let judgement = story.judge();
+        assert_eq!(value(&judgement, "reconnects"), Some(0));
+        assert_eq!(value(&judgement, "reconnect_us"), None);
+    }
+}
