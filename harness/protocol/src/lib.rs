@@ -7,14 +7,16 @@ pub mod channel;
 mod endpoint;
 mod link;
 pub mod message;
+mod relay_stream;
 pub mod tls;
 pub mod wire;
 
 pub use channel::{ChannelEvent, ClientChannel, ConnectionId, SendError, ServerChannel};
 pub use message::{
     CallEnd, CallRowEntry, ClientMessage, DeviceKeys, PROTOCOL_VERSION, PathDescription, PeerMessage, RelayGrant,
-    RequestId, ServerMessage, SessionDescription,
+    RelayTls, RequestId, ServerMessage, SessionDescription,
 };
+pub use relay_stream::{BrokenStream, RelayStream};
 pub use tls::{ServerIdentity, ServerIdentityPublic};
 // The sealed part of a message: the server reads its header only.
 pub use e2ee::{EnvelopeHeader, EnvelopeKind, SealedEnvelope};

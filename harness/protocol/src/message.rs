@@ -288,6 +288,19 @@ pub struct RelayGrant {
     pub password: String,
     /// How long the relay takes it, from the grant on.
     pub lifetime: Micros,
+    /// The relay's TURN address over TCP, for networks that let no UDP pass.
+    pub tcp: Option<SocketAddr>,
+    /// And over TLS, for networks that let nothing pass but that.
+    pub tls: Option<RelayTls>,
+}
+
+/// Where a relay speaks TURN over TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayTls {
+    /// Its address.
+    pub address: SocketAddr,
+    /// The Ed25519 key that it must prove.
+    pub key: [u8; 32],
 }
 
 /// What one device says to the other, sealed. The server cannot read it. No peer message changes consent.

@@ -99,6 +99,42 @@ pub(crate) fn server_config(identity: &ServerIdentity) -> QuicServerConfig {
     QuicServerConfig::try_from(config).expect("the provider has the suite of initial packets")
 }
 
+/// The application protocol of TURN inside TLS (RFC 7443).
+const TURN_ALPN: &[u8] = b"stun.turn";
+
+/// The configuration of a client of a relay's TURN over TLS.
+pub(crate) fn relay_client_config(relay: ServerIdentityPublic) -> rustls::ClientConfig {
+    let provider = Arc::new(provider());
+    let pinned =
+        PinnedServer { key: relay.subject_public_key_info(), algorithms: provider.signature_verification_algorithms };
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .expect("the provider has a suite of TLS 1.3")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(pinned))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![TURN_ALPN.to_vec()];
+    config.resumption = Resumption::disabled();
+    // The relay is known by its key; a name would only tell observers something.
+    config.enable_sni = false;
+    config
+}
+
+/// The configuration of a relay's TURN over TLS.
+pub(crate) fn relay_server_config(identity: &ServerIdentity) -> rustls::ServerConfig {
+    let certificate = CertificateDer::from(identity.public().subject_public_key_info());
+    let key = CertifiedKey::new(vec![certificate], Arc::new(identity.clone()));
+    let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(&[&TLS13])
+        .expect("the provider has a suite of TLS 1.3")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(Arc::new(key))));
+    config.alpn_protocols = vec![TURN_ALPN.to_vec()];
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config
+}
+
 /// One suite, one group, one signature scheme; randomness from the kernel.
 fn provider() -> CryptoProvider {
     CryptoProvider {

@@ -6,15 +6,17 @@ use crate::{
     gate::{Claim, Packet, classify},
     quotas::{Meter, Quotas},
     special_use::{Prefix, is_special_use},
+    streams::Streams,
 };
 use access::User;
 use kernel::{
     mutant,
     names::ActorName,
-    packet::{Datagram, PacketId},
+    packet::{Datagram, PacketId, Transport},
     random::{self, SeedTree, Stream},
     time::{Micros, SimTime},
 };
+use protocol::ServerIdentity;
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -41,7 +43,7 @@ const MAX_HAIRPINS: usize = 4;
 const MAX_STEPS: usize = 4_096;
 
 /// How a relay is deployed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct RelayConfig {
     /// The address of allocations of IPv6 (REQUESTED-ADDRESS-FAMILY); without one such requests get 440.
     pub address_v6: Option<IpAddr>,
@@ -50,6 +52,8 @@ pub struct RelayConfig {
     pub public: Vec<Prefix>,
     /// What one user, and all together, may take.
     pub quotas: Quotas,
+    /// The key that it proves in TLS; without one it speaks TCP and UDP only.
+    pub identity: Option<ServerIdentity>,
 }
 
 /// What a relay takes in.
@@ -67,6 +71,9 @@ pub struct Relay {
     address: SocketAddr,
     config: RelayConfig,
     turn: TurnServer,
+    /// For clients that come by TCP or TLS: their relayed addresses are of UDP all the same.
+    stream_turn: TurnServer,
+    streams: Streams,
     /// Granted user names.
     users: BTreeMap<String, User>,
     /// By relayed address.
@@ -80,6 +87,8 @@ pub struct Relay {
 #[derive(Clone, Debug, Serialize)]
 struct Allocation {
     client: SocketAddr,
+    /// How the client comes: in a stream or by datagrams.
+    in_stream: bool,
     username: String,
     /// Peers with a permission, with the time when it ends.
     permissions: BTreeMap<IpAddr, SimTime>,
@@ -89,15 +98,33 @@ struct Allocation {
     meter: Meter,
 }
 
+impl Allocation {
+    /// Whether it is of this client: in a stream or not, and from where.
+    fn is_of(&self, client: (bool, SocketAddr)) -> bool {
+        (self.in_stream, self.client) == client
+    }
+}
+
+/// A message between the relay and somebody, whatever carries it.
+struct Message {
+    in_stream: bool,
+    from: SocketAddr,
+    to: SocketAddr,
+    data: Vec<u8>,
+}
+
 impl Relay {
     /// A relay that listens at `address` and allocates on the same host.
-    pub fn new(name: ActorName, address: SocketAddr, config: RelayConfig, seeds: SeedTree) -> Relay {
+    pub fn new(name: ActorName, address: SocketAddr, config: RelayConfig, seeds: SeedTree, now: SimTime) -> Relay {
         let _scope = random::scope("turn");
+        let streams = Streams::new(address.ip(), address.port(), &config.identity, seeds.stream("tcp"), now);
         Relay {
             name,
             address,
             config,
             turn: TurnServer::new(TransportType::Udp, address, REALM.into()),
+            stream_turn: TurnServer::new(TransportType::Tcp, address, REALM.into()),
+            streams,
             users: BTreeMap::new(),
             allocations: BTreeMap::new(),
             ports: seeds.stream("ports"),
@@ -112,9 +139,13 @@ impl Relay {
         let _scope = random::scope("turn");
         self.expire_users(now);
         match input {
+            RelayInput::Datagram(datagram) if datagram.transport == Transport::Tcp => {
+                self.receive_segment(&datagram, now)
+            }
             RelayInput::Datagram(datagram) => self.receive(datagram, now),
             RelayInput::Timeout => self.advance(None, now),
         }
+        self.send_segments(now);
     }
 
     /// The next packet to send. A relayed one names the packet that it carries on as its `cause`.
@@ -122,9 +153,10 @@ impl Relay {
         self.outgoing.pop_front()
     }
 
-    /// When [`RelayInput::Timeout`] is due; `None` while nothing is allocated.
-    pub fn next_wake(&self) -> Option<SimTime> {
-        self.wake.map(|wake| self.next_expiry().map_or(wake, |expiry| wake.min(expiry)))
+    /// When [`RelayInput::Timeout`] is due; `None` while nothing is allocated and no connection is open.
+    pub fn next_wake(&mut self, now: SimTime) -> Option<SimTime> {
+        let turn = self.wake.map(|wake| self.next_expiry().map_or(wake, |expiry| wake.min(expiry)));
+        turn.into_iter().chain(self.streams.next_wake(now)).min()
     }
 
     /// Everything that the relay holds: postcard of its name, address, users with passwords, and allocations by relayed
@@ -139,55 +171,106 @@ impl Relay {
 
     fn receive(&mut self, datagram: Datagram, now: SimTime) {
         let origin = datagram.packet;
-        let mut next = self.pass(datagram, origin, now);
+        let message =
+            Message { in_stream: false, from: datagram.source, to: datagram.destination, data: datagram.bytes };
+        self.carry(message, origin, now);
+    }
+
+    /// A segment of TCP: the messages that are whole with it, and connections that are over.
+    fn receive_segment(&mut self, datagram: &Datagram, now: SimTime) {
+        for (client, data) in self.streams.receive(datagram, now) {
+            let message = Message { in_stream: true, from: client, to: self.address, data };
+            // What waited for a hole in the stream to be filled left with the segment that filled it.
+            self.carry(message, datagram.packet, now);
+        }
+        for client in self.streams.take_closed() {
+            // The allocation of a connection ends with it (RFC 8656 section 5).
+            let end = Transmit::new(Vec::new(), TransportType::Tcp, client, self.address);
+            self.stream_turn.recv(end, instant(now));
+            self.close_lost_client(client, now);
+        }
+        self.advance(None, now);
+    }
+
+    fn carry(&mut self, message: Message, origin: PacketId, now: SimTime) {
+        let mut next = self.pass(message, origin, now);
         for _ in 0..MAX_HAIRPINS {
             match next {
                 // Both peers may be behind this relay: such a packet never leaves the host.
-                Some(datagram) if self.is_own(datagram.destination.ip()) => {
-                    next = self.pass(datagram, origin, now);
+                Some((message, _)) if !message.in_stream && self.is_own(message.to.ip()) => {
+                    next = self.pass(message, origin, now);
                 }
-                Some(datagram) => return self.send(datagram),
+                Some((message, cause)) => return self.deliver(message, cause, now),
                 None => return,
             }
         }
     }
 
-    /// What becomes of one packet to one of the relay's ports.
-    fn pass(&mut self, datagram: Datagram, origin: PacketId, now: SimTime) -> Option<Datagram> {
-        let Datagram { source, destination, bytes, .. } = datagram;
+    /// What becomes of one message to one of the relay's ports; with what it carries on.
+    fn pass(&mut self, message: Message, origin: PacketId, now: SimTime) -> Option<(Message, Option<PacketId>)> {
+        let Message { in_stream, from, to, data } = message;
+        let answer = |data| Some((Message { in_stream, from: to, to: from, data }, None));
         let mut user = None;
         let mut replaced = None;
-        if destination == self.address {
-            match classify(source, &bytes) {
-                Packet::Binding(answer) => return Some(Datagram::new(destination, source, answer)),
-                Packet::Request(request) => match self.vet(&request, source, now) {
+        let mut library_in_stream = in_stream;
+        if to == self.address {
+            match classify(from, &data) {
+                Packet::Binding(data) => return answer(data),
+                Packet::Request(request) => match self.vet(&request, (in_stream, from), now) {
                     access::Vetted::Passes => user = self.user(&request.claim),
-                    access::Vetted::Answered(answer) => return Some(Datagram::new(destination, source, answer)),
+                    access::Vetted::Answered(data) => return answer(data),
                     access::Vetted::Anonymous(request) => replaced = Some(request),
                 },
                 Packet::Data(peer) if peer.is_none_or(|peer| !self.is_forbidden(peer)) => {
-                    self.meter_client(source, bytes.len(), now)?;
+                    self.meter_client((in_stream, from), data.len(), now)?;
                 }
                 Packet::Data(_) | Packet::Other => return None,
             }
         } else {
-            self.meter_peer(destination, bytes.len(), now)?;
+            library_in_stream = self.meter_peer(to, data.len(), now)?;
         }
-        let transmit = Transmit::new(replaced.unwrap_or(bytes), TransportType::Udp, source, destination);
-        let transmit = self.turn.recv(transmit, instant(now)).map(|transmit| transmit.build());
+        let transport = if in_stream { TransportType::Tcp } else { TransportType::Udp };
+        let transmit = Transmit::new(replaced.unwrap_or(data), transport, from, to);
+        let transmit = self.library(library_in_stream).recv(transmit, instant(now)).map(|transmit| transmit.build());
         self.advance(user, now);
         let transmit = transmit?;
-        let is_relayed = destination != self.address || transmit.from != self.address;
-        Some(Datagram {
-            cause: is_relayed.then_some(origin),
-            ..Datagram::new(transmit.from, transmit.to, transmit.data)
-        })
+        let is_relayed = to != self.address || transmit.from != self.address;
+        let in_stream = transmit.transport == TransportType::Tcp;
+        let message = Message { in_stream, from: transmit.from, to: transmit.to, data: transmit.data };
+        Some((message, is_relayed.then_some(origin)))
     }
 
-    /// Carries out what the library asks for. `user` is who the packet at hand claims to be from.
+    /// The library's server for clients in streams, or for those of datagrams.
+    fn library(&mut self, in_stream: bool) -> &mut TurnServer {
+        if in_stream { &mut self.stream_turn } else { &mut self.turn }
+    }
+
+    fn deliver(&mut self, message: Message, cause: Option<PacketId>, now: SimTime) {
+        let Message { in_stream, from, to, data } = message;
+        if in_stream {
+            self.streams.send(to, &data, cause, now);
+        } else {
+            self.send(Datagram { cause, ..Datagram::new(from, to, data) });
+        }
+    }
+
+    fn send_segments(&mut self, now: SimTime) {
+        for datagram in self.streams.take_packets(now) {
+            self.send(datagram);
+        }
+    }
+
+    /// Carries out what the library asks for. `user` is who the message at hand claims to be from.
     fn advance(&mut self, user: Option<String>, now: SimTime) {
+        let wakes = [false, true].map(|in_stream| self.advance_library(in_stream, user.as_deref(), now));
+        let wake = wakes.into_iter().flatten().min();
+        self.wake = wake.filter(|_| !self.allocations.is_empty());
+    }
+
+    fn advance_library(&mut self, in_stream: bool, user: Option<&str>, now: SimTime) -> Option<SimTime> {
+        let mut wake = None;
         for _ in 0..MAX_STEPS {
-            match self.turn.poll(instant(now)) {
+            match self.library(in_stream).poll(instant(now)) {
                 TurnServerPollRet::AllocateSocket {
                     transport,
                     listen_addr,
@@ -195,8 +278,8 @@ impl Relay {
                     allocation_transport,
                     family,
                 } => {
-                    let relayed = self.allocate(client_addr, user.as_deref(), allocation_transport, family);
-                    self.turn.allocated_socket(
+                    let relayed = self.allocate((in_stream, client_addr), user, allocation_transport, family);
+                    self.library(in_stream).allocated_socket(
                         transport,
                         listen_addr,
                         client_addr,
@@ -212,23 +295,24 @@ impl Relay {
                 TurnServerPollRet::WaitUntil(at) => {
                     // The library holds on to a thing until its end is past, so wake behind it: at the end itself
                     // nothing would happen, again and again.
-                    let due = SimTime(at.as_nanos().cast_unsigned().div_ceil(1_000)).max(now) + Micros(1);
-                    self.wake = (!self.allocations.is_empty()).then_some(due);
+                    wake = Some(SimTime(at.as_nanos().cast_unsigned().div_ceil(1_000)).max(now) + Micros(1));
                     break;
                 }
-                // TURN over TCP passes no gate.
+                // TCP between relay and peer (RFC 6062) passes no gate.
                 TurnServerPollRet::TcpConnect { .. } | TurnServerPollRet::TcpClose { .. } => {}
             }
         }
-        while let Some(transmit) = self.turn.poll_transmit(instant(now)) {
-            self.send(Datagram::new(transmit.from, transmit.to, transmit.data));
+        while let Some(transmit) = self.library(in_stream).poll_transmit(instant(now)) {
+            let message = Message { in_stream, from: transmit.from, to: transmit.to, data: transmit.data };
+            self.deliver(message, None, now);
         }
+        wake
     }
 
     /// Finds a relayed address for a client, or says why there is none.
     fn allocate(
         &mut self,
-        client: SocketAddr,
+        (in_stream, client): (bool, SocketAddr),
         user: Option<&str>,
         transport: TransportType,
         family: AddressFamily,
@@ -250,7 +334,8 @@ impl Relay {
             .ok_or(SocketAllocateError::InsufficientCapacity)?;
         let (permissions, channels) = (BTreeMap::new(), BTreeMap::new());
         let username = username.into();
-        let allocation = Allocation { client, username, permissions, channels, meter: Meter::default() };
+        let meter = Meter::default();
+        let allocation = Allocation { client, in_stream, username, permissions, channels, meter };
         self.allocations.insert(relayed, allocation);
         Ok(relayed)
     }
@@ -277,19 +362,21 @@ impl Relay {
     }
 
     /// Lets data of a client through when it is a client and below its bandwidth.
-    fn meter_client(&mut self, client: SocketAddr, bytes: usize, now: SimTime) -> Option<()> {
+    fn meter_client(&mut self, client: (bool, SocketAddr), bytes: usize, now: SimTime) -> Option<()> {
         let limit = self.config.quotas.bandwidth;
         let users = &self.users;
-        let mut own = self.allocations.values_mut().filter(|allocation| allocation.client == client);
+        let mut own = self.allocations.values_mut().filter(|allocation| allocation.is_of(client));
         let allocation = own.find(|allocation| users.contains_key(&allocation.username))?;
         allocation.meter.pass(bytes, limit, now).then_some(())
     }
 
     /// Lets a packet to a relayed address through when there is one and it is below its bandwidth.
-    fn meter_peer(&mut self, relayed: SocketAddr, bytes: usize, now: SimTime) -> Option<()> {
+    /// Whether its client is in a stream.
+    fn meter_peer(&mut self, relayed: SocketAddr, bytes: usize, now: SimTime) -> Option<bool> {
         let allocation = self.allocations.get_mut(&relayed)?;
         let is_granted = self.users.contains_key(&allocation.username);
-        (is_granted && allocation.meter.pass(bytes, self.config.quotas.bandwidth, now)).then_some(())
+        let in_stream = allocation.in_stream;
+        (is_granted && allocation.meter.pass(bytes, self.config.quotas.bandwidth, now)).then_some(in_stream)
     }
 
     fn is_own(&self, address: IpAddr) -> bool {

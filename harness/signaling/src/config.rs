@@ -1,7 +1,7 @@
 //! What a server is started with.
 
 use kernel::{names::ActorName, random::SeedTree, time::Micros};
-use protocol::ServerIdentity;
+use protocol::{RelayTls, ServerIdentity};
 use std::net::SocketAddr;
 
 /// What a server is started with.
@@ -35,6 +35,10 @@ pub struct RelayEndpoint {
     pub name: ActorName,
     /// Its TURN address over UDP.
     pub address: SocketAddr,
+    /// Its TURN address over TCP, where it has one.
+    pub tcp: Option<SocketAddr>,
+    /// Its TURN address over TLS, where it has one.
+    pub tls: Option<RelayTls>,
 }
 
 /// Simulated time that the server's work takes. It is charged whatever the real machine needs, so that an access too

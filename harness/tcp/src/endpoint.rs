@@ -1,7 +1,7 @@
 //! The TCP of one host address: connections, listening ports, and what is due when.
 
-use crate::wire::Wire;
-use kernel::{Datagram, Micros, SimTime, random::Stream};
+use crate::wire::{Wire, payload_bytes};
+use kernel::{Datagram, Micros, PacketId, SimTime, random::Stream};
 use smoltcp::{
     iface::{Config, Interface, PollIngressSingleResult, SocketHandle, SocketSet},
     socket::tcp::{self, CongestionControl, Socket, SocketBuffer},
@@ -208,6 +208,34 @@ impl Endpoint {
     /// Queues bytes; how many found room. None do while the handshake is under way or after the own end closed.
     pub fn send(&mut self, connection: Connection, bytes: &[u8]) -> usize {
         self.socket(connection).and_then(|socket| socket.send_slice(bytes).ok()).unwrap_or(0)
+    }
+
+    /// Queues a message whole, or not at all when there is no room, and sends what may be sent at `now`: appended to
+    /// `packets`. Some: it is queued, and inside is the packet that carries exactly this message when one left at once.
+    pub fn send_message(
+        &mut self,
+        connection: Connection,
+        message: &[u8],
+        now: SimTime,
+        packets: &mut Vec<Datagram>,
+    ) -> Option<Option<PacketId>> {
+        while let Some(datagram) = self.poll_transmit(now) {
+            packets.push(datagram);
+        }
+        if self.room(connection) < message.len() {
+            return None;
+        }
+        self.send(connection, message);
+        let mut carriers = Vec::new();
+        while let Some(datagram) = self.poll_transmit(now) {
+            let payload = payload_bytes(&datagram);
+            carriers.extend((payload > 0).then_some((datagram.packet, payload)));
+            packets.push(datagram);
+        }
+        match carriers[..] {
+            [(packet, payload)] if payload == message.len() => Some(Some(packet)),
+            _ => Some(None),
+        }
     }
 
     /// Room for bytes that can be queued now.

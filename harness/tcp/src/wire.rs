@@ -85,6 +85,12 @@ fn ip_packet(datagram: &Datagram) -> Option<Vec<u8>> {
     Some(packet)
 }
 
+/// Bytes of payload in a segment, behind its header and options.
+pub(crate) fn payload_bytes(datagram: &Datagram) -> usize {
+    let header = datagram.bytes.get(12).map_or(0, |offset| usize::from(offset >> 4) * 4);
+    datagram.bytes.len().saturating_sub(header)
+}
+
 /// The datagram of an IP packet; `None` for what is no TCP.
 fn datagram(packet: &[u8]) -> Option<Datagram> {
     let (source, destination, segment): (IpAddr, IpAddr, &[u8]) = match IpVersion::of_packet(packet).ok()? {

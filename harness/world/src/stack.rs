@@ -4,14 +4,17 @@ use crate::actor::{Actor, ActorInput, ActorOutput};
 use adversary::Armed;
 use client::{Client, ClientConfig};
 use kernel::{ActorName, Plan, SimTime, event::Act, plan::ServerPlan, random::SeedTree};
+use protocol::{RelayTls, ServerIdentity};
 use relay::{Prefix, Quotas, Relay, RelayConfig, RelayInput};
 use signaling::{Argon2Cost, RelayEndpoint, Server, ServerConfig, ServiceCosts};
 use std::net::SocketAddr;
 
 /// Where signaling listens (QUIC).
 const SIGNALING_PORT: u16 = 443;
-/// Where relays listen (TURN and STUN over UDP).
+/// Where relays listen (TURN and STUN over UDP, TURN over TCP).
 const RELAY_PORT: u16 = 3_478;
+/// Where they speak TURN over TLS: the port that firewalls let pass.
+const RELAY_TLS_PORT: u16 = 443;
 
 /// Builds the actors of a run.
 pub trait Stack: Send + Sync {
@@ -41,20 +44,26 @@ impl Stack for Reference {
         }
         let relay = plan.relays.iter().find(|relay| relay.name == *name).expect("world asks for servers of the plan");
         let address = SocketAddr::new(relay.address, RELAY_PORT);
-        Box::new(RelayServer(Relay::new(name.clone(), address, relay_config(), seeds(plan, name))))
+        Box::new(RelayServer(Relay::new(name.clone(), address, relay_config(plan, name), seeds(plan, name), now)))
     }
 }
 
 /// The simulation's public Internet is made of the blocks that IANA keeps for documentation (RFC 5737, RFC 3849), so that
 /// no address of a run is somebody's: for its relays they are public. Homes stay private, and refused.
-fn relay_config() -> RelayConfig {
+fn relay_config(plan: &Plan, name: &ActorName) -> RelayConfig {
     let public = vec![
         Prefix::v4([192, 0, 2, 0], 24),
         Prefix::v4([198, 51, 100, 0], 24),
         Prefix::v4([203, 0, 113, 0], 24),
         Prefix::v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
     ];
-    RelayConfig { address_v6: None, public, quotas: Quotas::default() }
+    let identity = Some(relay_identity(plan, name));
+    RelayConfig { address_v6: None, public, quotas: Quotas::default(), identity }
+}
+
+/// What a relay proves in TLS: a function of its seeds, so that grants can name its key.
+fn relay_identity(plan: &Plan, name: &ActorName) -> ServerIdentity {
+    ServerIdentity::generate(&mut seeds(plan, name).stream("identity"))
 }
 
 fn seeds(plan: &Plan, name: &ActorName) -> SeedTree {
@@ -70,6 +79,11 @@ fn server_config(plan: &Plan) -> ServerConfig {
     let relay = |relay: &ServerPlan| RelayEndpoint {
         name: relay.name.clone(),
         address: SocketAddr::new(relay.address, RELAY_PORT),
+        tcp: Some(SocketAddr::new(relay.address, RELAY_PORT)),
+        tls: Some(RelayTls {
+            address: SocketAddr::new(relay.address, RELAY_TLS_PORT),
+            key: relay_identity(plan, &relay.name).public().0,
+        }),
     };
     ServerConfig {
         name: name.clone(),
@@ -198,7 +212,7 @@ impl Actor for RelayServer {
     }
 
     fn next_wake(&mut self) -> Option<SimTime> {
-        self.0.next_wake()
+        self.0.next_wake(kernel::time::now())
     }
 
     fn snapshot(&self) -> Option<(&'static str, Vec<u8>)> {

@@ -1,6 +1,6 @@
 //! What str0m says: states of ICE and DTLS, frames, estimates, and packets to send.
 
-use super::{MediaFrame, Transport, TransportOutput, bandwidth, gather::Gathering};
+use super::{MediaFrame, Transport, TransportOutput, bandwidth, gather::Gathering, turn::Wrapped};
 use kernel::{Datagram, Micros, SimTime, Track, event, event::CandidateKind, log};
 use std::net::SocketAddr;
 use str0m::{
@@ -106,18 +106,20 @@ impl Transport {
         if !matches!(bytes.first(), Some(0..=3)) {
             self.note_pair(source, destination, through_relay);
         }
-        let datagram = if through_relay {
+        let Wrapped { packets, carrier } = if through_relay {
             let Some(gathering) = &mut self.gathering else { return };
             // Before the permission exists the relay would drop it; ICE and DTLS repeat.
-            let Some(datagram) = gathering.wrap(destination, bytes, now) else { return };
-            datagram
+            let Some(wrapped) = gathering.wrap(destination, bytes, now) else { return };
+            wrapped
         } else {
-            Datagram::new(source, destination, bytes.to_vec())
+            let datagram = Datagram::new(source, destination, bytes.to_vec());
+            Wrapped { carrier: Some(datagram.packet), packets: vec![datagram] }
         };
         if let Some(departure) = self.sent.packet_left(&self.types, bytes, now) {
             event!(RtpSent {
                 device: self.config.device.clone(),
-                packet: datagram.packet,
+                // What waits in a stream is in no packet yet: its legs are not known.
+                packet: carrier.unwrap_or_default(),
                 track: departure.track,
                 frame: departure.frame,
                 sequence: departure.sequence,
@@ -126,7 +128,7 @@ impl Transport {
                 repair_wait: departure.repair_wait,
             });
         }
-        self.outputs.push_back(TransportOutput::Transmit(datagram));
+        self.outputs.extend(packets.into_iter().map(TransportOutput::Transmit));
     }
 
     fn note_pair(&mut self, local: SocketAddr, remote: SocketAddr, through_relay: bool) {

@@ -1,7 +1,12 @@
 //! Candidates: what is gathered, what is offered, and the way of each packet past or through the relay.
 
-use super::{Transport, TransportOutput, restart::line_of, stun::BindingQuery, turn::RelayLeg};
-use kernel::{Datagram, SimTime, event, event::CandidateKind, mutant, random};
+use super::{
+    Transport, TransportOutput,
+    restart::line_of,
+    stun::BindingQuery,
+    turn::{RelayLeg, Wrapped},
+};
+use kernel::{Datagram, SimTime, event, event::CandidateKind, mutant, packet::Transport as Carriage, random};
 use protocol::RelayGrant;
 use std::net::SocketAddr;
 use str0m::{Candidate, CandidateKind as RtcCandidateKind};
@@ -22,8 +27,8 @@ pub(super) enum Arrival {
     Consumed,
     /// From a peer, past any relay.
     Direct,
-    /// From a peer, through the own relay.
-    Peer { from: SocketAddr, relayed: SocketAddr, bytes: Vec<u8> },
+    /// From peers, through the own relay; of a stream all that this segment made whole.
+    Peers { relayed: SocketAddr, packets: Vec<(SocketAddr, Vec<u8>)> },
 }
 
 impl Gathering {
@@ -41,7 +46,7 @@ impl Gathering {
         }
     }
 
-    pub(super) fn wrap(&mut self, peer: SocketAddr, bytes: &[u8], now: SimTime) -> Option<Datagram> {
+    pub(super) fn wrap(&mut self, peer: SocketAddr, bytes: &[u8], now: SimTime) -> Option<Wrapped> {
         self.relay.as_mut()?.wrap(peer, bytes, now)
     }
 
@@ -52,12 +57,14 @@ impl Gathering {
             self.learnt = query.receive(datagram);
             return Arrival::Consumed;
         }
-        let Some(relay) = self.relay.as_mut().filter(|relay| relay.server() == datagram.source) else {
-            return Arrival::Direct;
+        let Some(relay) = self.relay.as_mut().filter(|relay| relay.owns(datagram)) else {
+            // Nobody but a relay speaks TCP to the media socket.
+            return if datagram.transport == Carriage::Udp { Arrival::Direct } else { Arrival::Consumed };
         };
-        match (relay.receive(datagram, now), relay.relayed()) {
-            (Some((from, bytes)), Some(relayed)) => Arrival::Peer { from, relayed, bytes },
-            _ => Arrival::Consumed,
+        let packets = relay.receive(datagram, now);
+        match relay.relayed().filter(|_| !packets.is_empty()) {
+            Some(relayed) => Arrival::Peers { relayed, packets },
+            None => Arrival::Consumed,
         }
     }
 
@@ -80,7 +87,7 @@ impl Transport {
         let first = self.gathering.is_none();
         let mut gathering = self.gathering.take().unwrap_or_default();
         if gathering.relay.is_none() {
-            gathering.relay = relays.first().map(|grant| RelayLeg::new(local, grant));
+            gathering.relay = relays.first().map(|grant| RelayLeg::new(local, grant, self.config.seeds, now));
         }
         if let Some(relay) = &mut gathering.relay {
             self.remote_kinds.keys().for_each(|peer| relay.allow(*peer));

@@ -11,6 +11,7 @@ mod restart;
 mod rtp;
 mod stun;
 mod turn;
+mod turn_stream;
 
 pub use restart::RestartError;
 
@@ -275,7 +276,7 @@ impl Transport {
     pub fn receive(&mut self, datagram: Datagram, now: SimTime) {
         let Some(gathering) = &mut self.gathering else { return };
         let through_relay = match gathering.receive(&datagram, now) {
-            gather::Arrival::Peer { from, relayed, bytes } => Some((from, relayed, bytes)),
+            gather::Arrival::Peers { relayed, packets } => Some((relayed, packets)),
             gather::Arrival::Direct => None,
             gather::Arrival::Consumed => {
                 self.drive(now);
@@ -284,7 +285,11 @@ impl Transport {
         };
         let packet = datagram.packet;
         match through_relay {
-            Some((from, relayed, bytes)) => self.receive_from_peer(from, relayed, &bytes, packet, now),
+            Some((relayed, packets)) => {
+                for (from, bytes) in packets {
+                    self.receive_from_peer(from, relayed, &bytes, packet, now);
+                }
+            }
             // With relay-only nothing that came past the relay is looked at.
             None if self.hides_addresses() => {}
             None => self.receive_from_peer(datagram.source, self.config.local, &datagram.bytes, packet, now),

@@ -1,6 +1,12 @@
-//! The leg to a TURN relay (RFC 8656): allocation, permissions, channels.
+//! The leg to a TURN relay (RFC 8656): allocation, permissions, channels; by UDP, and where that is not answered by TCP,
+//! then by TLS.
 
-use kernel::{Datagram, SimTime, random};
+use super::turn_stream::StreamCarrier;
+use kernel::{
+    Datagram, Micros, PacketId, SimTime,
+    packet::Transport,
+    random::{self, SeedTree},
+};
 use protocol::RelayGrant;
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -8,8 +14,10 @@ use std::{
 };
 use turn_client_proto::{
     api::{TurnConfig, TurnEvent, TurnPollRet, TurnRecvRet},
+    client::TurnClient,
     prelude::TurnClientApi,
     stun::{Instant, agent::Transmit},
+    tcp::TurnClientTcp,
     types::{TransportType, TurnCredentials},
     udp::TurnClientUdp,
 };
@@ -21,9 +29,32 @@ const MAX_HELD: usize = 16;
 /// Calls of `poll` in a row before the rest waits for the next wake.
 const MAX_POLLS: usize = 16;
 
+/// How long a way to the relay has for its first answer, before the next is tried. The slowest access that a call is
+/// possible over answers within a second and a half.
+const PATIENCE: Micros = Micros::from_millis(1_500);
+
+/// What goes to a peer through the relay.
+pub(super) struct Wrapped {
+    pub(super) packets: Vec<Datagram>,
+    /// The packet that carries it, when one left at once and carries nothing else.
+    pub(super) carrier: Option<PacketId>,
+}
+
+enum Carrier {
+    Udp,
+    Stream(Box<StreamCarrier>),
+}
+
 /// One allocation at one relay.
 pub(super) struct RelayLeg {
-    client: TurnClientUdp,
+    client: TurnClient,
+    carrier: Carrier,
+    grant: RelayGrant,
+    seeds: SeedTree,
+    /// Ways to the relay that were begun: UDP, TCP, TLS.
+    ways: u8,
+    /// When the next way is tried, unless the relay answers on this one before.
+    give_up: Option<SimTime>,
     local: SocketAddr,
     server: SocketAddr,
     relayed: Option<SocketAddr>,
@@ -39,11 +70,15 @@ pub(super) struct RelayLeg {
 
 impl RelayLeg {
     /// A leg that asks for an allocation.
-    pub(super) fn new(local: SocketAddr, grant: &RelayGrant) -> RelayLeg {
+    pub(super) fn new(local: SocketAddr, grant: &RelayGrant, seeds: SeedTree, now: SimTime) -> RelayLeg {
         let _scope = random::scope("turn");
-        let config = TurnConfig::new(TurnCredentials::new(&grant.username, &grant.password));
         RelayLeg {
-            client: TurnClientUdp::allocate(local, grant.address, config),
+            client: TurnClientUdp::allocate(local, grant.address, config(grant)).into(),
+            carrier: Carrier::Udp,
+            grant: grant.clone(),
+            seeds,
+            ways: 1,
+            give_up: Some(now + PATIENCE),
             local,
             server: grant.address,
             relayed: None,
@@ -55,9 +90,31 @@ impl RelayLeg {
         }
     }
 
-    /// The relay's own address.
-    pub(super) fn server(&self) -> SocketAddr {
-        self.server
+    /// Begins with the next way to the relay, if there is one.
+    fn try_next_way(&mut self, now: SimTime) {
+        self.give_up = None;
+        while self.ways < 3 {
+            self.ways += 1;
+            let way = match self.ways {
+                2 => self.grant.tcp.map(|address| (address, None)),
+                _ => self.grant.tls.map(|tls| (tls.address, Some(tls.key))),
+            };
+            let Some((address, key)) = way else { continue };
+            let seeds = self.seeds.child("relay-stream").child(&self.ways.to_string());
+            let Some(stream) = StreamCarrier::connect(self.local, address, key, &seeds, now) else { continue };
+            self.client = TurnClientTcp::allocate(self.local, address, config(&self.grant)).into();
+            (self.carrier, self.server) = (Carrier::Stream(Box::new(stream)), address);
+            self.give_up = Some(now + PATIENCE);
+            return;
+        }
+    }
+
+    /// Whether a datagram is of the relay, or of a way to it.
+    pub(super) fn owns(&self, datagram: &Datagram) -> bool {
+        match datagram.transport {
+            Transport::Udp => datagram.source == self.grant.address,
+            Transport::Tcp => true,
+        }
     }
 
     /// The relayed address, once allocated.
@@ -72,20 +129,30 @@ impl RelayLeg {
         }
     }
 
-    /// A datagram of the relay. Gives what a peer sent through it.
-    pub(super) fn receive(&mut self, datagram: &Datagram, now: SimTime) -> Option<(SocketAddr, Vec<u8>)> {
+    /// A datagram of the relay. Gives what peers sent through it: of a stream all that this segment made whole.
+    pub(super) fn receive(&mut self, datagram: &Datagram, now: SimTime) -> Vec<(SocketAddr, Vec<u8>)> {
         let _scope = random::scope("turn");
-        let transmit =
-            Transmit::new(datagram.bytes.as_slice(), TransportType::Udp, datagram.source, datagram.destination);
-        match self.client.recv(transmit, instant(now)) {
-            TurnRecvRet::PeerData(data) => Some((data.peer, data.data().to_vec())),
-            _ => None,
+        let messages = match (&mut self.carrier, datagram.transport) {
+            (Carrier::Udp, Transport::Udp) => vec![datagram.bytes.clone()],
+            (Carrier::Stream(stream), Transport::Tcp) => stream.receive(datagram, now),
+            // An answer on a way that was given up, or of somebody else.
+            _ => return Vec::new(),
+        };
+        let transport = self.client.transport();
+        let mut data = Vec::new();
+        for message in messages {
+            self.give_up = None;
+            let transmit = Transmit::new(message.as_slice(), transport, self.server, self.local);
+            if let TurnRecvRet::PeerData(peer) = self.client.recv(transmit, instant(now)) {
+                data.push((peer.peer, peer.data().to_vec()));
+            }
         }
+        data
     }
 
-    /// Wraps what goes to a peer through the relay; `None` while there is no permission for the peer. A connectivity check
-    /// (RFC 8445) is held until there is.
-    pub(super) fn wrap(&mut self, peer: SocketAddr, bytes: &[u8], now: SimTime) -> Option<Datagram> {
+    /// Wraps what goes to a peer through the relay; `None` while there is no permission for the peer, or no room in the
+    /// stream. A connectivity check (RFC 8445) is held until there is.
+    pub(super) fn wrap(&mut self, peer: SocketAddr, bytes: &[u8], now: SimTime) -> Option<Wrapped> {
         let _scope = random::scope("turn");
         if !self.client.have_permission(TransportType::Udp, peer.ip()) {
             let is_check = matches!(bytes.first(), Some(0..=3));
@@ -95,12 +162,46 @@ impl RelayLeg {
             return None;
         }
         let transmit = self.client.send_to(TransportType::Udp, peer, bytes, instant(now)).ok()??.build();
-        Some(Datagram::new(self.local, self.server, transmit.data))
+        self.post(&transmit.data, now)
+    }
+
+    /// Hands a message to whatever carries it.
+    fn post(&mut self, message: &[u8], now: SimTime) -> Option<Wrapped> {
+        match &mut self.carrier {
+            Carrier::Udp => {
+                let datagram = Datagram::new(self.local, self.server, message.to_vec());
+                Some(Wrapped { carrier: Some(datagram.packet), packets: vec![datagram] })
+            }
+            Carrier::Stream(stream) => {
+                let mut packets = Vec::new();
+                let carrier = stream.send(message, now, &mut packets)?;
+                Some(Wrapped { packets, carrier })
+            }
+        }
     }
 
     /// Drives the client: sends what is due. True when the allocation came into being just now.
     pub(super) fn drive(&mut self, now: SimTime, sends: &mut Vec<Datagram>) -> bool {
         let _scope = random::scope("turn");
+        let is_broken = matches!(&self.carrier, Carrier::Stream(stream) if stream.is_broken());
+        if self.relayed.is_none() && (is_broken || self.give_up.is_some_and(|at| at <= now)) {
+            self.try_next_way(now);
+        }
+        let allocated = self.drive_client(now, sends);
+        if let Carrier::Stream(stream) = &mut self.carrier {
+            stream.flush(now, sends);
+            self.wake = self.wake.into_iter().chain(stream.next_wake(now)).min();
+        }
+        self.wake = self.wake.into_iter().chain(self.give_up).min();
+        allocated
+    }
+
+    fn drive_client(&mut self, now: SimTime, sends: &mut Vec<Datagram>) -> bool {
+        if matches!(&self.carrier, Carrier::Stream(stream) if !stream.is_ready()) {
+            // Not before the handshakes are over: the client would wait for answers.
+            self.wake = None;
+            return false;
+        }
         let mut allocated = false;
         for _ in 0..MAX_POLLS {
             if self.relayed.is_some() {
@@ -112,7 +213,7 @@ impl RelayLeg {
             };
             let mut idle = true;
             while let Some(transmit) = self.client.poll_transmit(instant(now)) {
-                sends.push(Datagram::new(self.local, transmit.to, transmit.data.as_ref().to_vec()));
+                sends.extend(self.post(transmit.data.as_ref(), now).into_iter().flat_map(|wrapped| wrapped.packets));
                 idle = false;
             }
             while let Some(event) = self.client.poll_event() {
@@ -140,8 +241,11 @@ impl RelayLeg {
         let _scope = random::scope("turn");
         if self.relayed.is_some() && self.client.delete(instant(now)).is_ok() {
             while let Some(transmit) = self.client.poll_transmit(instant(now)) {
-                sends.push(Datagram::new(self.local, transmit.to, transmit.data.as_ref().to_vec()));
+                sends.extend(self.post(transmit.data.as_ref(), now).into_iter().flat_map(|wrapped| wrapped.packets));
             }
+        }
+        if let Carrier::Stream(stream) = &mut self.carrier {
+            stream.close(now, sends);
         }
     }
 
@@ -153,7 +257,7 @@ impl RelayLeg {
     /// Sends what waited for a permission; what has none yet goes on waiting.
     fn send_held(&mut self, now: SimTime, sends: &mut Vec<Datagram>) {
         for (peer, bytes) in std::mem::take(&mut self.held) {
-            sends.extend(self.wrap(peer, &bytes, now));
+            sends.extend(self.wrap(peer, &bytes, now).into_iter().flat_map(|wrapped| wrapped.packets));
         }
     }
 
@@ -172,6 +276,10 @@ impl RelayLeg {
         }
         self.asked.clone_from(&self.peers);
     }
+}
+
+fn config(grant: &RelayGrant) -> TurnConfig {
+    TurnConfig::new(TurnCredentials::new(&grant.username, &grant.password))
 }
 
 fn instant(at: SimTime) -> Instant {

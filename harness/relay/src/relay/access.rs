@@ -59,6 +59,7 @@ impl Relay {
         let _scope = random::scope("turn");
         self.users.insert(username.into(), User { password: password.into(), expires: now + lifetime });
         self.turn.add_user(username.into(), password.into());
+        self.stream_turn.add_user(username.into(), password.into());
     }
 
     /// Shuts a user out at once: requests are refused from now on, and what the user allocated is gone.
@@ -66,13 +67,16 @@ impl Relay {
         let _scope = random::scope("turn");
         let Some(user) = self.users.remove(username) else { return };
         let own = self.allocations.values().filter(|allocation| allocation.username == username);
-        let clients: Vec<SocketAddr> = own.map(|allocation| allocation.client).collect();
+        let clients: Vec<(bool, SocketAddr)> =
+            own.map(|allocation| (allocation.in_stream, allocation.client)).collect();
         for client in clients {
             self.close_allocations(client, username, &user.password, now);
         }
         self.advance(None, now);
         // The library cannot forget a user. A password that nobody knows does the same.
-        self.turn.add_user(username.into(), to_hex(&self.replacements.bytes::<32>()));
+        let nobody_knows = to_hex(&self.replacements.bytes::<32>());
+        self.turn.add_user(username.into(), nobody_knows.clone());
+        self.stream_turn.add_user(username.into(), nobody_knows);
     }
 
     /// Revokes whoever's time is up.
@@ -90,7 +94,7 @@ impl Relay {
 
     /// Looks at a request before the library. What is refused is refused to a user who proved to be one; anybody else
     /// gets what a stranger gets.
-    pub(super) fn vet(&mut self, request: &Request<'_>, from: SocketAddr, now: SimTime) -> Vetted {
+    pub(super) fn vet(&mut self, request: &Request<'_>, from: (bool, SocketAddr), now: SimTime) -> Vetted {
         let known = self.user(&request.claim).and_then(|name| {
             let user = self.users.get(&name)?;
             Some((credentials(&name, &user.password, REALM), name))
@@ -107,9 +111,9 @@ impl Relay {
     }
 
     /// Why a signed request is refused; notes what it takes of the quotas otherwise.
-    fn refusal(&mut self, request: &Request<'_>, user: &str, from: SocketAddr, now: SimTime) -> Option<u16> {
+    fn refusal(&mut self, request: &Request<'_>, user: &str, from: (bool, SocketAddr), now: SimTime) -> Option<u16> {
         if request.method() == ALLOCATE {
-            let is_client = self.allocations.values().any(|allocation| allocation.client == from);
+            let is_client = self.allocations.values().any(|allocation| allocation.is_of(from));
             let taken = self.allocations.values().filter(|allocation| allocation.username == user).count();
             // The library refuses a second allocation of one client by itself.
             let exceeds = !is_client && taken >= self.config.quotas.allocations_per_user && !mutant!(V77);
@@ -122,7 +126,7 @@ impl Relay {
             return Some(ErrorCode::BAD_REQUEST);
         }
         // Without an allocation, or with somebody else's, the library refuses by itself.
-        if !self.allocations.values().any(|allocation| allocation.client == from && allocation.username == user) {
+        if !self.allocations.values().any(|allocation| allocation.is_of(from) && allocation.username == user) {
             return None;
         }
         if request.peers.iter().any(|peer| self.is_forbidden(*peer)) {
@@ -132,9 +136,9 @@ impl Relay {
     }
 
     /// Takes permissions and channels of the quotas.
-    fn take(&mut self, request: &Request<'_>, from: SocketAddr, now: SimTime) -> Result<(), u16> {
+    fn take(&mut self, request: &Request<'_>, from: (bool, SocketAddr), now: SimTime) -> Result<(), u16> {
         let quotas = self.config.quotas;
-        for (relayed, allocation) in self.allocations.iter_mut().filter(|(_, allocation)| allocation.client == from) {
+        for (relayed, allocation) in self.allocations.iter_mut().filter(|(_, allocation)| allocation.is_of(from)) {
             let peers = || request.peers.iter().filter(|peer| peer.is_ipv4() == relayed.is_ipv4());
             let mut permissions = allocation.permissions.clone();
             permissions.retain(|_, end| *end > now);
@@ -156,9 +160,19 @@ impl Relay {
         Ok(())
     }
 
+    /// Closes what a client had whose connection is over.
+    pub(super) fn close_lost_client(&mut self, client: SocketAddr, now: SimTime) {
+        let of = |allocation: &&super::Allocation| allocation.is_of((true, client));
+        let Some(name) = self.allocations.values().find(of).map(|allocation| allocation.username.clone()) else {
+            return;
+        };
+        let Some(password) = self.users.get(&name).map(|user| user.password.clone()) else { return };
+        self.close_allocations((true, client), &name, &password, now);
+    }
+
     /// Makes the library close what a client has: by the client's own request for a lifetime of zero, which is made here
     /// and whose answer stays here.
-    fn close_allocations(&mut self, client: SocketAddr, username: &str, password: &str, now: SimTime) {
+    fn close_allocations(&mut self, client: (bool, SocketAddr), username: &str, password: &str, now: SimTime) {
         let credentials = credentials(username, password, REALM);
         // The first answer says that the nonce is stale (438) and brings a fresh one.
         let stale = self.refresh_to_zero("stale", Username::new(username).ok(), &credentials);
@@ -198,8 +212,14 @@ impl Relay {
         request.finish()
     }
 
-    fn ask_library(&mut self, request: Vec<u8>, client: SocketAddr, now: SimTime) -> Option<Vec<u8>> {
-        let transmit = Transmit::new(request, TransportType::Udp, client, self.address);
-        self.turn.recv(transmit, instant(now)).map(|answer| answer.build().data)
+    fn ask_library(
+        &mut self,
+        request: Vec<u8>,
+        (in_stream, client): (bool, SocketAddr),
+        now: SimTime,
+    ) -> Option<Vec<u8>> {
+        let transport = if in_stream { TransportType::Tcp } else { TransportType::Udp };
+        let transmit = Transmit::new(request, transport, client, self.address);
+        self.library(in_stream).recv(transmit, instant(now)).map(|answer| answer.build().data)
     }
 }

@@ -31,7 +31,7 @@ fn config() -> RelayConfig {
         Prefix::v4([198, 51, 100, 0], 24),
         Prefix::v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
     ];
-    RelayConfig { address_v6: Some(relay_v6()), public, quotas: Quotas::default() }
+    RelayConfig { address_v6: Some(relay_v6()), public, quotas: Quotas::default(), identity: None }
 }
 
 const HOUR: Micros = Micros::from_secs(3_600);
@@ -60,7 +60,7 @@ impl Network {
     }
 
     fn with(config: RelayConfig) -> Network {
-        let mut relay = Relay::new("relay".into(), relay_address(), config, SeedTree::root(1));
+        let mut relay = Relay::new("relay".into(), relay_address(), config, SeedTree::root(1), SimTime::ZERO);
         relay.grant("alice", "secret-a", HOUR, SimTime::ZERO);
         relay.grant("bob", "secret-b", HOUR, SimTime::ZERO);
         Network { now: SimTime::ZERO, relay, clients: Vec::new(), at_peer: Vec::new(), sent: Vec::new() }
@@ -86,7 +86,7 @@ impl Network {
                     next = next.min(SimTime(at.as_nanos() as u64 / 1_000).max(self.now) + Micros(1));
                 }
             }
-            next = next.min(self.relay.next_wake().unwrap_or(end));
+            next = next.min(self.relay.next_wake(self.now).unwrap_or(end));
             assert!(next > self.now, "time stands still");
             self.now = next;
             self.relay.handle(RelayInput::Timeout, self.now);
@@ -230,7 +230,7 @@ fn an_allocation_lives_while_it_is_refreshed_and_ends_when_it_is_deleted() {
     network.clients[alice].turn.delete(instant(network.now)).unwrap();
     network.exchange();
     assert!(network.relay.allocations.is_empty());
-    assert_eq!(network.relay.next_wake(), None);
+    assert_eq!(network.relay.next_wake(network.now), None);
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Net {
         let config = ServerConfig {
             name: "signaling".into(),
             address: address(1, 443),
-            relays: vec![RelayEndpoint { name: "relay".into(), address: address(2, 3478) }],
+            relays: vec![RelayEndpoint { name: "relay".into(), address: address(2, 3478), tcp: None, tls: None }],
             password_cost: Argon2Cost::SIMULATION,
             costs: ServiceCosts::default(),
             seeds: SeedTree::root(3),

@@ -203,7 +203,8 @@ impl Service {
                 lifetime: RELAY_CREDENTIAL_LIFETIME,
             });
             let lifetime = RELAY_CREDENTIAL_LIFETIME;
-            grants.push(RelayGrant { address: relay.address, username, password, lifetime });
+            let (address, tcp, tls) = (relay.address, relay.tcp, relay.tls);
+            grants.push(RelayGrant { address, username, password, lifetime, tcp, tls });
         }
         if !grants.is_empty() {
             work.facts.push(Fact::RelayCredentialIssued { call, device: device.clone() });

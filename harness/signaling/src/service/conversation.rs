@@ -39,7 +39,12 @@ impl Conversation {
         let config = ServerConfig {
             name: "signaling".into(),
             address: "198.51.100.1:443".parse().unwrap(),
-            relays: vec![RelayEndpoint { name: "relay".into(), address: "198.51.100.2:3478".parse().unwrap() }],
+            relays: vec![RelayEndpoint {
+                name: "relay".into(),
+                address: "198.51.100.2:3478".parse().unwrap(),
+                tcp: None,
+                tls: None,
+            }],
             password_cost: Argon2Cost::SIMULATION,
             costs: ServiceCosts::default(),
             seeds: SeedTree::root(1),

@@ -38,7 +38,7 @@ type Attributes<'a> = &'a [&'a dyn AttributeWrite];
 
 impl Talker {
     fn new(config: RelayConfig) -> Talker {
-        let mut relay = Relay::new("relay".into(), relay_address(), config, SeedTree::root(1));
+        let mut relay = Relay::new("relay".into(), relay_address(), config, SeedTree::root(1), SimTime::ZERO);
         relay.grant("alice", "secret-a", Micros::from_secs(3_600), SimTime::ZERO);
         relay.grant("bob", "secret-b", Micros::from_secs(3_600), SimTime::ZERO);
         let user = ("alice", "secret-a");
