@@ -15,7 +15,10 @@ use kernel::{
     random::SeedTree,
     time::{self, BitRate, Micros, SimTime},
 };
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 /// At most this many packets are in flight, in all links together: 2^16, about 100 MB at full size. A packet beyond is
 /// dropped at its first link as `QueueFull`. A call of two has fewer than a hundred.
@@ -82,6 +85,10 @@ pub struct Fabric {
     names: BTreeMap<ActorName, NodeIndex>,
     links: BTreeMap<LinkName, (NodeIndex, Direction)>,
     routing: Routing,
+    /// Nodes that are reached from one node only, by that node and their address.
+    internal: BTreeMap<(NodeIndex, IpAddr), NodeIndex>,
+    /// Nodes that may send from any address.
+    spoofers: BTreeSet<NodeIndex>,
     agenda: Agenda<Flight>,
     counts: Counts,
 }
@@ -95,6 +102,8 @@ impl Fabric {
             names: BTreeMap::new(),
             links: BTreeMap::new(),
             routing: Routing::default(),
+            internal: BTreeMap::new(),
+            spoofers: BTreeSet::new(),
             agenda: Agenda::new(),
             counts: Counts::default(),
         }
@@ -105,16 +114,27 @@ impl Fabric {
     /// # Errors
     /// When a name or address is taken, a link's parameter is out of range, or the node does not fit its home's NAT.
     pub fn add_node(&mut self, plan: NodePlan) -> Result<(), FabricError> {
+        self.check(&plan)?;
+        let home = self.routing.admit(self.nodes.len(), &plan, &self.seeds)?;
+        self.attach(plan, home);
+        Ok(())
+    }
+
+    /// Whether the name is free and the links are possible.
+    fn check(&self, plan: &NodePlan) -> Result<(), FabricError> {
         if self.names.contains_key(&plan.name) {
-            return Err(FabricError::NameTaken(plan.name));
+            return Err(FabricError::NameTaken(plan.name.clone()));
         }
+        for (direction, link) in [(Direction::Up, &plan.up), (Direction::Down, &plan.down)] {
+            validate(link).map_err(|problem| FabricError::BadLink { link: direction.link_of(&plan.name), problem })?;
+        }
+        Ok(())
+    }
+
+    /// Gives a node its links.
+    fn attach(&mut self, plan: NodePlan, home: Option<HomeIndex>) -> NodeIndex {
         let index = self.nodes.len();
-        let name_of = |direction: Direction| LinkName::from(format!("{}/{}", plan.name, direction.as_str()));
-        let (up, down) = (name_of(Direction::Up), name_of(Direction::Down));
-        for (link, plan) in [(&up, &plan.up), (&down, &plan.down)] {
-            validate(plan).map_err(|problem| FabricError::BadLink { link: link.clone(), problem })?;
-        }
-        let home = self.routing.admit(index, &plan, &self.seeds)?;
+        let (up, down) = (Direction::Up.link_of(&plan.name), Direction::Down.link_of(&plan.name));
         self.links.insert(up.clone(), (index, Direction::Up));
         self.links.insert(down.clone(), (index, Direction::Down));
         self.names.insert(plan.name.clone(), index);
@@ -123,7 +143,34 @@ impl Fabric {
         let up = Link::new(up, plan.up, &self.seeds);
         let down = Link::new(down, plan.down, &self.seeds);
         self.nodes.push(Node { name: plan.name, address: plan.address, home, is_up: true, up, down });
+        index
+    }
+
+    /// Adds a node that only `gateway` reaches, past the core: a service in the network in which the gateway stands. What
+    /// it sends goes over the core.
+    ///
+    /// # Errors
+    /// When a name is taken or a link's parameter is out of range.
+    ///
+    /// # Panics
+    /// When there is no such gateway: a bug of the driver.
+    pub fn add_internal(&mut self, plan: NodePlan, gateway: &ActorName) -> Result<(), FabricError> {
+        let gateway = self.index_of(gateway);
+        self.check(&plan)?;
+        let address = plan.address;
+        let index = self.attach(plan, None);
+        self.internal.insert((gateway, address), index);
         Ok(())
+    }
+
+    /// From now on the access network of this node lets any source address through, against RFC 2827: an attacker may
+    /// spoof there.
+    ///
+    /// # Panics
+    /// When there is no such node: a bug of the driver.
+    pub fn let_spoof(&mut self, node: &ActorName) {
+        let index = self.index_of(node);
+        self.spoofers.insert(index);
     }
 
     /// Takes a node down or up again. A node that is down neither sends nor receives: its packets drop as `HostDown`.
@@ -169,7 +216,7 @@ impl Fabric {
         if !node.is_up {
             return self.drop_at_node(&datagram, Some(index), DropReason::HostDown);
         }
-        if datagram.source.ip() != node.address {
+        if datagram.source.ip() != node.address && !self.spoofers.contains(&index) {
             return self.drop_at_node(&datagram, Some(index), DropReason::SpoofedSource);
         }
         if self.agenda.len() >= MAX_IN_FLIGHT {
@@ -221,6 +268,10 @@ impl Fabric {
     fn pass_gate(&mut self, mut flight: Flight, now: SimTime) {
         let sender = flight.node;
         let datagram = &mut flight.datagram;
+        if let Some(&inside) = self.internal.get(&(sender, datagram.destination.ip())) {
+            flight.node = inside;
+            return self.enter(Direction::Down, flight, now);
+        }
         let way = match self.routing.leave(self.nodes[sender].home, datagram, now) {
             Ok(way) => way,
             Err(reason) => return self.drop_at_node(datagram, Some(sender), reason),
@@ -329,6 +380,10 @@ enum Direction {
 }
 
 impl Direction {
+    fn link_of(self, node: &ActorName) -> LinkName {
+        LinkName::from(format!("{node}/{}", self.as_str()))
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Direction::Up => "up",

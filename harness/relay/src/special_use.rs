@@ -45,43 +45,43 @@ fn shares(one: u128, other: u128, bits: u8) -> bool {
 /// IANA IPv4 Special-Purpose Address Registry (RFC 6890 and its updates), without blocks inside others, and multicast
 /// (RFC 5771), which is in a registry of its own.
 const V4: [Prefix; 17] = [
-    Prefix::v4([0, 0, 0, 0], 8),        // "this network" (RFC 791)
-    Prefix::v4([10, 0, 0, 0], 8),       // private (RFC 1918)
-    Prefix::v4([100, 64, 0, 0], 10),    // shared by carriers (RFC 6598)
-    Prefix::v4([127, 0, 0, 0], 8),      // loopback (RFC 1122)
-    Prefix::v4([169, 254, 0, 0], 16),   // link-local (RFC 3927), and the metadata services of clouds
-    Prefix::v4([172, 16, 0, 0], 12),    // private (RFC 1918)
-    Prefix::v4([192, 0, 0, 0], 24),     // IETF protocol assignments (RFC 6890)
-    Prefix::v4([192, 0, 2, 0], 24),     // TEST-NET-1 (RFC 5737)
-    Prefix::v4([192, 31, 196, 0], 24),  // AS112 (RFC 7535)
-    Prefix::v4([192, 52, 193, 0], 24),  // AMT (RFC 7450)
-    Prefix::v4([192, 88, 99, 0], 24),   // 6to4 relays, deprecated (RFC 7526)
-    Prefix::v4([192, 168, 0, 0], 16),   // private (RFC 1918)
-    Prefix::v4([192, 175, 48, 0], 24),  // AS112 (RFC 7534)
-    Prefix::v4([198, 18, 0, 0], 15),    // benchmarks (RFC 2544)
-    Prefix::v4([198, 51, 100, 0], 24),  // TEST-NET-2 (RFC 5737)
-    Prefix::v4([203, 0, 113, 0], 24),   // TEST-NET-3 (RFC 5737)
-    Prefix::v4([224, 0, 0, 0], 3),      // multicast, reserved (RFC 1112), limited broadcast (RFC 919)
+    Prefix::v4([0, 0, 0, 0], 8),       // "this network" (RFC 791)
+    Prefix::v4([10, 0, 0, 0], 8),      // private (RFC 1918)
+    Prefix::v4([100, 64, 0, 0], 10),   // shared by carriers (RFC 6598)
+    Prefix::v4([127, 0, 0, 0], 8),     // loopback (RFC 1122)
+    Prefix::v4([169, 254, 0, 0], 16),  // link-local (RFC 3927), and the metadata services of clouds
+    Prefix::v4([172, 16, 0, 0], 12),   // private (RFC 1918)
+    Prefix::v4([192, 0, 0, 0], 24),    // IETF protocol assignments (RFC 6890)
+    Prefix::v4([192, 0, 2, 0], 24),    // TEST-NET-1 (RFC 5737)
+    Prefix::v4([192, 31, 196, 0], 24), // AS112 (RFC 7535)
+    Prefix::v4([192, 52, 193, 0], 24), // AMT (RFC 7450)
+    Prefix::v4([192, 88, 99, 0], 24),  // 6to4 relays, deprecated (RFC 7526)
+    Prefix::v4([192, 168, 0, 0], 16),  // private (RFC 1918)
+    Prefix::v4([192, 175, 48, 0], 24), // AS112 (RFC 7534)
+    Prefix::v4([198, 18, 0, 0], 15),   // benchmarks (RFC 2544)
+    Prefix::v4([198, 51, 100, 0], 24), // TEST-NET-2 (RFC 5737)
+    Prefix::v4([203, 0, 113, 0], 24),  // TEST-NET-3 (RFC 5737)
+    Prefix::v4([224, 0, 0, 0], 3),     // multicast, reserved (RFC 1112), limited broadcast (RFC 919)
 ];
 
 /// IANA IPv6 Special-Purpose Address Registry (RFC 6890 and its updates), without blocks inside others; multicast and
 /// what once was special (site-local, IPv4-compatible).
 const V6: [Prefix; 15] = [
-    Prefix::v6([0, 0, 0, 0, 0, 0, 0, 0], 96),           // unspecified, loopback, IPv4-compatible (RFC 4291)
-    Prefix::v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96),      // IPv4-mapped (RFC 4291)
-    Prefix::v6([0, 0, 0, 0, 0xffff, 0, 0, 0], 96),      // IPv4-translated (RFC 2765)
-    Prefix::v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96),   // NAT64 (RFC 6052)
-    Prefix::v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48),   // NAT64, local (RFC 8215)
-    Prefix::v6([0x100, 0, 0, 0, 0, 0, 0, 0], 32),       // discard-only and dummy prefixes (RFC 6666, RFC 9780)
-    Prefix::v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),      // IETF protocol assignments (RFC 2928): Teredo, ORCHID, …
-    Prefix::v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),  // documentation (RFC 3849)
-    Prefix::v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16),      // 6to4 (RFC 3056)
+    Prefix::v6([0, 0, 0, 0, 0, 0, 0, 0], 96), // unspecified, loopback, IPv4-compatible (RFC 4291)
+    Prefix::v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96), // IPv4-mapped (RFC 4291)
+    Prefix::v6([0, 0, 0, 0, 0xffff, 0, 0, 0], 96), // IPv4-translated (RFC 2765)
+    Prefix::v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96), // NAT64 (RFC 6052)
+    Prefix::v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48), // NAT64, local (RFC 8215)
+    Prefix::v6([0x100, 0, 0, 0, 0, 0, 0, 0], 32), // discard-only and dummy prefixes (RFC 6666, RFC 9780)
+    Prefix::v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23), // IETF protocol assignments (RFC 2928): Teredo, ORCHID, …
+    Prefix::v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32), // documentation (RFC 3849)
+    Prefix::v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16), // 6to4 (RFC 3056)
     Prefix::v6([0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0], 48), // AS112 (RFC 7534)
-    Prefix::v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),      // documentation (RFC 9637)
-    Prefix::v6([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16),      // segment routing (RFC 9602)
-    Prefix::v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),       // unique local (RFC 4193)
-    Prefix::v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 9),       // link-local (RFC 4291), site-local (RFC 3879)
-    Prefix::v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),       // multicast (RFC 4291)
+    Prefix::v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20), // documentation (RFC 9637)
+    Prefix::v6([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16), // segment routing (RFC 9602)
+    Prefix::v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7), // unique local (RFC 4193)
+    Prefix::v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 9), // link-local (RFC 4291), site-local (RFC 3879)
+    Prefix::v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8), // multicast (RFC 4291)
 ];
 
 /// Whether an address is special or holds a special one.
@@ -152,11 +152,34 @@ mod tests {
     #[test]
     fn addresses_beside_the_blocks_are_public() {
         let public = [
-            "1.0.0.0", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0",
-            "169.253.255.255", "172.15.255.255", "172.32.0.0", "192.0.1.0", "192.0.3.0", "192.167.255.255",
-            "192.169.0.0", "198.17.255.255", "198.20.0.0", "198.51.101.0", "203.0.112.255", "223.255.255.255",
-            "2001:200::", "2001:db7:ffff::1", "2001:db9::", "2003::1", "2620:4f:8001::", "2606:4700::1111",
-            "3fff:1000::1", "fbff::1", "fe00::1",
+            "1.0.0.0",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.63.255.255",
+            "100.128.0.0",
+            "126.255.255.255",
+            "128.0.0.0",
+            "169.253.255.255",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.0.1.0",
+            "192.0.3.0",
+            "192.167.255.255",
+            "192.169.0.0",
+            "198.17.255.255",
+            "198.20.0.0",
+            "198.51.101.0",
+            "203.0.112.255",
+            "223.255.255.255",
+            "2001:200::",
+            "2001:db7:ffff::1",
+            "2001:db9::",
+            "2003::1",
+            "2620:4f:8001::",
+            "2606:4700::1111",
+            "3fff:1000::1",
+            "fbff::1",
+            "fe00::1",
         ];
         for address in public {
             assert!(!special(address), "{address}");
@@ -166,8 +189,15 @@ mod tests {
     #[test]
     fn an_address_hidden_in_another_is_found() {
         let hidden = [
-            "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b::10.0.0.1",
-            "2002:7f00:1::", "2002:a00:1::1", "2001:0:a00:1::f5ff:fffe", "2606:4700::5efe:10.0.0.1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::127.0.0.1",
+            "::ffff:0:127.0.0.1",
+            "64:ff9b::10.0.0.1",
+            "2002:7f00:1::",
+            "2002:a00:1::1",
+            "2001:0:a00:1::f5ff:fffe",
+            "2606:4700::5efe:10.0.0.1",
             "2606:4700::200:5efe:127.0.0.1",
         ];
         for address in hidden {

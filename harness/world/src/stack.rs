@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 /// Where signaling listens (QUIC).
 const SIGNALING_PORT: u16 = 443;
 /// Where relays listen (TURN and STUN over UDP).
-const RELAY_PORT: u16 = 3_478;
+pub(crate) const RELAY_PORT: u16 = 3_478;
 
 /// Builds the actors of a run.
 pub trait Stack: Send + Sync {

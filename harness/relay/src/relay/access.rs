@@ -101,9 +101,7 @@ impl Relay {
                 Some(code) => Vetted::Answered(request.refuse(code, &credentials)),
                 None => Vetted::Passes,
             },
-            None if request.peers.iter().any(|peer| self.is_forbidden(*peer)) => {
-                Vetted::Anonymous(request.anonymous())
-            }
+            None if request.peers.iter().any(|peer| self.is_forbidden(*peer)) => Vetted::Anonymous(request.anonymous()),
             None => Vetted::Passes,
         }
     }
