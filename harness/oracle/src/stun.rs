@@ -55,7 +55,7 @@ impl<'a> Stun<'a> {
 pub(crate) fn is_special_use(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => match address.octets() {
-            [0 | 10 | 127, ..] | [169, 254, ..] | [192, 168, ..] | [198, 18 | 19, ..] | [224.., ..] => true,
+            [0 | 10 | 127, ..] | [169, 254, ..] | [192, 168, ..] | [198, 18 | 19, ..] | [224..=255, ..] => true,
             [100, second, ..] => second & 0xc0 == 64,
             [172, second, ..] => second & 0xf0 == 16,
             [192, 0, 0, _] | [192, 31, 196, _] | [192, 52, 193, _] | [192, 88, 99, _] | [192, 175, 48, _] => true,
