@@ -490,6 +490,20 @@ pub(crate) enum Attack {
     ReplayAtHop,
     /// Control: neither SFrame nor SRTP encrypts.
     NullAllEncryption,
+    /// The caller asks its relay for special-use addresses, a service inside the relay's network among them.
+    ProbeInternal,
+    /// The caller allocates at the relay as often as it can.
+    HoardAllocations,
+    /// The caller asks for a key frame with every frame that it gets.
+    FloodKeyFrames,
+    /// The caller names a thousand addresses of third parties as its candidates.
+    ListThirdParties,
+    /// A host off the path opens DTLS with the devices from its own address. It reaches devices without NAT.
+    HelloFromElsewhere,
+    /// A host off the path sends binding requests that ask to be used, without a valid signature.
+    ForgedBindings,
+    /// A host off the path sends what is no valid SRTP or SRTCP, in the peer's name too.
+    GarbageMedia,
 }
 
 /// What is sent.

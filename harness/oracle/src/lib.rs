@@ -13,6 +13,7 @@ mod scan;
 mod sframe;
 #[cfg(test)]
 mod story;
+mod stun;
 mod trial;
 mod verdict;
 mod views;

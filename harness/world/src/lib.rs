@@ -5,6 +5,7 @@
 //! exact microsecond and drives the sans-IO actors inline.
 
 mod actor;
+mod bystanders;
 mod catalogue;
 mod codec_cost;
 mod people;

@@ -2,6 +2,7 @@
 
 use crate::{
     actor::Actor,
+    bystanders,
     people::Person,
     stack::Stack,
     stage::Stage,
@@ -11,9 +12,10 @@ use crate::{
 use kernel::{
     ActorName, Log, Micros, Mutant, Plan, SimTime, artifact,
     artifact::Picture,
+    bystander::Bystander,
     event::Event,
     log, mutant,
-    plan::{AccessPlan, Firewall, ServerPlan},
+    plan::{AccessPlan, Firewall, LinkPlan, ServerPlan},
     random::{self, Draws, SeedTree},
     seam,
     trouble::{Fault, FaultKind},
@@ -194,6 +196,9 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
     }
 
     drop(turmoil_scope);
+    for bystander in Bystander::of(&plan.adversary) {
+        stage.borrow_mut().boot(&bystander.name(), bystanders::actor(plan, bystander));
+    }
 
     let mut faults: VecDeque<&Fault> = plan.trouble.faults.iter().collect();
     let mut now = SimTime::ZERO;
@@ -264,7 +269,40 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
         let name = name.clone();
         add(&mut fabric, NodePlan { name, address, up, down, nat, public_address, carrier, firewall, via })?;
     }
+    add_bystanders(plan, &mut fabric)?;
     Ok(fabric)
+}
+
+/// Adds the hosts that the adversary needs: fast links of 10 ms to the core, or none but to the relay.
+fn add_bystanders(plan: &Plan, fabric: &mut Fabric) -> Result<(), WorldError> {
+    let link = LinkPlan { propagation: Micros::from_millis(10), ..LinkPlan::IDEAL };
+    for bystander in Bystander::of(&plan.adversary) {
+        let (name, address) = (bystander.name(), bystander.address());
+        let (up, down) = (link.clone(), link.clone());
+        let node = NodePlan {
+            name: name.clone(),
+            address,
+            up,
+            down,
+            nat: None,
+            public_address: address,
+            carrier: None,
+            firewall: Firewall::Open,
+            via: Vec::new(),
+        };
+        match bystander {
+            Bystander::OffPath => {
+                add(fabric, node)?;
+                fabric.let_spoof(&name);
+            }
+            Bystander::Internal => {
+                if let Some(relay) = plan.relays.first() {
+                    fabric.add_internal(node, &relay.name).map_err(|error| WorldError::Plan(error.to_string()))?;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The timeline must not begin before what it takes for granted: accounts and friendships.

@@ -26,13 +26,13 @@ pub(crate) fn direct_path_used_when_open(evidence: &Evidence) -> Checks {
             continue;
         }
         for device in [caller, callee] {
-            judge_path(run, *id, device, &mut checks);
+            judge_path(run, *id, (device, [caller, callee]), &mut checks);
         }
     }
     checks
 }
 
-fn judge_path(run: &Run, call: CallId, device: usize, checks: &mut Checks) {
+fn judge_path(run: &Run, call: CallId, (device, ends): (usize, [usize; 2]), checks: &mut Checks) {
     let name = run.cast.name(device);
     let Some(part) = run.part(device, call) else { return };
     let is_connected = |state: &str| matches!(state, "connected" | "completed");
@@ -49,7 +49,9 @@ fn judge_path(run: &Run, call: CallId, device: usize, checks: &mut Checks) {
     if end < limit {
         return;
     }
-    let in_call = |at: SimTime, index: u64| index > part.began.1 && at <= end;
+    // No direct path is open while an end is cut off.
+    let is_open = |at: SimTime| !ends.iter().any(|end| run.is_cut(*end, at, SETTLING));
+    let in_call = |at: SimTime, index: u64| index > part.began.1 && at <= end && is_open(at);
     let own = |seen: &&Seen<PairSelected>| seen.device == *name && in_call(seen.at, seen.index);
     let settled = run.events.pairs.iter().filter(own).rfind(|seen| seen.at <= limit);
     let (at, record) = settled.map_or((limit, connected.index), |seen| (seen.at, seen.index));
