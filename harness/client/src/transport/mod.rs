@@ -412,9 +412,11 @@ impl Transport {
         let _scope = random::scope("str0m");
         let Ok(receive) = Receive::new(Protocol::Udp, source, destination, bytes) else { return };
         let input = Input::Receive(now.to_instant(), receive);
-        // str0m takes DTLS from anybody: only an address that passed a check of ICE may speak it, or a ClientHello from
-        // elsewhere would begin another handshake.
-        if !matches!(bytes.first(), Some(0..=3)) && !self.rtc.accepts(&input) && !mutant!(V78) {
+        // str0m takes DTLS from anybody: only an address that the peer named or that passed a check of ICE may speak it,
+        // or a ClientHello from elsewhere would begin another handshake. Named ones at once: the peer may have its answer
+        // before this side has its own, and a lost ClientHello costs a second.
+        let is_peers = || self.remote_kinds.contains_key(&source) || self.rtc.accepts(&input);
+        if !matches!(bytes.first(), Some(0..=3)) && !is_peers() && !mutant!(V78) {
             return;
         }
         self.limits.received(source, bytes, now);
