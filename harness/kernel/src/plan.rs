@@ -19,6 +19,10 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
+mod traffic;
+
+pub use traffic::{CongestionKind, TRAFFIC_PORTS, TrafficEnd, TrafficKind, TrafficPlan, TrafficSide};
+
 /// The resolved plan of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -51,6 +55,8 @@ pub struct Plan {
     /// What fails besides links.
     #[serde(default)]
     pub trouble: Trouble,
+    /// Flows that share links with the calls.
+    pub traffic: Vec<TrafficPlan>,
     /// What the adversary does.
     pub adversary: Vec<AdversaryPlan>,
     /// What is sent.
@@ -63,6 +69,8 @@ pub struct Plan {
     pub expect: Expectation,
     /// The planted bug.
     pub mutant: Option<Mutant>,
+    /// Whether the plan is run a second time with all media over the relay, and the two compared.
+    pub paired_with_relay: bool,
 }
 
 /// A person with one device.
@@ -273,6 +281,13 @@ impl Participant {
 }
 
 impl Plan {
+    /// The plan with all media over the relay.
+    pub fn over_relay(&self) -> Plan {
+        let mut plan = Plan { paired_with_relay: false, ..self.clone() };
+        plan.participants.iter_mut().for_each(|participant| participant.relay_only = true);
+        plan
+    }
+
     /// The participant who uses a device.
     pub fn participant(&self, device: &str) -> Option<&Participant> {
         self.participants.iter().find(|participant| participant.device == *device)
@@ -281,6 +296,11 @@ impl Plan {
     /// The device of a user.
     pub fn device_of(&self, user: &str) -> Option<&ActorName> {
         self.participants.iter().find(|participant| participant.user == *user).map(|participant| &participant.device)
+    }
+
+    /// Whether an address belongs to cross traffic.
+    pub fn is_traffic(&self, address: std::net::SocketAddr) -> bool {
+        self.traffic.iter().any(|flow| flow.source.owns(address) || flow.sink.owns(address))
     }
 
     /// Time zero of the timeline: when accounts and friendships exist. The set-up before it is real signaling.

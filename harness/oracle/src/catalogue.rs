@@ -5,6 +5,7 @@ use crate::{
     invariants::{
         call_machine, confidentiality, consent, friend_gating, identity, integrity, key_hygiene, path, privacy,
     },
+    judgement::Metric,
     run::Run,
     trial::Trial,
     views::Search,
@@ -28,11 +29,20 @@ pub struct Invariant {
     pub(crate) checker: Checker,
 }
 
+/// The metrics of two runs of one plan: as it is, and with all media over the relay.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair<'e> {
+    pub(crate) direct: &'e [Metric],
+    pub(crate) relayed: &'e [Metric],
+}
+
 /// What the checkers read: the joined log, what was found in the views, and what opened a frame.
 pub(crate) struct Evidence<'e, 'a> {
     pub(crate) run: &'e Run<'a>,
     pub(crate) search: &'e Search<'a>,
     pub(crate) trial: &'e Trial<'a>,
+    /// Where the plan was run a second time over the relay.
+    pub(crate) pair: Option<Pair<'e>>,
 }
 
 pub(crate) type Checker = fn(&Evidence) -> Checks;
@@ -172,6 +182,15 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: false,
         mutants: &[Mutant::V132],
         checker: path::direct_path_used_when_open,
+    },
+    Invariant {
+        id: "PATH-2",
+        name: "direct_is_not_slower_than_relayed",
+        truth: "With the same seed the median time from sensor to screen is not longer over the direct path than over the \
+                relay, unless the relay lies on the direct path.",
+        foreign: true,
+        mutants: &[],
+        checker: path::direct_is_not_slower_than_relayed,
     },
     Invariant {
         id: "MED-1",

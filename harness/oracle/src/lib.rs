@@ -23,4 +23,4 @@ pub use judgement::{
     Violation,
 };
 pub use metrics::{Across, METRICS, MetricFamily, metric_names};
-pub use verdict::judge;
+pub use verdict::{judge, judge_pair};

@@ -494,6 +494,7 @@ fn plan() -> Plan {
         link_schedule: Vec::new(),
         nat_schedule: Vec::new(),
         trouble: kernel::trouble::Trouble::default(),
+        traffic: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {
             width: 320,
@@ -510,5 +511,6 @@ fn plan() -> Plan {
         exercises: Vec::new(),
         expect: Expectation::Holds,
         mutant: None,
+        paired_with_relay: false,
     }
 }

@@ -12,6 +12,7 @@ mod stack;
 mod stage;
 mod store;
 mod trace;
+mod traffic;
 
 pub use actor::{Actor, ActorInput, ActorOutput};
 pub use catalogue::{PresetEntry, environment, presets, traces};

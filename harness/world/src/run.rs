@@ -6,6 +6,7 @@ use crate::{
     stack::Stack,
     stage::Stage,
     trace::{self, LogFilter},
+    traffic,
 };
 use kernel::{
     ActorName, Log, Micros, Mutant, Plan, SimTime, artifact,
@@ -162,6 +163,7 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
     let stage = Rc::new(RefCell::new(Stage::new(fabric(plan, seeds)?, people)));
     let end = next_look(Plan::TIMELINE_START + plan.duration);
     schedule(plan, end, &mut stage.borrow_mut());
+    traffic::seat_all(plan, &seeds, &mut stage.borrow_mut());
 
     let turmoil_scope = random::scope("turmoil");
     let mut sim = turmoil::Builder::new()
@@ -268,9 +270,12 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
             },
         )?;
     }
-    for participant in &plan.participants {
-        let AccessPlan { up, down, nat, public_address, carrier, firewall, via, .. } = participant.access.clone();
-        let (name, address) = (participant.device.clone(), participant.address);
+    let devices = plan.participants.iter().map(|one| (&one.device, one.address, &one.access));
+    let ends = plan.traffic.iter().flat_map(|flow| [&flow.source, &flow.sink]);
+    let hosts = ends.filter_map(|end| Some((&end.host, end.address.ip(), end.access.as_ref()?)));
+    for (name, address, access) in devices.chain(hosts) {
+        let AccessPlan { up, down, nat, public_address, carrier, firewall, via, .. } = access.clone();
+        let name = name.clone();
         add(&mut fabric, NodePlan { name, address, up, down, nat, public_address, carrier, firewall, via })?;
     }
     Ok(fabric)

@@ -1,4 +1,7 @@
 //! The stage: the fabric, the actors and everything that is due, in time order to the microsecond.
+//!
+//! Devices and servers have a turmoil host each, which boots and halts them. Cross traffic has none: it takes its seats
+//! here directly. It has no life cycle, and turmoil's cost grows with about the cube of its idle hosts.
 
 use crate::{
     actor::{Actor, ActorInput, ActorOutput},
@@ -9,10 +12,10 @@ use crate::{
 use kernel::{
     ActorName, LinkName, SimTime, UserName, event,
     event::Act,
-    plan::{LinkChange, NatStep},
+    plan::{LinkChange, NatStep, TRAFFIC_PORTS, TrafficEnd},
     random, time,
 };
-use network::Fabric;
+use network::{Arrival, Fabric};
 use signaling::TxId;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +31,8 @@ enum Todo {
 
 struct Seat {
     actor: Box<dyn Actor>,
+    /// The node whose links carry its packets: its own, but for guests.
+    host: ActorName,
     /// When the actor wants to wake, as it said when its outputs were last drained.
     wake: Option<SimTime>,
     store: StoreDriver,
@@ -39,6 +44,8 @@ pub(crate) struct Stage {
     /// Each seat's wake by time, so that nobody is looked at who sleeps.
     wakes: BTreeSet<(SimTime, ActorName)>,
     people: People,
+    /// Who sits behind some ports of a node instead of the node's own actor: by node and number of the block of ports.
+    guests: BTreeMap<(ActorName, u16), ActorName>,
     todos: BTreeMap<(SimTime, u64), Todo>,
     sequence: u64,
     friendships: BTreeSet<(ActorName, UserName)>,
@@ -54,6 +61,7 @@ impl Stage {
             seats: BTreeMap::new(),
             wakes: BTreeSet::new(),
             people,
+            guests: BTreeMap::new(),
             todos: BTreeMap::new(),
             sequence: 0,
             friendships: BTreeSet::new(),
@@ -65,7 +73,18 @@ impl Stage {
     /// An actor boots: from now on it receives.
     pub(crate) fn boot(&mut self, name: &ActorName, actor: Box<dyn Actor>) {
         self.fabric.set_up(name, true);
-        self.seats.insert(name.clone(), Seat { actor, wake: None, store: StoreDriver::default() });
+        self.seat(name, name, actor);
+    }
+
+    /// An end of cross traffic takes its ports at its host, for the whole run.
+    pub(crate) fn seat_traffic(&mut self, name: &ActorName, end: &TrafficEnd, actor: Box<dyn Actor>) {
+        self.guests.insert((end.host.clone(), end.address.port() / TRAFFIC_PORTS), name.clone());
+        self.seat(name, &end.host, actor);
+    }
+
+    fn seat(&mut self, name: &ActorName, host: &ActorName, actor: Box<dyn Actor>) {
+        let (host, store) = (host.clone(), StoreDriver::default());
+        self.seats.insert(name.clone(), Seat { actor, host, wake: None, store });
         self.drain(name);
         // A relay that starts again is told over the control channel what holds.
         let now = time::now();
@@ -157,7 +176,9 @@ impl Stage {
                 self.error = Some(WorldError::Stuck { at: now, who: arrival.to.to_string() });
                 return;
             }
-            self.tell(&arrival.to, ActorInput::Datagram(arrival.datagram));
+            let Arrival { to, datagram } = arrival;
+            let guest = self.guests.get(&(to.clone(), datagram.destination.port() / TRAFFIC_PORTS)).cloned();
+            self.tell(&guest.unwrap_or(to), ActorInput::Datagram(datagram));
         }
         for name in self.due(now) {
             self.tell(&name, ActorInput::Timeout);
@@ -222,7 +243,10 @@ impl Stage {
     /// Does what an actor wants.
     fn fulfil(&mut self, name: &ActorName, output: ActorOutput, now: SimTime) {
         match output {
-            ActorOutput::Transmit(datagram) => self.fabric.send(name, datagram),
+            ActorOutput::Transmit(datagram) => {
+                let Some(seat) = self.seats.get(name) else { return };
+                self.fabric.send(&seat.host, datagram);
+            }
             ActorOutput::Screen(screen) => self.show(name, &Sight::Screen(screen)),
             ActorOutput::FriendRequest(user) => self.show(name, &Sight::FriendRequest(user)),
             ActorOutput::FriendAdded(user) => {

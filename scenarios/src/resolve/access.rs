@@ -55,6 +55,12 @@ pub(super) fn server(
     ServerPlan { name, address, up, down }
 }
 
+/// The access of a host of its own that nothing is said of: so fast that other links decide.
+pub(super) fn own_server() -> Access {
+    let (up, down) = (data_centre(), data_centre());
+    Access { preset: "custom".into(), links: AccessPreset { up, down, nat: None, schedule: Vec::new() } }
+}
+
 fn preset(name: &str, span: crate::located::Span, vocabulary: &Vocabulary, problems: &mut Problems) -> Access {
     let links = vocabulary.presets.get(name).cloned().unwrap_or_else(|| {
         let note = problems.note(span, format!("no network preset is called `{name}`"), "unknown preset");

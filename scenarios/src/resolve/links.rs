@@ -11,7 +11,9 @@ use crate::{
 };
 use kernel::{
     names::LinkName,
-    plan::{Aqm, CoreLink, Jitter, LinkChange, LinkPlan, LinkStep, Loss, Pace, Policer, RateTrace, Reordering},
+    plan::{
+        Aqm, CoreLink, Jitter, LinkChange, LinkPlan, LinkStep, Loss, Pace, Policer, RateTrace, Reordering, TrafficPlan,
+    },
     time::{Micros, SimTime},
 };
 use std::{collections::BTreeMap, fs, path::Path};
@@ -118,6 +120,8 @@ pub(super) fn core_links(
 ) -> Vec<CoreLink> {
     let mut resolved = Vec::new();
     for (name, table) in &file.link {
+        let up = links.link(&LinkPlan::IDEAL, &table.up, problems);
+        let down = links.link(&LinkPlan::IDEAL, &table.down, problems);
         let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if name.is_empty() || name.len() > 32 || !name.chars().all(letters) || !name.starts_with(char::is_alphabetic) {
             let message = format!("no link can be called `{}`", **name);
@@ -130,19 +134,15 @@ pub(super) fn core_links(
             problems.note(name.span(), format!("`{}` has links of its own already", **name), "taken");
             continue;
         }
-        resolved.push(CoreLink {
-            name: String::clone(name),
-            up: links.link(&LinkPlan::IDEAL, &table.up, problems),
-            down: links.link(&LinkPlan::IDEAL, &table.down, problems),
-        });
+        resolved.push(CoreLink { name: String::clone(name), up, down });
     }
     resolved
 }
 
-/// The names of the core links that a participant goes over; notes those that there are not, and repetitions.
-pub(super) fn via(participant: &file::Participant, file: &Scenario, problems: &mut Problems) -> Vec<String> {
+/// The names of the core links that somebody goes over; notes those that there are not, and repetitions.
+pub(super) fn via(named: &[Located<String>], file: &Scenario, problems: &mut Problems) -> Vec<String> {
     let mut via: Vec<String> = Vec::new();
-    for name in &participant.via {
+    for name in named {
         if !file.link.keys().any(|known| **known == **name) {
             let note = problems.note(name.span(), format!("no link is called `{}`", **name), "unknown link");
             note.did_you_mean(name, file.link.keys().map(|known| known.as_str()));
@@ -159,6 +159,7 @@ pub(super) fn via(participant: &file::Participant, file: &Scenario, problems: &m
 pub(super) fn schedule(
     file: &Scenario,
     people: &People,
+    traffic: &[TrafficPlan],
     links: &mut Links,
     end: SimTime,
     problems: &mut Problems,
@@ -174,7 +175,7 @@ pub(super) fn schedule(
             problems.note(change.span(), message, "name a parameter: `rate`, `propagation`, `loss`, …");
         }
         let every = change.repeat.as_ref().and_then(|repeat| period(repeat, end, problems));
-        let link = change.link.as_ref().and_then(|link| link_name(link, file, people, problems));
+        let link = change.link.as_ref().and_then(|link| link_name(link, file, people, traffic, problems));
         if let (Some(at), Some(link)) = (&change.at, link) {
             schedule.push(LinkStep { at: at.0, every, link, change: parameters });
         }
@@ -192,8 +193,17 @@ fn period(repeat: &Located<Duration>, end: SimTime, problems: &mut Problems) -> 
     Some(repeat.0)
 }
 
-fn link_name(link: &Located<String>, file: &Scenario, people: &People, problems: &mut Problems) -> Option<LinkName> {
-    let owners = people.names().chain([SIGNALING, RELAY]).chain(file.link.keys().map(|name| name.as_str()));
+fn link_name(
+    link: &Located<String>,
+    file: &Scenario,
+    people: &People,
+    traffic: &[TrafficPlan],
+    problems: &mut Problems,
+) -> Option<LinkName> {
+    let ends = traffic.iter().flat_map(|flow| [&flow.source, &flow.sink]);
+    let hosts = ends.filter(|end| end.access.is_some()).map(|end| end.host.as_str());
+    let core = file.link.keys().map(|name| name.as_str());
+    let owners = people.names().chain([SIGNALING, RELAY]).chain(core).chain(hosts);
     let known: Vec<String> = owners.flat_map(|owner| [format!("{owner}/up"), format!("{owner}/down")]).collect();
     if !known.contains(link) {
         let note = problems.note(link.span(), format!("no link is called `{}`", **link), "unknown link");

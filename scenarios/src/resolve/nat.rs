@@ -127,7 +127,7 @@ pub(super) fn schedule(file: &Scenario, people: &People, end: SimTime, problems:
         let Some(device) = people.find(user, problems).and_then(|name| people.device_of(name.as_str())) else {
             continue;
         };
-        let access = &people.participant(device).access;
+        let access = &people.owner(device).access;
         let (missing, label) = match entry.carrier {
             true => (access.carrier.is_none(), "behind no carrier's NAT"),
             false => (access.nat.is_none(), "behind no NAT"),

@@ -7,6 +7,7 @@ mod media;
 mod network;
 mod people;
 mod secrecy;
+mod traffic;
 
 pub use call::{
     Act, CallRow, CallState, CallStateName, EndReason, Ended, ParserEntered, Pending, Ring, Screen, Ui, UserAct,
@@ -22,6 +23,7 @@ pub use network::{
 };
 pub use people::{CallOutcome, Fact, Notice, Signal, Store};
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
+pub use traffic::{TrafficMeasured, TrafficTransferred};
 
 use crate::{log::BlobRef, plan, time::SimTime};
 use serde::{Deserialize, Serialize};
@@ -157,4 +159,8 @@ events! {
     LogLine,
     /// The adversary acted.
     Attack,
+    /// What an end of cross traffic sent or got.
+    TrafficMeasured,
+    /// A transfer of cross traffic is complete.
+    TrafficTransferred,
 }

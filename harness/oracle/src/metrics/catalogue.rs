@@ -233,6 +233,13 @@ pub const METRICS: &[MetricFamily] = &[
         "RTP packets that are retransmissions, for repair or to probe the path's rate, in millionths.",
     ),
     family("relayed_ppm", ALONE, Neutral, Worst, "RTP packets that went over a relay, in millionths."),
+    family(
+        "path_kind",
+        ALONE,
+        Neutral,
+        Worst,
+        "The kind of path at the end of an accepted call: 1 host, 2 server-reflexive, 3 peer-reflexive, 4 relayed, 0 none.",
+    ),
     family("estimate_bps", &["p50"], Higher, Worst, "The sender's estimate of the path's rate, one value per change."),
     family(
         "utilization_ppm",
@@ -314,6 +321,18 @@ pub const METRICS: &[MetricFamily] = &[
     family("frames_found_at_hop", ALONE, Lower, Once, "Encoded frames that were found readable above SRTP."),
     family("bytes_searched", ALONE, Neutral, Once, "Bytes of all views that were searched."),
     family("trial_windows", ALONE, Neutral, Once, "Windows of what servers saw that were tried as keys."),
+    family(
+        "goodput_bps",
+        ALONE,
+        Neutral,
+        Total,
+        "Payload that a flow of cross traffic delivered, over the time from its start to its end; per flow as \
+         `traffic/upload/goodput_bps`.",
+    ),
+    family("goodput_1s_bps", LOW, Neutral, Worst, "The same in each whole second of the flow."),
+    family("undelivered_ppm", ALONE, Neutral, Worst, "Payload of a UDP flow that was sent and did not arrive."),
+    family("transfers", ALONE, Neutral, Total, "Transfers of short TCP flows that were completed."),
+    family("transfer_us", LEG, Neutral, Worst, "How long such a transfer took, its handshake included."),
 ];
 
 #[cfg(test)]

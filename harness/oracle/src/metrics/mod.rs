@@ -1,8 +1,10 @@
 //! Metrics: measured integers per direction of the call, and over all of them.
 
 mod catalogue;
+mod cross_traffic;
 mod frames;
 mod freezes;
+mod path;
 mod percentile;
 mod reconnects;
 mod setup;
@@ -22,11 +24,13 @@ pub(crate) fn measure(evidence: &Evidence) -> Sheet {
     let run = evidence.run;
     let mut sheet = Sheet::default();
     setup::measure(run, &mut sheet);
+    path::measure(run, &mut sheet);
     reconnects::measure(run, &mut sheet);
     for way in run.ways() {
         frames::measure(run, way, &mut sheet);
         traffic::measure(run, way, &mut sheet);
     }
+    cross_traffic::measure(run, &mut sheet);
     sheet.once("frames_unmatched", run.frames.unmatched);
     sheet.once("frames_without_legs", frames::without_legs(run));
     measure_search(evidence, &mut sheet);

@@ -1,10 +1,10 @@
 //! The log's records sorted by kind in one pass, so that each checker reads only what it judges.
 
 use kernel::{
-    Log, SimTime,
+    Log, PacketId, Plan, SimTime,
     event::{self, Event},
 };
-use std::ops::Deref;
+use std::{collections::BTreeSet, ops::Deref};
 
 /// An event with its place in the log.
 pub(crate) struct Seen<'a, T> {
@@ -96,4 +96,20 @@ kinds! {
     snapshots: Snapshot,
     log_lines: LogLine,
     attacks: Attack,
+    traffic_measured: TrafficMeasured,
+    traffic_transferred: TrafficTransferred,
+}
+
+impl Events<'_> {
+    /// Takes out the packets of cross traffic: no invariant of a call judges them, and there may be many.
+    pub(crate) fn leave_out_traffic(&mut self, plan: &Plan) {
+        if plan.traffic.is_empty() {
+            return;
+        }
+        let theirs = self.packets_sent.iter().filter(|sent| plan.is_traffic(sent.source));
+        let theirs: BTreeSet<PacketId> = theirs.map(|sent| sent.packet).collect();
+        self.packets_sent.retain(|sent| !theirs.contains(&sent.packet));
+        self.packets_arrived.retain(|arrived| !theirs.contains(&arrived.packet));
+        self.packets_dropped.retain(|dropped| !theirs.contains(&dropped.packet));
+    }
 }

@@ -92,7 +92,8 @@ impl<'a> Run<'a> {
             })
             .expect("a log begins with its plan");
         let cast = Cast { participants: &plan.participants };
-        let events = Events::of(log);
+        let mut events = Events::of(log);
+        events.leave_out_traffic(plan);
         let packets = Packets::of(&events);
         let frames = Frames::of(log, &events, &cast);
         let calls = Calls::of(&events, &cast);

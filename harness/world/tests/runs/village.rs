@@ -39,6 +39,7 @@ pub(crate) fn village(duration: Micros) -> Plan {
         link_schedule: Vec::new(),
         nat_schedule: Vec::new(),
         trouble: kernel::trouble::Trouble::default(),
+        traffic: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {
             width: 192,
@@ -55,6 +56,7 @@ pub(crate) fn village(duration: Micros) -> Plan {
         exercises: Vec::new(),
         expect: Expectation::Holds,
         mutant: None,
+        paired_with_relay: false,
     }
 }
 

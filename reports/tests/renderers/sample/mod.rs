@@ -219,6 +219,7 @@ fn plan() -> Plan {
         link_schedule: Vec::new(),
         nat_schedule: Vec::new(),
         trouble: kernel::trouble::Trouble::default(),
+        traffic: Vec::new(),
         adversary: Vec::new(),
         media: MediaPlan {
             width: 640,
@@ -235,6 +236,7 @@ fn plan() -> Plan {
         exercises: vec!["only_friends_ring".into(), "media_unreadable".into()],
         expect: Expectation::Holds,
         mutant: None,
+        paired_with_relay: false,
     }
 }
 
