@@ -28,10 +28,12 @@ const INVARIANTS: &[&str] = &[
     "direct_path_used_when_open",
     "direct_is_not_slower_than_relayed",
     "legs_sum_to_glass_to_glass",
+    "direct_is_not_slower_than_relayed",
 ];
 
 const METRICS: &[&str] = &[
     "setup_us",
+    "path_kind",
     "glass_to_glass_us_p95",
     "mouth_to_ear_us_p95",
     "freeze_count",
