@@ -11,6 +11,7 @@ mod contact_sheet;
 mod events;
 mod file_error;
 mod gate;
+mod grid;
 mod hlog;
 mod junit;
 mod metric_name;

@@ -2,7 +2,7 @@
 
 use crate::{
     console::{TABLE, style_of},
-    junit,
+    grid, junit,
     metric_name::human,
     page,
     run::{Artefact, Files, Outcome, WriteError},
@@ -60,6 +60,9 @@ impl Suite {
             }
         }
         let mut text = self.styled(table.trim_fmt());
+        for grid in grid::grids(&self.runs) {
+            writeln!(text, "\n{}", grid.text().trim_end()).expect("writing to a string succeeds");
+        }
         text.push_str(&self.spread_table());
         for run in self.runs.iter().filter(|run| run.outcome == Outcome::Failed) {
             writeln!(text, "{}", run.reproduce).expect("writing to a string succeeds");
@@ -175,6 +178,7 @@ fn summary(suite: &Suite) -> String {
         let cells = suite.cells(run).iter().map(|cell| format!(" {} |", escape(cell))).collect::<String>();
         text.push_str(&format!("|{cells}\n"));
     }
+    grid::grids(&suite.runs).iter().for_each(|grid| text.push_str(&grid.markdown()));
     text.push_str(&spread_summary(suite));
     for run in runs.iter().filter(|run| run.outcome == Outcome::Failed) {
         text.push_str(&format!("\n## {} seed {}\n\n", escape(&run.scenario), run.seed));

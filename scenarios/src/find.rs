@@ -79,6 +79,33 @@ pub fn find(pattern: &str) -> Result<Vec<PathBuf>, FindError> {
     Ok(found)
 }
 
+/// A pattern with a choice of cells in brackets behind it: `nat-matrix[alice=symmetric,bob=full-cone]` is one of them,
+/// `nat-matrix[alice=symmetric]` a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CellPattern<'p> {
+    /// What names the files.
+    pub files: &'p str,
+    /// What the names of the cells must hold.
+    pairs: Vec<&'p str>,
+}
+
+impl<'p> CellPattern<'p> {
+    /// Takes a pattern apart. Brackets without an equals sign are those of a glob.
+    pub fn parse(pattern: &'p str) -> CellPattern<'p> {
+        let parts = pattern.strip_suffix(']').and_then(|rest| rest.rsplit_once('['));
+        match parts.filter(|(_, pairs)| pairs.contains('=')) {
+            Some((files, pairs)) => CellPattern { files, pairs: pairs.split(',').collect() },
+            None => CellPattern { files: pattern, pairs: Vec::new() },
+        }
+    }
+
+    /// Whether a scenario with this name is meant, once its file is.
+    pub fn admits(&self, name: &str) -> bool {
+        let cell = CellPattern::parse(name).pairs;
+        self.pairs.iter().all(|pair| cell.contains(pair))
+    }
+}
+
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, FindError> {
     let unreadable = |error| FindError::Unreadable(folder.into(), error);
     fs::read_dir(folder).map_err(unreadable)?.map(|entry| entry.map(|entry| entry.path()).map_err(unreadable)).collect()

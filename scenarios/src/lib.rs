@@ -9,6 +9,7 @@ mod either;
 mod file;
 mod find;
 mod located;
+mod matrix;
 mod overrides;
 mod problem;
 mod resolve;
@@ -19,7 +20,8 @@ mod seeds;
 mod structure;
 mod vocabulary;
 
-pub use find::{FindError, directory, find, list};
+pub use file::Suite;
+pub use find::{CellPattern, FindError, directory, find, list};
 pub use overrides::{Override, OverrideSyntax, Overrides};
 pub use problem::{InvalidScenario, Problem};
 pub use scenario::{LoadError, Scenario, load, read};

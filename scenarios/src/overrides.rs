@@ -22,7 +22,7 @@ impl FromStr for Override {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (path, value) = text.split_once('=').ok_or_else(|| OverrideSyntax(text.into()))?;
-        let path: Vec<String> = path.split('.').map(|key| key.trim().to_owned()).collect();
+        let path = self::path(path);
         if path.iter().any(String::is_empty) {
             return Err(OverrideSyntax(text.into()));
         }
@@ -92,13 +92,28 @@ impl Overrides {
             set_codec(document, codec);
         }
         for (change, span) in self.set.iter().zip(spans) {
-            let value = parse_value(whole, span.clone());
-            if let Err(Missing { key, known }) = set(document, &change.path, value) {
-                let message = format!("nothing is called `{key}` in {}", change.path.join("."));
-                problems.note(span, message, "for this").did_you_mean(&key, known.iter().map(String::as_str));
-            }
+            put(document, &change.path, parse_value(whole, span), problems);
         }
     }
+}
+
+/// Puts a value under a path of keys, or notes that the path leads nowhere.
+pub(crate) fn put<'t>(
+    document: &mut DeTable<'t>,
+    path: &[String],
+    value: Spanned<DeValue<'t>>,
+    problems: &mut Problems,
+) {
+    let span = value.span();
+    if let Err(Missing { key, known }) = set(document, path, value) {
+        let message = format!("nothing is called `{key}` in {}", path.join("."));
+        problems.note(span, message, "for this").did_you_mean(&key, known.iter().map(String::as_str));
+    }
+}
+
+/// The keys of a path such as `participant.alice.nat`.
+pub(crate) fn path(text: &str) -> Vec<String> {
+    text.split('.').map(|key| key.trim().to_owned()).collect()
 }
 
 fn set_every_network<'t>(document: &mut DeTable<'t>, preset: &Spanned<DeValue<'t>>) {

@@ -1,6 +1,6 @@
 //! The JSON schema of scenario files, made from the types that read them.
 
-use crate::file;
+use crate::{file, matrix};
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
@@ -15,6 +15,7 @@ pub fn schema() -> Value {
     let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<file::Scenario>();
     let mut schema = Value::from(schema);
     forbid_null(&mut schema);
+    matrix::describe(&mut schema);
     schema
 }
 

@@ -3,14 +3,17 @@
 mod vocabulary;
 
 use kernel::{mutant::Mutant, plan::Expectation};
-use scenarios::{Overrides, SCHEMA_FILE, SCHEMA_LINE, Scenario, directory, find, list, load, schema_text};
+use scenarios::{CellPattern, Overrides, SCHEMA_FILE, SCHEMA_LINE, Scenario, directory, find, list, load, schema_text};
 use std::{collections::BTreeSet, fs};
 use vocabulary::vocabulary;
 
 fn all() -> Vec<Scenario> {
     let files = list().unwrap();
     let load = |path: &std::path::PathBuf| load(path, &vocabulary(), &Overrides::default());
-    files.iter().map(|path| load(path).unwrap_or_else(|error| panic!("{:?}", miette::Report::new(error)))).collect()
+    files
+        .iter()
+        .flat_map(|path| load(path).unwrap_or_else(|error| panic!("{:?}", miette::Report::new(error))))
+        .collect()
 }
 
 #[test]
@@ -28,7 +31,9 @@ fn every_stem_names_one_file() {
     let stems: BTreeSet<_> = scenarios.iter().map(Scenario::name).collect();
     assert_eq!(stems.len(), scenarios.len());
     for scenario in &scenarios {
-        assert_eq!(find(scenario.name()).unwrap(), std::slice::from_ref(&scenario.path));
+        let pattern = CellPattern::parse(scenario.name());
+        assert_eq!(find(pattern.files).unwrap(), std::slice::from_ref(&scenario.path));
+        assert!(pattern.admits(scenario.name()));
     }
 }
 

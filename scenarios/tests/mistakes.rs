@@ -47,7 +47,8 @@ fn errors_after(changes: &[(&str, &str)]) -> String {
 
 #[test]
 fn the_story_without_mistakes_is_read() {
-    let scenario = read(Path::new("story.toml"), STORY, &vocabulary(), &Overrides::default()).unwrap();
+    let read = read(Path::new("story.toml"), STORY, &vocabulary(), &Overrides::default()).unwrap();
+    let [scenario] = &read[..] else { panic!("one scenario") };
     assert_eq!(scenario.name(), "story");
     assert_eq!(scenario.plan(7).seed, 7);
 }
@@ -139,4 +140,149 @@ fn a_mistake_on_the_command_line_is_shown_in_its_own_words() {
     };
     insta::assert_snapshot!(errors(STORY, &overrides));
     assert!("no value".parse::<scenarios::Override>().is_err());
+}
+
+/// The story as a matrix of two axes with one rule.
+fn matrix(values: &str, rule: &str) -> String {
+    format!("{STORY}\n[matrix]\n\"participant.alice.nat\" = {values}\n\"media.fps\" = [15, 30]\n\n[[cell]]\n{rule}\n")
+}
+
+#[test]
+fn every_combination_of_a_matrix_is_a_scenario_and_its_rules_have_the_last_word() {
+    let text = matrix(
+        r#"["none", { name = "strict", value = { mapping = "address-dependent" } }]"#,
+        r#"where = { "alice.nat" = "strict", "media.fps" = ["30"] }
+set = { duration = "9s", "participant.bob.nat" = "symmetric" }"#,
+    );
+    let all = read(Path::new("story.toml"), &text, &vocabulary(), &Overrides::default()).unwrap();
+    let names: Vec<&str> = all.iter().map(scenarios::Scenario::name).collect();
+    let expected = [
+        "story[media.fps=15,alice.nat=none]",
+        "story[media.fps=15,alice.nat=strict]",
+        "story[media.fps=30,alice.nat=none]",
+        "story[media.fps=30,alice.nat=strict]",
+    ];
+    assert_eq!(names, expected);
+    let plans: Vec<_> = all.iter().map(|scenario| scenario.plan(1)).collect();
+    assert_eq!(plans.iter().map(|plan| plan.media.fps).collect::<Vec<_>>(), [15, 15, 30, 30]);
+    let nats = plans.iter().map(|plan| plan.participants[0].access.nat.is_some());
+    assert_eq!(nats.collect::<Vec<_>>(), [false, true, false, true]);
+    let seconds = plans.iter().map(|plan| plan.duration.0 / 1_000_000);
+    assert_eq!(seconds.collect::<Vec<_>>(), [10, 10, 10, 9]);
+    let symmetric = Some(kernel::plan::NatPlan::SYMMETRIC);
+    assert_eq!(plans.iter().filter(|plan| plan.participants[1].access.nat == symmetric).count(), 1);
+}
+
+#[test]
+fn slips_in_a_matrix_are_found_at_their_places() {
+    let slips = |values, rule| errors(&matrix(values, rule), &Overrides::default());
+    insta::assert_snapshot!(slips(
+        r#"["none", "none", { mapping = "address-dependent" }, "two words"]"#,
+        r#"where = { "alice.nta" = "none", "media.fps" = "60" }
+set = { duration = "9s" }
+sett = 1"#
+    ));
+    insta::assert_snapshot!(slips(
+        r#"["none", "symetric"]"#,
+        r#"where = {}
+set = { "participant.carol.nat" = "none" }"#
+    ));
+}
+
+#[test]
+fn nats_carriers_and_firewalls_that_do_not_fit_are_refused() {
+    insta::assert_snapshot!(errors(
+        &(changed(&[
+            (r#""alice", network = "home-wifi""#, r#""alice", network = "home-wifi", nat = "none", carrier = "mobil""#),
+            (
+                r#"preset = "home-wifi", "#,
+                r#"preset = "home-wifi"}, nat = { lifetime = "0s", ports = "odd" }, firewall = "shut", home = "h", carrier = "other" }, # "#
+            ),
+        ]) + r#"
+[[carrier]]
+name = "mobile"
+nat = "none"
+
+[[nat_change]]
+at = "20s"
+user = "alice"
+change = "forget"
+
+[[nat_change]]
+at = "2s"
+user = "bob"
+carrier = true
+change = "renumber"
+"#),
+        &Overrides::default()
+    ));
+}
+
+#[test]
+fn links_that_cannot_be_meant_are_refused() {
+    let text = STORY.replace("title", "# A story with links.\ntitle")
+        + r#"
+[link.router]
+up = { aqm = { kind = "codel", quantum = 3 }, jitter = { max = "1ms", deviation = "2ms" }, mtu = 20 }
+down = { aqm = { kind = "red", min = "9kB", max = "3kB" }, policer = { rate = "1Mbit/s" } }
+
+[link.alice]
+up = { trace = "drivng", rate = "1Mbit/s" }
+
+[[link_change]]
+at = "2s"
+link = "routr/up"
+repeat = "1us"
+jitter = { pareto = "2ms", correlation = "10%" }
+
+[[link_change]]
+at = "3s"
+link = "router/up"
+"#;
+    let text = text.replace(r#"network = "home-wifi" }"#, r#"network = "home-wifi", via = ["rooter"] }"#);
+    insta::assert_snapshot!(errors(&text, &Overrides::default()));
+}
+
+#[test]
+fn links_become_what_the_file_says() {
+    use kernel::{
+        Micros,
+        plan::{Aqm, Jitter, Pace, Policer, Reordering},
+    };
+    let text = STORY.replace(r#"network = "home-wifi" }"#, r#"network = "home-wifi", via = ["router"] }"#)
+        + r#"
+[link.router.up]
+trace = "driving"
+queue = "50kB"
+queue_packets = 40
+aqm = "red"
+policer = { rate = "2Mbit/s", burst = "32kB" }
+jitter = { deviation = "5ms", spaced = true }
+reordering = "1%"
+lost_packets = [7, 3]
+mtu = 1400
+
+[[link_change]]
+at = "2s"
+repeat = "4s"
+link = "router/up"
+rate = "unlimited"
+aqm = { kind = "fq-codel", ecn = false }
+duplication = "2%"
+"#;
+    let scenarios = read(Path::new("story.toml"), &text, &vocabulary(), &Overrides::default()).unwrap();
+    let plan = scenarios[0].plan(1);
+    let [router] = &plan.core_links[..] else { panic!("one core link") };
+    let up = &router.up;
+    assert_eq!(plan.participants[0].access.via, ["router"]);
+    assert_eq!((up.trace.as_deref(), plan.traces.len(), up.queue_packets, up.mtu), (Some("driving"), 1, 40, 1_400));
+    let red = Aqm::Red { min: 10_000, max: 30_000, probability_ppm: 100_000, weight_shift: 9, ecn: false };
+    assert_eq!((up.aqm, up.jitter), (red, Jitter::Spaced { deviation: Micros(5_000) }));
+    assert_eq!(up.policer, Policer::TokenBucket { rate: kernel::BitRate::from_mbps(2), burst: 32_000 });
+    assert_eq!(up.reordering, Reordering { ppm: 10_000, hold: Micros(10_000) });
+    assert_eq!(up.lost_packets, [3, 7]);
+    let [step] = &plan.link_schedule[..] else { panic!("one change") };
+    assert_eq!((step.at, step.every, step.link.as_str()), (Micros(2_000_000), Some(Micros(4_000_000)), "router/up"));
+    assert_eq!((&step.change.rate, step.change.duplication_ppm), (&Some(Pace::Unlimited), Some(20_000)));
+    assert!(matches!(step.change.aqm, Some(Aqm::FqCodel { ecn: false, .. })));
 }

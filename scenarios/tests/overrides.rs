@@ -12,7 +12,8 @@ use vocabulary::vocabulary;
 fn first_call(set: &[&str], network: Option<&str>) -> Scenario {
     let set = set.iter().map(|text| text.parse().unwrap()).collect();
     let overrides = Overrides { set, network: network.map(str::to_owned), codec: None };
-    load(&find("first-call").unwrap()[0], &vocabulary(), &overrides).unwrap_or_else(|error| panic!("{error}"))
+    let loaded = load(&find("first-call").unwrap()[0], &vocabulary(), &overrides);
+    loaded.unwrap_or_else(|error| panic!("{error}")).remove(0)
 }
 
 #[test]
@@ -47,7 +48,7 @@ fn everybody_moves_to_another_network_and_keeps_the_nat_that_the_file_names() {
 fn the_modelled_codec_has_no_pictures_to_be_measured() {
     let modelled = Overrides { codec: Some("modelled".into()), ..Overrides::default() };
     let load = |name: &str| load(&find(name).unwrap()[0], &vocabulary(), &modelled);
-    let plan = load("same-lan").unwrap().plan(1);
+    let plan = load("same-lan").unwrap().remove(0).plan(1);
     assert_eq!((plan.media.video_codec, plan.media.quality_every), (VideoCodec::Modelled, 0));
     // Its threshold on PSNR would otherwise pass or fail without anything measured.
     let refused = format!("{:?}", miette::Report::new(load("first-call").unwrap_err()));
@@ -56,7 +57,7 @@ fn the_modelled_codec_has_no_pictures_to_be_measured() {
 
 #[test]
 fn addresses_are_unique_and_a_home_shares_its_public_one() {
-    let load = |name: &str| load(&find(name).unwrap()[0], &vocabulary(), &Overrides::default()).unwrap().plan(1);
+    let load = |name: &str| load(&find(name).unwrap()[0], &vocabulary(), &Overrides::default()).unwrap()[0].plan(1);
     let apart = load("first-call");
     let together = load("same-lan");
     let public = |plan: &kernel::Plan| [0, 1].map(|i: usize| plan.participants[i].access.public_address);

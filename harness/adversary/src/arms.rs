@@ -50,6 +50,12 @@ pub fn arm(plan: &[AdversaryPlan], seeds: SeedTree) -> Armed {
                 armed.interceptor.get_or_insert_with(|| Box::new(ColludingServer));
             }
             AdversaryPlan::CandidatesInOffer => armed.misbehaviour.push(Misbehaviour::CandidatesInOffer),
+            AdversaryPlan::ProbeInternal => armed.misbehaviour.push(Misbehaviour::ProbeInternal),
+            AdversaryPlan::HoardAllocations => armed.misbehaviour.push(Misbehaviour::HoardAllocations),
+            AdversaryPlan::FloodKeyFrames => armed.misbehaviour.push(Misbehaviour::FloodKeyFrames),
+            AdversaryPlan::ListThirdParties => armed.misbehaviour.push(Misbehaviour::ListThirdParties),
+            // A host of its own: `OffPathHost`.
+            AdversaryPlan::HelloFromElsewhere | AdversaryPlan::ForgedBindings | AdversaryPlan::GarbageMedia => {}
             AdversaryPlan::TamperAtHop { every } => armed.hop.0.push(HopAttack::Tamper { every: *every }),
             AdversaryPlan::ReplayAtHop { every, after } => {
                 armed.hop.0.push(HopAttack::Replay { every: *every, after: *after });

@@ -88,6 +88,13 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/forged-frames-reach-the-decoder",
     },
     KnownAttack {
+        mutant: Mutant::V71,
+        sentence: "Telegram Desktop made calls peer to peer whatever the user wished (CVE-2018-17780): here the \
+                   setting that hides addresses is ignored",
+        invariant: "relay_only_hides_addresses",
+        scenario: "canary/every-candidate-by-default",
+    },
+    KnownAttack {
         mutant: Mutant::V73,
         sentence: "Relay-only settings leaked addresses through raddr and SDP lines (RFC 8828): here relay-only still \
                    lets the peer learn an own address",
@@ -95,10 +102,87 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/relay-only-leaks-address",
     },
     KnownAttack {
+        mutant: Mutant::V74,
+        sentence: "Webex' lobby gave names, e-mail and addresses of those inside away (CVE-2020-3441): here \
+                   signaling tells the caller from where the callee accepts",
+        invariant: "no_address_to_others",
+        scenario: "canary/accept-tells-the-address",
+    },
+    KnownAttack {
+        mutant: Mutant::V75,
+        sentence: "Slack's relay was a proxy into its own network (Enable Security, 2020): here the relay filters \
+                   no peer addresses",
+        invariant: "relay_refuses_special_use_peers",
+        scenario: "canary/relay-without-peer-filter",
+    },
+    KnownAttack {
+        mutant: Mutant::V76,
+        sentence: "coturn's filter of loopback addresses was passed with 0.0.0.0 and [::1] (CVE-2020-26262): here \
+                   only 127.0.0.0/8 is filtered",
+        invariant: "relay_refuses_special_use_peers",
+        scenario: "canary/relay-filters-loopback-only",
+    },
+    KnownAttack {
+        mutant: Mutant::V77,
+        sentence: "A relay without quotas is a free proxy and runs out of ports (OWASP ASVS 5.0, V17.1): here a \
+                   user may have any number of allocations",
+        invariant: "quotas_hold",
+        scenario: "canary/allocations-without-limit",
+    },
+    KnownAttack {
+        mutant: Mutant::V78,
+        sentence: "A ClientHello from another address ended calls at Asterisk and FreeSWITCH (CVE-2023-49786, \
+                   CVE-2023-51443): here DTLS counts from a source that passed no check of ICE",
+        invariant: "off_path_attackers_cannot_disturb",
+        scenario: "canary/hello-from-anywhere",
+    },
+    KnownAttack {
+        mutant: Mutant::V81,
+        sentence: "Senders without consent freshness flood an address whose owner is gone (RFC 7675): here the \
+                   client goes on sending whoever answers",
+        invariant: "unanswered_addresses_are_spared",
+        scenario: "canary/consent-never-lapses",
+    },
+    KnownAttack {
+        mutant: Mutant::V82,
+        sentence: "ICE makes a device scan ports and amplify floods (RFC 8445, section 19.5.1): here the client \
+                   takes any number of candidates and checks each at once",
+        invariant: "unanswered_addresses_are_spared",
+        scenario: "canary/candidates-without-limit",
+    },
+    KnownAttack {
+        mutant: Mutant::V83,
+        sentence: "ICE agents that took unsigned binding requests let anybody redirect media (RFC 8445): here \
+                   whoever asks to be used gets the media, signed or not",
+        invariant: "off_path_attackers_cannot_disturb",
+        scenario: "canary/unsigned-bindings-count",
+    },
+    KnownAttack {
+        mutant: Mutant::V88,
+        sentence: "FreeSWITCH ended calls at invalid SRTP packets (CVE-2021-41105): here a media packet of no type \
+                   of the call ends it",
+        invariant: "off_path_attackers_cannot_disturb",
+        scenario: "canary/garbage-ends-the-call",
+    },
+    KnownAttack {
+        mutant: Mutant::V92,
+        sentence: "Floods of key frame requests cost an encoder and its uplink dearly (OWASP ASVS 5.0, V17.2.5): \
+                   here every request is fulfilled",
+        invariant: "quotas_hold",
+        scenario: "canary/key-frames-on-demand",
+    },
+    KnownAttack {
         mutant: Mutant::V125,
         sentence: "Both sides wait for ever after a lost message: here neither the server nor a device has a ring timer",
         invariant: "every_call_ends",
         scenario: "canary/nobody-gives-up",
+    },
+    KnownAttack {
+        mutant: Mutant::V128,
+        sentence: "Relay credentials that are handed out early make a free relay and let addresses be probed (class \
+                   of CVE-2020-5753): here the ring message carries one",
+        invariant: "relay_credentials_follow_accept",
+        scenario: "canary/credential-in-the-ring",
     },
     KnownAttack {
         mutant: Mutant::V129,

@@ -9,9 +9,11 @@ mod colluding_server;
 mod description;
 mod hop;
 mod malicious_server;
+mod off_path;
 
 pub use arms::{Armed, HopAttacks, arm};
 pub use catalogue::{KnownAttack, MUTANTS, known_attack};
 pub use colluding_server::ColludingServer;
 pub use hop::{HopChain, ReplayingHop, TamperingHop};
 pub use malicious_server::MaliciousServer;
+pub use off_path::{OffPathHost, Target};

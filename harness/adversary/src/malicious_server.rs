@@ -59,9 +59,9 @@ impl MaliciousServer {
 
 impl Interceptor for MaliciousServer {
     fn outgoing(&mut self, to: &ActorName, message: ServerMessage) -> ServerMessage {
-        let ServerMessage::Ring { call, from, caller, video, age, offer } = message else { return message };
+        let ServerMessage::Ring { call, from, caller, video, age, offer, relays } = message else { return message };
         let offer = self.forge(to, call, video, &offer).unwrap_or(offer);
-        ServerMessage::Ring { call, from, caller, video, age, offer }
+        ServerMessage::Ring { call, from, caller, video, age, offer, relays }
     }
 
     fn incoming(&mut self, _: &ActorName, message: ClientMessage) -> ClientMessage {
@@ -113,7 +113,8 @@ mod tests {
         let real =
             envelope::seal(header, b"the real offer", &alice, &bob.public().1, &mut tree.stream("seal")).unwrap();
         let (call, from, caller) = (CallId([7; 16]), "alice".into(), keys("alice", &alice));
-        let ring = ServerMessage::Ring { call, from, caller, video: true, age: Micros(5), offer: real.clone() };
+        let (offer, relays) = (real.clone(), Vec::new());
+        let ring = ServerMessage::Ring { call, from, caller, video: true, age: Micros(5), offer, relays };
         let ring = server.outgoing(&"bob-phone".into(), ring);
         Scene { alice, bob, real, ring }
     }

@@ -13,7 +13,7 @@ const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 fn plan(pattern: &str, seed: u64) -> Plan {
     let files = find(pattern).unwrap();
-    load(&files[0], &vocabulary(), &Overrides::default()).unwrap().plan(seed)
+    load(&files[0], &vocabulary(), &Overrides::default()).unwrap()[0].plan(seed)
 }
 
 /// A batch whose first run takes longest, so that with two jobs the later ones are over first.

@@ -1,7 +1,7 @@
 //! `bless`: the measured values become the baselines, with a reason.
 
 use crate::{
-    args::{BlessArgs, Expectations},
+    args::{BlessArgs, Expectations, SuiteName},
     exit::{Exit, Failure},
     gate, suite,
 };
@@ -12,7 +12,7 @@ use scenarios::Overrides;
 /// Runs the first seed of each scenario and writes its baseline; prints what changed. A run that fails is not blessed.
 pub(crate) fn run(args: &BlessArgs) -> miette::Result<Exit> {
     let Expectations::Baselines = args.what;
-    let scenarios = gate::of_suite(&args.scenarios, &Overrides::default())?;
+    let scenarios = gate::of_suite(&args.scenarios, &Overrides::default(), SuiteName::Pr)?;
     let mut chosen = suite::plans(scenarios, None, None);
     chosen.retain(|chosen| chosen.scenario.seeds.as_slice().first() == Some(&chosen.plan.seed));
     let mut exit = Exit::Held;

@@ -20,7 +20,7 @@ const NIGHTLY_SEEDS: u64 = 5;
 /// Runs the suite and compares.
 pub(crate) fn run(args: &GateArgs) -> miette::Result<Exit> {
     let overrides = suite::overrides(&args.set, None, args.codec.as_deref())?;
-    let scenarios = of_suite(&args.scenarios, &overrides)?;
+    let scenarios = of_suite(&args.scenarios, &overrides, args.suite)?;
     let seeds = match args.suite {
         SuiteName::Pr => None,
         SuiteName::Nightly => Some(Seeds((1..=NIGHTLY_SEEDS).collect())),
@@ -57,10 +57,18 @@ pub(crate) fn run(args: &GateArgs) -> miette::Result<Exit> {
     Ok(exit)
 }
 
-/// The named scenarios, or all that have a quality to keep.
-pub(crate) fn of_suite(names: &[String], overrides: &scenarios::Overrides) -> miette::Result<Vec<Scenario>> {
+/// The named scenarios, or all of the suite that have a quality to keep.
+pub(crate) fn of_suite(
+    names: &[String],
+    overrides: &scenarios::Overrides,
+    suite: SuiteName,
+) -> miette::Result<Vec<Scenario>> {
     let all = ["all".to_owned()];
-    let mut scenarios = suite::scenarios(if names.is_empty() { &all } else { names }, overrides)?;
+    let patterns = if names.is_empty() { &all } else { names };
+    let mut scenarios = match suite {
+        SuiteName::Pr => suite::scenarios(patterns, overrides)?,
+        SuiteName::Nightly => suite::scenarios_and_nights(patterns, overrides)?,
+    };
     scenarios.retain(|scenario| scenario.family() != CANARIES);
     Ok(scenarios)
 }

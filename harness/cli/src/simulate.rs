@@ -79,7 +79,7 @@ impl Teller<'_> {
 
     fn tell(&mut self, chosen: &Chosen, judged: &Judged, bar: &Bar<'_>) -> miette::Result<()> {
         let args = self.args;
-        let reproduce = suite::reproduce(&chosen.scenario.path, chosen.plan.seed, args);
+        let reproduce = suite::reproduce(&chosen.scenario, chosen.plan.seed, args);
         let mut facts = suite::facts(&chosen.scenario.path, judged, reproduce);
         let run = Run { log: judged.log(), judgement: &judged.judgement, facts: &facts };
         if judged.judgement.verdict == Verdict::Failed {

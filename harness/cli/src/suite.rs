@@ -7,7 +7,7 @@ use crate::{
 use campaign::{Judged, LogFilter};
 use kernel::Plan;
 use reports::RunFacts;
-use scenarios::{Overrides, Scenario};
+use scenarios::{CellPattern, Overrides, Scenario};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -28,29 +28,61 @@ pub(crate) fn overrides(set: &[String], network: Option<&str>, codec: Option<&st
     Ok(Overrides { set, network: network.map(str::to_owned), codec: codec.map(str::to_owned) })
 }
 
-/// The scenarios that the patterns name, each once, in the order of the patterns.
+/// The scenarios that the patterns name, each once, in the order of the patterns. A pattern that names several files
+/// leaves those of the suite `nightly` out.
 pub(crate) fn scenarios(patterns: &[String], overrides: &Overrides) -> miette::Result<Vec<Scenario>> {
+    select(patterns, overrides, false)
+}
+
+/// As [`scenarios`], with those of the night.
+pub(crate) fn scenarios_and_nights(patterns: &[String], overrides: &Overrides) -> miette::Result<Vec<Scenario>> {
+    select(patterns, overrides, true)
+}
+
+fn select(patterns: &[String], overrides: &Overrides, nights: bool) -> miette::Result<Vec<Scenario>> {
     let vocabulary = campaign::vocabulary();
-    let mut paths: Vec<PathBuf> = Vec::new();
-    for pattern in patterns {
-        let found = scenarios::find(pattern).map_err(|error| Failure::Usage(error.to_string()))?;
-        let new: Vec<PathBuf> = found.into_iter().filter(|path| !paths.contains(path)).collect();
-        paths.extend(new);
-    }
-    let mut loaded = Vec::new();
+    let mut loaded: Vec<Scenario> = Vec::new();
     let mut invalid = None;
-    for path in paths {
-        match scenarios::load(&path, &vocabulary, overrides) {
-            Ok(scenario) => loaded.push(scenario),
-            // Every broken file is shown; the last one ends the verb.
-            Err(error) => {
-                if let Some(earlier) = invalid.replace(miette::Report::new(error)) {
-                    anstream::eprintln!("{earlier:?}");
+    let mut known: BTreeMap<PathBuf, Vec<Scenario>> = BTreeMap::new();
+    for text in patterns {
+        let pattern = CellPattern::parse(text);
+        let found = scenarios::find(pattern.files).map_err(|error| Failure::Usage(error.to_string()))?;
+        let mut chosen = Vec::new();
+        let by_name = found.len() == 1;
+        for path in found {
+            if !known.contains_key(&path) {
+                match scenarios::load(&path, &vocabulary, overrides) {
+                    Ok(all) => drop(known.insert(path.clone(), all)),
+                    // Every broken file is shown; the last one ends the verb.
+                    Err(error) => {
+                        known.insert(path.clone(), Vec::new());
+                        if let Some(earlier) = invalid.replace(miette::Report::new(error)) {
+                            anstream::eprintln!("{earlier:?}");
+                        }
+                    }
                 }
             }
+            chosen.extend(known[&path].iter().filter(|scenario| pattern.admits(scenario.name())).cloned());
         }
+        if chosen.is_empty() && invalid.is_none() {
+            return Err(Failure::Usage(format!("no cell of {} is called `{text}`", pattern.files)).into());
+        }
+        if !by_name && !nights {
+            leave_nights_out(&mut chosen);
+        }
+        chosen.retain(|scenario| loaded.iter().all(|earlier| earlier.name() != scenario.name()));
+        loaded.extend(chosen);
     }
     invalid.map_or(Ok(loaded), Err)
+}
+
+fn leave_nights_out(scenarios: &mut Vec<Scenario>) {
+    let before = scenarios.len();
+    scenarios.retain(|scenario| scenario.suite == scenarios::Suite::Pr);
+    let left_out = before - scenarios.len();
+    if left_out > 0 {
+        anstream::eprintln!("{left_out} scenarios of the suite `nightly` are left out; name them to run them");
+    }
 }
 
 /// One plan for each scenario and seed.
@@ -87,9 +119,10 @@ pub(crate) fn facts(scenario: &Path, judged: &Judged, reproduce: String) -> RunF
 }
 
 /// The command that makes a run again.
-pub(crate) fn reproduce(scenario: &Path, seed: u64, args: &SimulateArgs) -> String {
-    let mut command =
-        format!("cargo xtask simulate {} --seed {seed}", scenario.file_stem().unwrap_or_default().to_string_lossy());
+pub(crate) fn reproduce(scenario: &Scenario, seed: u64, args: &SimulateArgs) -> String {
+    // The brackets of a cell are the shell's too.
+    let quote = if scenario.name().contains('[') { "'" } else { "" };
+    let mut command = format!("cargo xtask simulate {quote}{}{quote} --seed {seed}", scenario.name());
     for change in &args.set {
         command += &format!(" --set '{}'", change.replace('\'', "'\\''"));
     }

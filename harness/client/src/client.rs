@@ -4,25 +4,27 @@
 mod effects;
 mod media;
 mod messages;
+mod misbehaviour;
 mod reconnect;
 
 use crate::{
     account::{Account, AccountConfig, AccountEvent},
     call::Call,
-    config::{ClientConfig, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORT},
+    config::{ClientConfig, HOARD_PORTS, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORT},
     machine::{Event, Machine, UserEvent},
     transport::TransportConfig,
 };
 use e2ee::DeviceIdentity;
 use kernel::{
     ActorName, CallId, Datagram, Micros, SimTime, UserName, event,
-    event::{Act, CallStateName, Screen, SecretKind},
+    event::{Act, AttackKind, CallStateName, Screen, SecretKind},
+    mutant,
     plan::{DeviceClass, MediaPlan},
     random::{SeedTree, Stream},
 };
 use protocol::{ClientMessage, DeviceKeys};
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     net::{IpAddr, SocketAddr},
 };
 
@@ -52,6 +54,10 @@ pub struct Client {
     call: Option<Call>,
     /// A call that is over and whose engine still has something to do: none unless a planted bug keeps it going.
     ended: Option<Call>,
+    /// Attacks that the oracle was told of.
+    announced: BTreeSet<AttackKind>,
+    /// Third parties that were named as candidates.
+    listed: usize,
     outputs: VecDeque<Output>,
     unsettled: bool,
     now: SimTime,
@@ -97,6 +103,8 @@ impl Client {
             machine: Machine::new(),
             call: None,
             ended: None,
+            announced: BTreeSet::new(),
+            listed: 0,
             outputs: VecDeque::new(),
             unsettled: false,
             now,
@@ -138,7 +146,7 @@ impl Client {
     fn receive(&mut self, datagram: Datagram, now: SimTime) {
         match datagram.destination.port() {
             SIGNALING_PORT => self.account.receive(datagram, now),
-            MEDIA_PORT => {
+            port if port == MEDIA_PORT || HOARD_PORTS.contains(&port) => {
                 if let Some(transport) = self.call.as_mut().and_then(|call| call.transport.as_mut()) {
                     transport.receive(datagram, now);
                 }
@@ -236,7 +244,9 @@ impl Client {
             peer,
             call,
             local: SocketAddr::new(self.address, MEDIA_PORT),
-            relay_only: self.relay_only,
+            // V71: the setting counts for nothing, and the default is every candidate.
+            relay_only: self.relay_only && !mutant!(V71),
+            misbehaviour: self.misbehaviour.clone(),
             null_srtp: self.null_srtp,
             video,
             media: self.media.clone(),

@@ -11,6 +11,8 @@ use std::net::{IpAddr, SocketAddr};
 
 /// UDP port of a device for ICE, DTLS and SRTP.
 pub const MEDIA_PORT: u16 = 5000;
+/// UDP ports from which a client allocates that hoards allocations.
+pub(crate) const HOARD_PORTS: std::ops::Range<u16> = 6_000..6_020;
 /// UDP port of a device for signaling.
 pub const SIGNALING_PORT: u16 = 5443;
 
@@ -57,6 +59,14 @@ pub enum Misbehaviour {
     ForgeConsent,
     /// As a caller it writes its candidates into the offer.
     CandidatesInOffer,
+    /// It asks its relay for peers with special-use addresses.
+    ProbeInternal,
+    /// It allocates at its relay from twenty ports.
+    HoardAllocations,
+    /// It asks for a key frame with every frame that it gets.
+    FloodKeyFrames,
+    /// It names a thousand addresses of third parties as its candidates.
+    ListThirdParties,
 }
 
 /// Who holds the hop between SRTP and SFrame on the receiving side: a relay that terminates SRTP would.

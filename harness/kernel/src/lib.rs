@@ -9,6 +9,7 @@ compile_error!(
 );
 
 pub mod artifact;
+pub mod bystander;
 pub mod event;
 pub mod log;
 pub mod mutant;

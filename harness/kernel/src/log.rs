@@ -51,13 +51,13 @@ impl Log {
                 }
                 // Blobs were hashed when they were stored, which is before the first record that names them.
                 if blob.at >= stored {
-                    writer.digest.update(&blobs[blob.at as usize..end as usize]);
+                    writer.hash_bytes(&blobs[blob.at as usize..end as usize]);
                     stored = end;
                 }
             }
             writer.hash(record);
         }
-        Ok(Log { records, blobs, digest: *writer.digest.finalize().as_bytes() })
+        Ok(Log { records, blobs, digest: writer.finish() })
     }
 }
 
@@ -70,20 +70,41 @@ pub struct BrokenLog {
     len: u64,
 }
 
+/// So many bytes are hashed at one time: in long runs blake3 works on many chunks at once.
+const HASHED_AT_ONCE: usize = 1 << 17;
+
 #[derive(Default)]
 struct Writer {
     records: Vec<Record>,
     blobs: Vec<u8>,
     digest: blake3::Hasher,
-    line: Vec<u8>,
+    /// What is still to be hashed.
+    pending: Vec<u8>,
 }
 
 impl Writer {
     fn hash(&mut self, record: &Record) {
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, record).expect("events serialize");
-        self.line.push(b'\n');
-        self.digest.update(&self.line);
+        serde_json::to_writer(&mut self.pending, record).expect("events serialize");
+        self.pending.push(b'\n');
+        self.hash_when_many();
+    }
+
+    fn hash_bytes(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+        self.hash_when_many();
+    }
+
+    fn hash_when_many(&mut self) {
+        if self.pending.len() >= HASHED_AT_ONCE {
+            self.digest.update(&self.pending);
+            self.pending.clear();
+        }
+    }
+
+    fn finish(&mut self) -> [u8; 32] {
+        self.digest.update(&self.pending);
+        self.pending.clear();
+        *self.digest.finalize().as_bytes()
     }
 }
 
@@ -94,8 +115,8 @@ pub(crate) fn start() {
 }
 
 pub(crate) fn take() -> Log {
-    WRITER.take().map_or_else(Log::default, |writer| Log {
-        digest: *writer.digest.finalize().as_bytes(),
+    WRITER.take().map_or_else(Log::default, |mut writer| Log {
+        digest: writer.finish(),
         records: writer.records,
         blobs: writer.blobs,
     })
@@ -118,14 +139,14 @@ pub fn store(bytes: &[u8]) -> BlobRef {
         let Some(writer) = writer else { return BlobRef::default() };
         let at = writer.blobs.len() as u64;
         writer.blobs.extend_from_slice(bytes);
-        writer.digest.update(bytes);
+        writer.hash_bytes(bytes);
         BlobRef { at, len: bytes.len() as u32 }
     })
 }
 
 /// A digest of everything logged so far, for comparing two runs on the way.
 pub fn digest_so_far() -> [u8; 32] {
-    WRITER.with_borrow(|writer| writer.as_ref().map_or([0; 32], |writer| *writer.digest.finalize().as_bytes()))
+    WRITER.with_borrow_mut(|writer| writer.as_mut().map_or([0; 32], Writer::finish))
 }
 
 /// Appends an event of the named kind: `event!(Ui { device, screen })` logs `Event::Ui(event::Ui { device, screen })`.

@@ -69,6 +69,8 @@ pub struct Plan {
     pub expect: Expectation,
     /// The planted bug.
     pub mutant: Option<Mutant>,
+    /// Whether the plan is run a second time with all media over the relay, and the two compared.
+    pub paired_with_relay: bool,
 }
 
 /// A person with one device.
@@ -207,6 +209,21 @@ pub enum AdversaryPlan {
     },
     /// Control: neither SFrame nor SRTP encrypts; the view `wire` must show the media.
     NullAllEncryption,
+    /// The caller, whose relay credential is valid, asks the relay for peers with special-use addresses; one of them is a
+    /// service inside the relay's network.
+    ProbeInternal,
+    /// The caller allocates at the relay as often as it can.
+    HoardAllocations,
+    /// The caller asks for a key frame with every frame that it gets.
+    FloodKeyFrames,
+    /// The caller names a thousand addresses of third parties as its candidates.
+    ListThirdParties,
+    /// A host off the path opens DTLS with both devices, from its own address.
+    HelloFromElsewhere,
+    /// A host off the path sends both devices STUN binding requests that ask to be used, without a valid signature.
+    ForgedBindings,
+    /// A host off the path sends both devices and the relays what is no valid SRTP or SRTCP, in the peer's name too.
+    GarbageMedia,
 }
 
 /// What is sent.
@@ -279,6 +296,13 @@ impl Participant {
 }
 
 impl Plan {
+    /// The plan with all media over the relay.
+    pub fn over_relay(&self) -> Plan {
+        let mut plan = Plan { paired_with_relay: false, ..self.clone() };
+        plan.participants.iter_mut().for_each(|participant| participant.relay_only = true);
+        plan
+    }
+
     /// The participant who uses a device.
     pub fn participant(&self, device: &str) -> Option<&Participant> {
         self.participants.iter().find(|participant| participant.device == *device)

@@ -59,7 +59,7 @@ pub(crate) fn cut(bytes: &mut Vec<u8>, fraction: u64) -> bool {
 }
 
 fn scaled(fraction: u64, whole: u64) -> u64 {
-    (u128::from(fraction) * u128::from(whole) >> 64) as u64
+    ((u128::from(fraction) * u128::from(whole)) >> 64) as u64
 }
 
 #[cfg(test)]

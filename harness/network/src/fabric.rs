@@ -103,6 +103,10 @@ pub struct Fabric {
     routing: Routing,
     /// Pairs of nodes between which the core carries nothing, the lower index first.
     cuts: BTreeSet<(NodeIndex, NodeIndex)>,
+    /// Nodes that are reached from one node only, by that node and their address.
+    internal: BTreeMap<(NodeIndex, IpAddr), NodeIndex>,
+    /// Nodes that may send from any address.
+    spoofers: BTreeSet<NodeIndex>,
     agenda: Agenda<Due>,
     /// Packets on their way between links, in the agenda.
     travelling: u64,
@@ -124,6 +128,8 @@ impl Fabric {
             traces: BTreeMap::new(),
             routing: Routing::default(),
             cuts: BTreeSet::new(),
+            internal: BTreeMap::new(),
+            spoofers: BTreeSet::new(),
             agenda: Agenda::new(),
             travelling: 0,
             fates: Vec::new(),
@@ -156,16 +162,8 @@ impl Fabric {
     /// When a name or address is taken, a link's parameter is out of range, a trace or core link unknown, or the node does
     /// not fit its home's NAT or core links.
     pub fn add_node(&mut self, plan: NodePlan) -> Result<(), FabricError> {
-        if self.names.contains_key(&plan.name) {
-            return Err(FabricError::NameTaken(plan.name));
-        }
-        let index = self.nodes.len();
-        let unknown = |link: &String| FabricError::UnknownVia { node: plan.name.clone(), link: link.clone() };
-        let via = plan.via.iter().map(|link| self.core_links.get(link).copied().ok_or_else(|| unknown(link)));
-        let via = via.collect::<Result<Vec<Ways>, FabricError>>()?;
-        let (up, down) = link_names(plan.name.as_str());
-        self.check(&up, &plan.up)?;
-        self.check(&down, &plan.down)?;
+        self.check_node(&plan)?;
+        let via = self.ways_of(&plan)?;
         if let Some(mate) = self.routing.holder(plan.public_address)
             && self.nodes[mate].via != via
             && plan.nat.is_some()
@@ -173,10 +171,62 @@ impl Fabric {
             return Err(FabricError::MixedVia { node: plan.name, public_address: plan.public_address });
         }
         self.routing.admit(&plan, &self.seeds)?;
+        self.attach(plan, via)?;
+        Ok(())
+    }
+
+    /// Whether the name is free and the links are possible.
+    fn check_node(&self, plan: &NodePlan) -> Result<(), FabricError> {
+        if self.names.contains_key(&plan.name) {
+            return Err(FabricError::NameTaken(plan.name.clone()));
+        }
+        let (up, down) = link_names(plan.name.as_str());
+        self.check(&up, &plan.up)?;
+        self.check(&down, &plan.down)
+    }
+
+    /// The core links that a node goes over.
+    fn ways_of(&self, plan: &NodePlan) -> Result<Vec<Ways>, FabricError> {
+        let unknown = |link: &String| FabricError::UnknownVia { node: plan.name.clone(), link: link.clone() };
+        plan.via.iter().map(|link| self.core_links.get(link).copied().ok_or_else(|| unknown(link))).collect()
+    }
+
+    /// Gives a node its links.
+    fn attach(&mut self, plan: NodePlan, via: Vec<Ways>) -> Result<NodeIndex, FabricError> {
+        let index = self.nodes.len();
         let access = self.add_ways(plan.name.as_str(), plan.up, plan.down)?;
         self.names.insert(plan.name.clone(), index);
         self.nodes.push(Node { name: plan.name, is_up: true, access, via });
+        Ok(index)
+    }
+
+    /// Adds a node that only `gateway` reaches, past the core: a service in the network in which the gateway stands. What
+    /// it sends goes over the core.
+    ///
+    /// # Errors
+    /// When a name is taken or a link's parameter is out of range.
+    ///
+    /// # Panics
+    /// When there is no such gateway: a bug of the driver.
+    pub fn add_internal(&mut self, plan: NodePlan, gateway: &ActorName) -> Result<(), FabricError> {
+        let gateway = self.index_of(gateway);
+        self.check_node(&plan)?;
+        let via = self.ways_of(&plan)?;
+        let address = plan.address;
+        self.routing.admit_hidden(address);
+        let index = self.attach(plan, via)?;
+        self.internal.insert((gateway, address), index);
         Ok(())
+    }
+
+    /// From now on the access network of this node lets any source address through, against RFC 2827: an attacker may
+    /// spoof there.
+    ///
+    /// # Panics
+    /// When there is no such node: a bug of the driver.
+    pub fn let_spoof(&mut self, node: &ActorName) {
+        let index = self.index_of(node);
+        self.spoofers.insert(index);
     }
 
     /// Takes a node down or up again. A node that is down neither sends nor receives: its packets drop as `HostDown`.
@@ -266,7 +316,7 @@ impl Fabric {
         if !node.is_up {
             return self.drop_at_node(&flight, Some(index), DropReason::HostDown);
         }
-        if !self.routing.owns(index, flight.datagram.source.ip()) {
+        if !self.routing.owns(index, flight.datagram.source.ip()) && !self.spoofers.contains(&index) {
             return self.drop_at_node(&flight, Some(index), DropReason::SpoofedSource);
         }
         let up = node.access.up;
@@ -413,6 +463,9 @@ impl Fabric {
 
     /// From the end of the uplink through the sender's NAT.
     fn pass_gate(&mut self, mut flight: Flight, sender: NodeIndex, now: SimTime) {
+        if let Some(&inside) = self.internal.get(&(sender, flight.datagram.destination.ip())) {
+            return self.go_down(flight, inside, now);
+        }
         match self.routing.leave(sender, &mut flight.datagram, now) {
             Ok(Way::Inside(node)) => self.go_down(flight, node, now),
             Ok(Way::Core) => self.go_out(flight, sender, 0, now),

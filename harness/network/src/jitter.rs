@@ -38,7 +38,7 @@ impl JitterProcess {
     fn correlated(&mut self, max: Micros, correlation_ppm: u64) -> Micros {
         let fresh = self.stream.next_u64() >> 32;
         self.last = (fresh * (1_000_000 - correlation_ppm) + self.last * correlation_ppm) / 1_000_000;
-        Micros((u128::from(self.last) * (u128::from(max.0) + 1) >> 32) as u64)
+        Micros(((u128::from(self.last) * (u128::from(max.0) + 1)) >> 32) as u64)
     }
 
     /// Normal with this standard deviation, cut at three of it and shifted by three of it.

@@ -12,7 +12,7 @@ use crate::{
 use kernel::{
     Datagram,
     event::DropReason,
-    plan::{NatChange, NatPlan},
+    plan::{Firewall, NatChange, NatPlan},
     random::SeedTree,
     time::SimTime,
 };
@@ -99,6 +99,11 @@ impl Routing {
         Ok(())
     }
 
+    /// Gives the next node a place to send into the core from, at an address that nobody finds.
+    pub(crate) fn admit_hidden(&mut self, address: IpAddr) {
+        self.places.push(Place { realms: BTreeMap::from([(address, CORE)]), guard: Guard::new(Firewall::Open) });
+    }
+
     /// Whether a node may send from an address.
     pub(crate) fn owns(&self, node: NodeIndex, address: IpAddr) -> bool {
         self.places[node].realms.contains_key(&address)
@@ -107,8 +112,8 @@ impl Routing {
     /// Decides the way of a packet that left its sender's uplink, and translates its source at every NAT that it passes
     /// upwards.
     pub(crate) fn leave(&mut self, node: NodeIndex, datagram: &mut Datagram, now: SimTime) -> Result<Way, Stop> {
-        let here = self.places[node].realms.get(&datagram.source.ip()).copied();
-        let here = here.expect("the fabric takes no foreign sources");
+        // A foreign source is a spoofer's, who stands in the core.
+        let here = self.places[node].realms.get(&datagram.source.ip()).copied().unwrap_or(CORE);
         if here != CORE
             && let Some(Holder::Node(mate)) = self.realms[here].holders.get(&datagram.destination.ip())
         {

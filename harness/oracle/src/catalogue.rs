@@ -3,8 +3,10 @@
 use crate::{
     checks::Checks,
     invariants::{
-        call_machine, confidentiality, consent, friend_gating, identity, integrity, key_hygiene, path, privacy,
+        call_machine, confidentiality, consent, friend_gating, identity, integrity, key_hygiene, path, privacy, relays,
+        third_parties,
     },
+    judgement::Metric,
     run::Run,
     trial::Trial,
     views::Search,
@@ -28,11 +30,20 @@ pub struct Invariant {
     pub(crate) checker: Checker,
 }
 
+/// The metrics of two runs of one plan: as it is, and with all media over the relay.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair<'e> {
+    pub(crate) direct: &'e [Metric],
+    pub(crate) relayed: &'e [Metric],
+}
+
 /// What the checkers read: the joined log, what was found in the views, and what opened a frame.
 pub(crate) struct Evidence<'e, 'a> {
     pub(crate) run: &'e Run<'a>,
     pub(crate) search: &'e Search<'a>,
     pub(crate) trial: &'e Trial<'a>,
+    /// Where the plan was run a second time over the relay.
+    pub(crate) pair: Option<Pair<'e>>,
 }
 
 pub(crate) type Checker = fn(&Evidence) -> Checks;
@@ -154,8 +165,68 @@ pub const INVARIANTS: &[Invariant] = &[
         name: "relay_only_hides_addresses",
         truth: "The peer of a user who hides the own addresses sees none of them, and before an accept no peer sees any.",
         foreign: true,
-        mutants: &[Mutant::V73],
+        mutants: &[Mutant::V71, Mutant::V73],
         checker: privacy::relay_only_hides_addresses,
+    },
+    Invariant {
+        id: "FG-8",
+        name: "relay_credentials_follow_accept",
+        truth: "A relay credential is issued, and told, to the two ends of an accepted call only.",
+        foreign: false,
+        mutants: &[Mutant::V128],
+        checker: friend_gating::relay_credentials_follow_accept,
+    },
+    Invariant {
+        id: "PRV-2",
+        name: "no_address_to_others",
+        truth: "Signaling never hands the address of one user's device to another.",
+        foreign: true,
+        mutants: &[Mutant::V74],
+        checker: privacy::no_address_to_others,
+    },
+    Invariant {
+        id: "PRV-6",
+        name: "relay_sends_to_who_authenticated",
+        truth: "A relay passes what peers send on to an address that authenticated and allocated, and to no other.",
+        foreign: true,
+        mutants: &[],
+        checker: relays::relay_sends_to_who_authenticated,
+    },
+    Invariant {
+        id: "AV-2",
+        name: "off_path_attackers_cannot_disturb",
+        truth: "Who is off the path, can spoof sources and knows no secret cannot end a call, stall it for more than 1 s, \
+                keep it from connecting or redirect its media.",
+        foreign: true,
+        mutants: &[Mutant::V78, Mutant::V83, Mutant::V88],
+        checker: third_parties::off_path_attackers_cannot_disturb,
+    },
+    Invariant {
+        id: "AV-4",
+        name: "quotas_hold",
+        truth: "No user holds more than 8 allocations at a relay, and no peer makes a device encode more than 8 key frames \
+                within 2 s.",
+        foreign: false,
+        mutants: &[Mutant::V77, Mutant::V92],
+        checker: relays::quotas_hold,
+    },
+    Invariant {
+        id: "AV-5",
+        name: "relay_refuses_special_use_peers",
+        truth: "A relay sends nothing to an address that is none of the public Internet, and nothing reaches a service \
+                inside its network.",
+        foreign: true,
+        mutants: &[Mutant::V75, Mutant::V76],
+        checker: relays::relay_refuses_special_use_peers,
+    },
+    Invariant {
+        id: "AV-6",
+        name: "unanswered_addresses_are_spared",
+        truth: "A device checks at most 100 addresses that never answer, at the pace of ICE, and sends nothing to an \
+                address 30 s after its last answer.",
+        foreign: true,
+        mutants: &[Mutant::V81, Mutant::V82],
+        checker: third_parties::unanswered_addresses_are_spared,
     },
     Invariant {
         id: "SM-10",
@@ -172,6 +243,15 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: false,
         mutants: &[Mutant::V132],
         checker: path::direct_path_used_when_open,
+    },
+    Invariant {
+        id: "PATH-2",
+        name: "direct_is_not_slower_than_relayed",
+        truth: "With the same seed the median time from sensor to screen is not longer over the direct path than over the \
+                relay, unless the relay lies on the direct path.",
+        foreign: true,
+        mutants: &[],
+        checker: path::direct_is_not_slower_than_relayed,
     },
     Invariant {
         id: "MED-1",

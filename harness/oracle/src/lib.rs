@@ -13,6 +13,7 @@ mod scan;
 mod sframe;
 #[cfg(test)]
 mod story;
+mod stun;
 mod trial;
 mod verdict;
 mod views;
@@ -23,4 +24,4 @@ pub use judgement::{
     Violation,
 };
 pub use metrics::{Across, METRICS, MetricFamily, metric_names};
-pub use verdict::judge;
+pub use verdict::{judge, judge_pair};

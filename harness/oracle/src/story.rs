@@ -240,6 +240,15 @@ impl Story {
         packet
     }
 
+    /// Changes how a packet was sent.
+    pub(crate) fn change(&mut self, packet: PacketId, change: impl FnOnce(&mut event::PacketSent)) {
+        let sent = self.log.records.iter_mut().find_map(|record| match &mut record.event {
+            Event::PacketSent(sent) if sent.packet == packet => Some(sent),
+            _ => None,
+        });
+        change(sent.expect("the packet was sent"));
+    }
+
     /// A media packet of a device right now.
     pub(crate) fn media_packet(&mut self, device: &str, peer: &str) -> PacketId {
         let path = (address_of(device), address_of(peer));
@@ -511,5 +520,6 @@ fn plan() -> Plan {
         exercises: Vec::new(),
         expect: Expectation::Holds,
         mutant: None,
+        paired_with_relay: false,
     }
 }

@@ -1,7 +1,7 @@
 //! The verdict: invariants, thresholds, what the plan exercises and what it expects, together.
 
 use crate::{
-    catalogue::{Evidence, INVARIANTS, Invariant},
+    catalogue::{Evidence, INVARIANTS, Invariant, Pair},
     checks::Checks,
     findings,
     judgement::{InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport, Verdict},
@@ -20,14 +20,30 @@ use kernel::{
 /// # Panics
 /// When the log holds no plan: a log begins with it.
 pub fn judge(log: &Log) -> Judgement {
+    judge_with(log, None)
+}
+
+/// Judges a run as [`judge`] does, and compares it with the run of the same plan over the relay.
+///
+/// # Panics
+/// When one of the logs holds no plan.
+pub fn judge_pair(direct: &Log, relayed: &Log) -> Judgement {
+    let run = Run::of(relayed);
+    let (search, trial) = (views::search(&run), Trial::of(&run));
+    let evidence = Evidence { run: &run, search: &search, trial: &trial, pair: None };
+    judge_with(direct, Some(&metrics::measure(&evidence).metrics()))
+}
+
+fn judge_with(log: &Log, relayed: Option<&[Metric]>) -> Judgement {
     let run = Run::of(log);
     let search = views::search(&run);
     let trial = Trial::of(&run);
-    let evidence = Evidence { run: &run, search: &search, trial: &trial };
+    let alone = Evidence { run: &run, search: &search, trial: &trial, pair: None };
+    let sheet = metrics::measure(&alone);
+    let measured = sheet.metrics();
+    let evidence = Evidence { pair: relayed.map(|relayed| Pair { direct: &measured, relayed }), ..alone };
     let invariants: Vec<InvariantReport> =
         INVARIANTS.iter().map(|invariant| report(invariant, (invariant.checker)(&evidence))).collect();
-    let sheet = metrics::measure(&evidence);
-    let measured = sheet.metrics();
     let thresholds: Vec<ThresholdReport> =
         run.plan.thresholds.iter().map(|threshold| compare(threshold, &measured)).collect();
     let reasons = reasons(run.plan, &invariants, &thresholds);

@@ -198,6 +198,8 @@ pub enum ServerMessage {
         age: Micros,
         /// The offer sealed to this device.
         offer: SealedEnvelope,
+        /// Relays that this device may use before it accepts: none ever. The planted bug V128 names them.
+        relays: Vec<RelayGrant>,
     },
     /// The callee's device rings.
     Ringing {
@@ -214,6 +216,8 @@ pub enum ServerMessage {
         answer: Option<SealedEnvelope>,
         /// Relays that this device may use, for this call.
         relays: Vec<RelayGrant>,
+        /// Where the server sees the other end: no device is ever told. The planted bug V74 tells it.
+        origin: Option<SocketAddr>,
     },
     /// Another device of the user answered.
     Elsewhere {

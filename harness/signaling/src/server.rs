@@ -8,13 +8,16 @@ use crate::{
 };
 use kernel::{
     event::Fact,
-    log,
+    log, mutant,
     names::{ActorName, CallId},
     packet::Datagram,
     time::{Micros, SimTime},
 };
 use protocol::{ChannelEvent, ClientMessage, ConnectionId, ServerChannel, ServerIdentityPublic, ServerMessage};
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+};
 
 /// What happens to the server.
 #[derive(Clone, Debug)]
@@ -63,6 +66,8 @@ pub struct Server {
     interceptor: Option<Box<dyn Interceptor>>,
     /// Who spoke last over a connection: names the receiver of an answer before sign-in.
     speakers: BTreeMap<ConnectionId, ActorName>,
+    /// The planted bug V74: from where each device was last heard.
+    origins: BTreeMap<ActorName, SocketAddr>,
     outputs: VecDeque<Output>,
 }
 
@@ -77,6 +82,7 @@ impl Server {
             channel: ServerChannel::new(config.address, identity, config.seeds.child("channel"), now),
             interceptor: None,
             speakers: BTreeMap::new(),
+            origins: BTreeMap::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -94,6 +100,10 @@ impl Server {
 
     /// Takes an input.
     pub fn handle(&mut self, input: Input, now: SimTime) {
+        let source = match &input {
+            Input::Datagram(datagram) => Some(datagram.source),
+            _ => None,
+        };
         match input {
             Input::Datagram(datagram) => self.channel.handle(datagram, now),
             Input::Timeout => {
@@ -102,7 +112,7 @@ impl Server {
             }
             Input::Committed(tx) => self.service.handle(ServiceInput::Committed(tx), now),
         }
-        self.take_events(now);
+        self.take_events(source, now);
         self.take_service_outputs();
         while let Some(datagram) = self.channel.poll_transmit(now) {
             self.outputs.push_back(Output::Transmit(datagram));
@@ -124,11 +134,15 @@ impl Server {
         self.service.snapshot()
     }
 
-    fn take_events(&mut self, now: SimTime) {
+    fn take_events(&mut self, source: Option<SocketAddr>, now: SimTime) {
         while let Some(event) = self.channel.poll_event() {
             match event {
                 ChannelEvent::Connected(_) => {}
-                ChannelEvent::Message(connection, message, bytes) => self.receive(connection, message, &bytes, now),
+                ChannelEvent::Message(connection, message, bytes) => {
+                    self.receive(connection, message, &bytes, now);
+                    let speaker = self.speakers.get(&connection).filter(|_| mutant!(V74));
+                    self.origins.extend(speaker.cloned().zip(source));
+                }
                 ChannelEvent::Closed(connection) => {
                     self.speakers.remove(&connection);
                     self.service.handle(ServiceInput::Closed(connection), now);
@@ -173,12 +187,25 @@ impl Server {
             Some(interceptor) => interceptor.outgoing(&to, message),
             None => message,
         };
+        let message = if mutant!(V74) { self.with_origin(&to, message) } else { message };
         let call = call_of_server_message(&message);
         log_signal(&self.name, &to, kind_of_server_message(&message), call, &protocol::wire::canonical_bytes(&message));
         if let Err(error) = self.channel.send(connection, &message) {
             let line = format!("{} for {to} was not sent: {error}", kind_of_server_message(&message));
             kernel::event!(LogLine { actor: self.name.clone(), level: "warn".into(), line });
         }
+    }
+}
+
+impl Server {
+    /// The planted bug V74: whoever is told that a call was accepted is told from where.
+    fn with_origin(&self, to: &ActorName, mut message: ServerMessage) -> ServerMessage {
+        if let ServerMessage::Accepted { device, origin, .. } = &mut message
+            && device != to
+        {
+            *origin = self.origins.get(device).copied();
+        }
+        message
     }
 }
 

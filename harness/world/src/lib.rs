@@ -1,10 +1,10 @@
 //! From a plan to a run: turmoil hosts, the fabric, stores and drivers. The only room that names turmoil.
 //!
-//! turmoil gives virtual time in ticks of a millisecond, the life cycle of hosts and their runtimes, in which people
-//! act. Packets and timers do not wait for ticks: within each tick the [`stage`] runs arrivals and timers at their
-//! exact microsecond and drives the sans-IO actors inline.
+//! turmoil gives the life cycle of hosts and their runtimes. Packets, timers and people do not wait for its ticks: the
+//! [`stage`] runs them at their exact microsecond and drives the sans-IO actors inline.
 
 mod actor;
+mod bystanders;
 mod catalogue;
 mod codec_cost;
 mod people;

@@ -1,92 +1,115 @@
-//! People at their devices: each is the software of a turmoil host, sees the screens of one device and acts on it.
+//! People at their devices: each sees the screens of one device and acts on it.
 
-use crate::stage::{Sight, Stage};
 use kernel::{
     ActorName, Micros, Plan, SimTime, UserName,
     event::{Act, Screen},
     plan::{Step, When},
 };
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::collections::BTreeSet;
 
+/// People look at their screens at whole milliseconds: nobody reacts between two looks.
+pub(crate) const LOOK: Micros = Micros::from_millis(1);
 /// How long a person takes to accept a friend request of the set-up.
 const BEFRIENDING: Micros = Micros::from_millis(100);
 
+/// What a person sees on a device.
+#[derive(Clone, Debug)]
+pub(crate) enum Sight {
+    Screen(Screen),
+    FriendRequest(UserName),
+}
+
+/// What somebody will do, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Intent {
+    pub(crate) at: SimTime,
+    pub(crate) device: ActorName,
+    pub(crate) act: Act,
+}
+
+/// Everybody who takes part, in the order of the plan.
+pub(crate) struct People {
+    by_device: Vec<(ActorName, Person)>,
+    /// Devices without an account as yet. Friends are asked when there are none.
+    strangers: BTreeSet<ActorName>,
+}
+
 /// A person with a device in hand.
-pub(crate) struct Person {
-    device: ActorName,
+#[derive(Default)]
+struct Person {
     /// Who is asked to be friends as soon as everybody has an account, because the scenario says that they are.
     asks: Vec<UserName>,
     /// Whose friend requests are accepted for the same reason.
     accepts: Vec<UserName>,
-    /// Everybody's devices.
-    devices: Vec<ActorName>,
-    at_times: Vec<(SimTime, Act)>,
     after_ring: Vec<(Micros, Act)>,
     after_live: Vec<(Micros, Act)>,
 }
 
-impl Person {
-    /// The person of a participant, with the steps of the plan that are theirs.
-    pub(crate) fn new(plan: &Plan, user: &UserName, device: &ActorName) -> Person {
-        let friends = || plan.friends.iter();
-        let mut person = Person {
-            device: device.clone(),
-            asks: friends().filter(|(asks, _)| asks == user).map(|(_, asked)| asked.clone()).collect(),
-            accepts: friends().filter(|(_, asked)| asked == user).map(|(asks, _)| asks.clone()).collect(),
-            devices: plan.participants.iter().map(|participant| participant.device.clone()).collect(),
-            at_times: Vec::new(),
-            after_ring: Vec::new(),
-            after_live: Vec::new(),
-        };
-        for Step { when, act, .. } in plan.timeline.iter().filter(|step| step.user == *user) {
-            match when {
-                When::At { at } => person.at_times.push((Plan::TIMELINE_START + *at, act.clone())),
-                When::AfterRing { delay } => person.after_ring.push((*delay, act.clone())),
-                When::AfterLive { delay } => person.after_live.push((*delay, act.clone())),
+impl People {
+    /// The participants of a plan, with the steps that are theirs, and what they do at planned times.
+    pub(crate) fn of(plan: &Plan) -> (People, Vec<Intent>) {
+        let mut planned = Vec::new();
+        let mut by_device = Vec::new();
+        for participant in &plan.participants {
+            let (user, device) = (&participant.user, &participant.device);
+            let friends = || plan.friends.iter();
+            let mut person = Person {
+                asks: friends().filter(|(asks, _)| asks == user).map(|(_, asked)| asked.clone()).collect(),
+                accepts: friends().filter(|(_, asked)| asked == user).map(|(asks, _)| asks.clone()).collect(),
+                ..Person::default()
+            };
+            for Step { when, act, .. } in plan.timeline.iter().filter(|step| step.user == *user) {
+                match when {
+                    When::At { at } => {
+                        let at = Plan::TIMELINE_START + *at;
+                        planned.push(Intent { at, device: device.clone(), act: act.clone() });
+                    }
+                    When::AfterRing { delay } => person.after_ring.push((*delay, act.clone())),
+                    When::AfterLive { delay } => person.after_live.push((*delay, act.clone())),
+                }
             }
+            by_device.push((device.clone(), person));
         }
-        person
+        let strangers = by_device.iter().map(|(device, _)| device.clone()).collect();
+        (People { by_device, strangers }, planned)
     }
 
-    /// Lives: acts at the planned times, looks at the screen each tick and reacts. Never returns.
-    pub(crate) async fn live(mut self, stage: Rc<RefCell<Stage>>) -> turmoil::Result {
-        for (at, act) in self.at_times.drain(..) {
-            stage.borrow_mut().act_at(at, &self.device, act);
+    /// A device has an account. A request to somebody without one would be refused: all wait for the last.
+    pub(crate) fn signed_in(&mut self, device: &ActorName, now: SimTime) -> Vec<Intent> {
+        if !self.strangers.remove(device) || !self.strangers.is_empty() {
+            return Vec::new();
         }
-        loop {
-            loop {
-                let sight = stage.borrow_mut().look(&self.device);
-                let Some((at, sight)) = sight else { break };
-                self.react(at, sight, &mut stage.borrow_mut());
-            }
-            self.ask_friends(&mut stage.borrow_mut());
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let at = next_look(now);
+        let asks = self.by_device.iter_mut().flat_map(|(device, person)| {
+            let request = |user| Intent { at, device: device.clone(), act: Act::RequestFriend { user } };
+            person.asks.drain(..).map(request).collect::<Vec<_>>()
+        });
+        asks.collect()
     }
 
-    /// A request to somebody without an account would be refused: it waits until everybody is signed in.
-    fn ask_friends(&mut self, stage: &mut Stage) {
-        if !self.asks.is_empty() && self.devices.iter().all(|device| stage.is_signed_in(device)) {
-            for friend in self.asks.drain(..) {
-                stage.act_at(kernel::time::now(), &self.device, Act::RequestFriend { user: friend });
-            }
-        }
-    }
-
-    /// Reaction times count from the exact microsecond at which the screen changed.
-    fn react(&mut self, at: SimTime, sight: Sight, stage: &mut Stage) {
+    /// The screen of a device changed now. Reaction times count from this very microsecond.
+    pub(crate) fn see(&mut self, device: &ActorName, sight: &Sight, now: SimTime) -> Vec<Intent> {
+        let known = self.by_device.iter_mut().find(|(other, _)| other == device);
+        let Some((_, person)) = known else { return Vec::new() };
         let reactions = match sight {
-            Sight::FriendRequest(from) if self.accepts.contains(&from) => {
-                stage.act_at(at + BEFRIENDING, &self.device, Act::AcceptFriend { user: from });
-                return;
+            Sight::FriendRequest(from) if person.accepts.contains(from) => {
+                vec![(BEFRIENDING, Act::AcceptFriend { user: from.clone() })]
             }
-            Sight::FriendRequest(_) => return,
-            Sight::Screen(Screen::Incoming { .. }) => &mut self.after_ring,
-            Sight::Screen(Screen::Live { .. }) => &mut self.after_live,
-            Sight::Screen(_) => return,
+            Sight::Screen(Screen::Incoming { .. }) => std::mem::take(&mut person.after_ring),
+            Sight::Screen(Screen::Live { .. }) => std::mem::take(&mut person.after_live),
+            Sight::FriendRequest(_) | Sight::Screen(_) => return Vec::new(),
         };
-        for (delay, act) in reactions.drain(..) {
-            stage.act_at(at + delay, &self.device, act);
-        }
+        let intent = |(delay, act)| Intent { at: (now + delay).max(next_look(now)), device: device.clone(), act };
+        reactions.into_iter().map(intent).collect()
     }
+
+    /// Whether a device was signed in, at least once.
+    pub(crate) fn is_signed_in(&self, device: &ActorName) -> bool {
+        !self.strangers.contains(device)
+    }
+}
+
+/// The first whole millisecond that is not before `at`.
+pub(crate) fn next_look(at: SimTime) -> SimTime {
+    SimTime(at.0.next_multiple_of(LOOK.0))
 }

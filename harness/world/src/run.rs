@@ -2,7 +2,8 @@
 
 use crate::{
     actor::Actor,
-    people::Person,
+    bystanders,
+    people::{People, next_look},
     stack::Stack,
     stage::Stage,
     trace::{self, LogFilter},
@@ -11,9 +12,10 @@ use crate::{
 use kernel::{
     ActorName, Log, Micros, Mutant, Plan, SimTime, artifact,
     artifact::Picture,
+    bystander::Bystander,
     event::Event,
     log, mutant,
-    plan::{AccessPlan, Firewall, ServerPlan},
+    plan::{AccessPlan, Firewall, LinkPlan, ServerPlan},
     random::{self, Draws, SeedTree},
     seam,
     trouble::{Fault, FaultKind},
@@ -31,8 +33,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// turmoil's finest tick. It bounds how soon a person can react, never when a packet arrives.
-const TICK: Micros = Micros::from_millis(1);
+/// turmoil's tick. Its hosts wait for the end of their lives and nothing else, so that no event depends on it; a short one
+/// would cost more than all calls.
+const TICK: Micros = Micros::from_millis(100);
 /// How often the servers show what they hold.
 const SNAPSHOT_EVERY: Micros = Micros::from_secs(2);
 /// codec and crypto libraries use more stack than Rust's default for threads.
@@ -158,8 +161,9 @@ impl Drop for Running {
 
 fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), WorldError> {
     let seeds = SeedTree::root(plan.seed);
-    let stage = Rc::new(RefCell::new(Stage::new(fabric(plan, seeds)?)));
-    let end = Plan::TIMELINE_START + plan.duration;
+    let (people, planned) = People::of(plan);
+    let stage = Rc::new(RefCell::new(Stage::new(fabric(plan, seeds)?, people)));
+    let end = next_look(Plan::TIMELINE_START + plan.duration);
     schedule(plan, end, &mut stage.borrow_mut());
     traffic::seat_all(plan, &seeds, &mut stage.borrow_mut());
 
@@ -171,29 +175,22 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
         .simulation_duration(Duration::MAX)
         .build();
     for server in std::iter::once(&plan.signaling).chain(&plan.relays) {
-        let (stage, stack, plan, name) = (stage.clone(), stack.clone(), plan.clone(), server.name.clone());
-        sim.host(server.name.as_str(), move || {
-            let running = Running::boot(&stage, &name, || stack.server(&plan, &name, kernel::time::now()));
-            async move {
-                let _running = running;
-                std::future::pending::<turmoil::Result>().await
-            }
+        host(&mut sim, &stage, plan, &server.name, {
+            let stack = stack.clone();
+            move |plan, name| stack.server(plan, name, kernel::time::now())
         });
     }
     for participant in &plan.participants {
-        let (stage, stack, plan, device) = (stage.clone(), stack.clone(), plan.clone(), participant.device.clone());
-        let user = participant.user.clone();
-        sim.host(participant.device.as_str(), move || {
-            let running = Running::boot(&stage, &device, || stack.device(&plan, &device, kernel::time::now()));
-            let (stage, person) = (stage.clone(), Person::new(&plan, &user, &device));
-            async move {
-                let _running = running;
-                person.live(stage).await
-            }
+        host(&mut sim, &stage, plan, &participant.device, {
+            let stack = stack.clone();
+            move |plan, name| stack.device(plan, name, kernel::time::now())
         });
     }
-
+    planned.into_iter().for_each(|intent| stage.borrow_mut().intend(intent));
     drop(turmoil_scope);
+    for bystander in Bystander::of(&plan.adversary) {
+        stage.borrow_mut().boot(&bystander.name(), bystanders::actor(plan, bystander));
+    }
 
     let mut faults: VecDeque<&Fault> = plan.trouble.faults.iter().collect();
     let mut now = SimTime::ZERO;
@@ -201,11 +198,14 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
         while let Some(fault) = faults.pop_front_if(|fault| Plan::TIMELINE_START + fault.at <= now) {
             strike(&mut sim, &stage, &fault.kind);
         }
-        let turmoil_scope = random::scope("turmoil");
-        sim.step().map_err(|error| WorldError::Turmoil(error.to_string()))?;
-        // Actors open scopes of their own: a draw of theirs outside any is a leak.
-        drop(turmoil_scope);
-        now += TICK;
+        if now.0.is_multiple_of(TICK.0) {
+            // Actors open scopes of their own: a draw of theirs outside any is a leak.
+            let _turmoil_scope = random::scope("turmoil");
+            sim.step().map_err(|error| WorldError::Turmoil(error.to_string()))?;
+        }
+        let next_fault = faults.front().map(|fault| next_look(Plan::TIMELINE_START + fault.at));
+        let next_tick = SimTime((now.0 + 1).next_multiple_of(TICK.0));
+        now = next_tick.min(end).min(next_fault.unwrap_or(SimTime::NEVER));
         stage.borrow_mut().run_until(now)?;
         if now == Plan::TIMELINE_START {
             check_set_up(plan, &stage.borrow())?;
@@ -216,6 +216,25 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
     }
     drop(sim);
     Ok(())
+}
+
+/// A host of turmoil whose software is one actor on the stage.
+fn host(
+    sim: &mut turmoil::Sim<'_>,
+    stage: &Rc<RefCell<Stage>>,
+    plan: &Plan,
+    name: &ActorName,
+    build: impl Fn(&Plan, &ActorName) -> Box<dyn Actor> + 'static,
+) {
+    let (stage, plan, name) = (stage.clone(), plan.clone(), name.clone());
+    let host = name.clone();
+    sim.host(host.as_str(), move || {
+        let running = Running::boot(&stage, &name, || build(&plan, &name));
+        async move {
+            let _running = running;
+            std::future::pending::<turmoil::Result>().await
+        }
+    });
 }
 
 /// Something fails, or works again, at the beginning of a tick.
@@ -264,7 +283,40 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
         let name = name.clone();
         add(&mut fabric, NodePlan { name, address, up, down, nat, public_address, carrier, firewall, via })?;
     }
+    add_bystanders(plan, &mut fabric)?;
     Ok(fabric)
+}
+
+/// Adds the hosts that the adversary needs: fast links of 10 ms to the core, or none but to the relay.
+fn add_bystanders(plan: &Plan, fabric: &mut Fabric) -> Result<(), WorldError> {
+    let link = LinkPlan { propagation: Micros::from_millis(10), ..LinkPlan::IDEAL };
+    for bystander in Bystander::of(&plan.adversary) {
+        let (name, address) = (bystander.name(), bystander.address());
+        let (up, down) = (link.clone(), link.clone());
+        let node = NodePlan {
+            name: name.clone(),
+            address,
+            up,
+            down,
+            nat: None,
+            public_address: address,
+            carrier: None,
+            firewall: Firewall::Open,
+            via: Vec::new(),
+        };
+        match bystander {
+            Bystander::OffPath => {
+                add(fabric, node)?;
+                fabric.let_spoof(&name);
+            }
+            Bystander::Internal => {
+                if let Some(relay) = plan.relays.first() {
+                    fabric.add_internal(node, &relay.name).map_err(|error| WorldError::Plan(error.to_string()))?;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The timeline must not begin before what it takes for granted: accounts and friendships.

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 /// Where signaling listens (QUIC).
 const SIGNALING_PORT: u16 = 443;
 /// Where relays listen (TURN and STUN over UDP, TURN over TCP).
-const RELAY_PORT: u16 = 3_478;
+pub(crate) const RELAY_PORT: u16 = 3_478;
 /// Where they speak TURN over TLS: the port that firewalls let pass.
 const RELAY_TLS_PORT: u16 = 443;
 

@@ -5,31 +5,22 @@
 
 use crate::{
     actor::{Actor, ActorInput, ActorOutput},
+    people::{Intent, People, Sight},
     run::WorldError,
     store::StoreDriver,
 };
 use kernel::{
     ActorName, LinkName, SimTime, UserName, event,
-    event::{Act, Screen},
+    event::Act,
     plan::{LinkChange, NatStep, TRAFFIC_PORTS, TrafficEnd},
     random, time,
 };
 use network::{Arrival, Fabric};
 use signaling::TxId;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// More steps or arrivals than anybody needs at one instant: beyond it somebody acts without letting time pass.
 const MAX_STEPS_AT_ONE_INSTANT: u32 = 100_000;
-/// What a person may have in sight and not yet have looked at.
-const MAX_SIGHTS: usize = 1_024;
-
-/// What a person sees on a device, with the time.
-#[derive(Clone, Debug)]
-pub(crate) enum Sight {
-    Screen(Screen),
-    FriendRequest(UserName),
-}
-
 enum Todo {
     Act(ActorName, Act),
     Committed(ActorName, TxId),
@@ -45,17 +36,18 @@ struct Seat {
     /// When the actor wants to wake, as it said when its outputs were last drained.
     wake: Option<SimTime>,
     store: StoreDriver,
-    sights: VecDeque<(SimTime, Sight)>,
 }
 
 pub(crate) struct Stage {
     fabric: Fabric,
     seats: BTreeMap<ActorName, Seat>,
+    /// Each seat's wake by time, so that nobody is looked at who sleeps.
+    wakes: BTreeSet<(SimTime, ActorName)>,
+    people: People,
     /// Who sits behind some ports of a node instead of the node's own actor: by node and number of the block of ports.
     guests: BTreeMap<(ActorName, u16), ActorName>,
     todos: BTreeMap<(SimTime, u64), Todo>,
     sequence: u64,
-    signed_in: BTreeSet<ActorName>,
     friendships: BTreeSet<(ActorName, UserName)>,
     /// The credentials that hold at each relay: user name, password, and until when.
     grants: BTreeMap<ActorName, BTreeMap<String, (String, SimTime)>>,
@@ -63,14 +55,15 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(fabric: Fabric) -> Stage {
+    pub(crate) fn new(fabric: Fabric, people: People) -> Stage {
         Stage {
             fabric,
             seats: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            people,
             guests: BTreeMap::new(),
             todos: BTreeMap::new(),
             sequence: 0,
-            signed_in: BTreeSet::new(),
             friendships: BTreeSet::new(),
             grants: BTreeMap::new(),
             error: None,
@@ -91,7 +84,7 @@ impl Stage {
 
     fn seat(&mut self, name: &ActorName, host: &ActorName, actor: Box<dyn Actor>) {
         let (host, store) = (host.clone(), StoreDriver::default());
-        self.seats.insert(name.clone(), Seat { actor, host, wake: None, store, sights: VecDeque::new() });
+        self.seats.insert(name.clone(), Seat { actor, host, wake: None, store });
         self.drain(name);
         // A relay that starts again is told over the control channel what holds.
         let now = time::now();
@@ -105,7 +98,9 @@ impl Stage {
     /// An actor stops, with everything that it held in memory.
     pub(crate) fn halt(&mut self, name: &ActorName) {
         self.fabric.set_up(name, false);
-        self.seats.remove(name);
+        if let Some(at) = self.seats.remove(name).and_then(|seat| seat.wake) {
+            self.wakes.remove(&(at, name.clone()));
+        }
     }
 
     /// The core between two nodes is cut, or mended.
@@ -114,8 +109,8 @@ impl Stage {
     }
 
     /// A user acts at an exact instant, not before now.
-    pub(crate) fn act_at(&mut self, at: SimTime, device: &ActorName, act: Act) {
-        self.push(at, Todo::Act(device.clone(), act));
+    pub(crate) fn intend(&mut self, Intent { at, device, act }: Intent) {
+        self.push(at, Todo::Act(device, act));
     }
 
     /// A link changes at an exact instant.
@@ -133,14 +128,9 @@ impl Stage {
         self.push(at, Todo::Snapshot);
     }
 
-    /// What the user of a device has not yet looked at, oldest first.
-    pub(crate) fn look(&mut self, device: &ActorName) -> Option<(SimTime, Sight)> {
-        self.seats.get_mut(device)?.sights.pop_front()
-    }
-
     /// Whether a device was signed in, at least once.
     pub(crate) fn is_signed_in(&self, device: &ActorName) -> bool {
-        self.signed_in.contains(device)
+        self.people.is_signed_in(device)
     }
 
     /// Whether the user of a device was told that a friendship began.
@@ -168,7 +158,7 @@ impl Stage {
 
     fn next_event(&self) -> Option<SimTime> {
         let todo = self.todos.first_key_value().map(|((at, _), _)| *at);
-        let wake = self.seats.values().filter_map(|seat| seat.wake).min();
+        let wake = self.wakes.first().map(|(at, _)| *at);
         [todo, wake, self.fabric.next_event()].into_iter().flatten().min()
     }
 
@@ -237,7 +227,12 @@ impl Stage {
             let Some(seat) = self.seats.get_mut(name) else { return };
             random::act_as(name.as_str());
             let Some(output) = seat.actor.poll(now) else {
-                seat.wake = seat.actor.next_wake();
+                let wake = seat.actor.next_wake();
+                let before = std::mem::replace(&mut seat.wake, wake);
+                if before != wake {
+                    before.map(|at| self.wakes.remove(&(at, name.clone())));
+                    wake.map(|at| self.wakes.insert((at, name.clone())));
+                }
                 return;
             };
             self.fulfil(name, output, now);
@@ -252,13 +247,14 @@ impl Stage {
                 let Some(seat) = self.seats.get(name) else { return };
                 self.fabric.send(&seat.host, datagram);
             }
-            ActorOutput::Screen(screen) => self.show(name, Sight::Screen(screen)),
-            ActorOutput::FriendRequest(user) => self.show(name, Sight::FriendRequest(user)),
+            ActorOutput::Screen(screen) => self.show(name, &Sight::Screen(screen)),
+            ActorOutput::FriendRequest(user) => self.show(name, &Sight::FriendRequest(user)),
             ActorOutput::FriendAdded(user) => {
                 self.friendships.insert((name.clone(), user));
             }
             ActorOutput::SignedIn => {
-                self.signed_in.insert(name.clone());
+                let intents = self.people.signed_in(name, now);
+                intents.into_iter().for_each(|intent| self.intend(intent));
             }
             ActorOutput::Commit(tx) => {
                 let Some(seat) = self.seats.get_mut(name) else { return };
@@ -278,18 +274,14 @@ impl Stage {
         }
     }
 
-    fn show(&mut self, device: &ActorName, sight: Sight) {
-        let Some(seat) = self.seats.get_mut(device) else { return };
-        if seat.sights.len() < MAX_SIGHTS {
-            seat.sights.push_back((time::now(), sight));
-        } else {
-            self.error = Some(WorldError::Plan(format!("nobody looks at {device}: {MAX_SIGHTS} screens wait")));
-        }
+    fn show(&mut self, device: &ActorName, sight: &Sight) {
+        let intents = self.people.see(device, sight, time::now());
+        intents.into_iter().for_each(|intent| self.intend(intent));
     }
 
-    fn due(&self, now: SimTime) -> Vec<ActorName> {
-        let due = self.seats.iter().filter(|(_, seat)| seat.wake.is_some_and(|at| at <= now));
-        due.map(|(name, _)| name.clone()).collect()
+    /// Who wants to be woken, in the order of their names.
+    fn due(&self, now: SimTime) -> BTreeSet<ActorName> {
+        self.wakes.iter().take_while(|(at, _)| *at <= now).map(|(_, name)| name.clone()).collect()
     }
 
     fn due_actors(&self, at: SimTime) -> String {

@@ -92,3 +92,30 @@ fn a_suite_lists_every_run_and_reproduces_the_failed_one() {
     assert!(fs::read_to_string(dir.join("summary.md")).unwrap().starts_with("# FAIL: 2 runs: 1 passed, 1 failed"));
     insta::assert_snapshot!(plain(&suite.table()));
 }
+
+#[test]
+fn the_cells_of_a_matrix_are_a_table() {
+    let cell = |sample: &Sample, scenario: &str, path: i64| {
+        let mut report = RunReport::new(&sample.run(), &[]);
+        report.scenario = scenario.into();
+        let mut measured = report.metrics["setup_us"];
+        measured.value = path;
+        report.metrics.insert("path_kind".into(), measured);
+        report
+    };
+    let runs = vec![
+        cell(&held(), "nat[alice=none,bob=none]", 1),
+        cell(&held(), "nat[alice=none,bob=symmetric]", 3),
+        cell(&broken(), "nat[alice=symmetric,bob=none]", 4),
+        cell(&held(), "first-call", 2),
+    ];
+    let suite = Suite { runs };
+    let table = plain(&suite.table());
+    let (_, grid) = table.split_once("nat: path").expect("there is a table of the matrix");
+    insta::assert_snapshot!(grid);
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("matrix-suite");
+    write_suite(&dir, &suite).unwrap();
+    let summary = fs::read_to_string(dir.join("summary.md")).unwrap();
+    let row = summary.lines().find(|line| line.starts_with("| symmetric |")).expect("a row for each value");
+    assert!(row.starts_with("| symmetric | FAIL relay<br>"), "{row}");
+}

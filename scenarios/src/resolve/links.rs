@@ -120,6 +120,8 @@ pub(super) fn core_links(
 ) -> Vec<CoreLink> {
     let mut resolved = Vec::new();
     for (name, table) in &file.link {
+        let up = links.link(&LinkPlan::IDEAL, &table.up, problems);
+        let down = links.link(&LinkPlan::IDEAL, &table.down, problems);
         let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if name.is_empty() || name.len() > 32 || !name.chars().all(letters) || !name.starts_with(char::is_alphabetic) {
             let message = format!("no link can be called `{}`", **name);
@@ -132,11 +134,7 @@ pub(super) fn core_links(
             problems.note(name.span(), format!("`{}` has links of its own already", **name), "taken");
             continue;
         }
-        resolved.push(CoreLink {
-            name: String::clone(name),
-            up: links.link(&LinkPlan::IDEAL, &table.up, problems),
-            down: links.link(&LinkPlan::IDEAL, &table.down, problems),
-        });
+        resolved.push(CoreLink { name: String::clone(name), up, down });
     }
     resolved
 }

@@ -10,7 +10,13 @@ mod story;
 mod traffic;
 mod trouble;
 
-use crate::{file::Scenario, located::Located, problem::Problems, scalar::Duration, vocabulary::Vocabulary};
+use crate::{
+    file::{Internet, Scenario},
+    located::Located,
+    problem::Problems,
+    scalar::Duration,
+    vocabulary::Vocabulary,
+};
 use kernel::{
     names::ActorName,
     plan::{Expectation, Plan},
@@ -18,7 +24,7 @@ use kernel::{
 };
 use links::Links;
 use people::People;
-use std::path::Path;
+use std::{net::IpAddr, path::Path};
 
 /// The plan of a file under seed 0. It is whole only when no problem was noted. A story that may be `cut` can have
 /// steps after its end.
@@ -36,7 +42,7 @@ pub(crate) fn resolve(
     let people = People::resolve(file, vocabulary, &mut links, problems);
     let traffic = traffic::resolve(file, &people, (duration, end), vocabulary, &mut links, problems);
     let server = |name: &str, last: u8, table, links: &mut Links, problems: &mut Problems| {
-        access::server(ActorName::from(name), [192, 0, 2, last].into(), table, links, problems)
+        access::server(ActorName::from(name), server_address(file, last), table, links, problems)
     };
     let judgement = judgement::resolve(file, vocabulary, problems);
     Plan {
@@ -61,6 +67,7 @@ pub(crate) fn resolve(
         exercises: judgement.exercises,
         expect: judgement.expect.unwrap_or(Expectation::Holds),
         mutant: judgement.mutant,
+        paired_with_relay: file.paired_with_relay,
     }
 }
 
@@ -68,6 +75,14 @@ pub(crate) fn resolve(
 pub(crate) const SIGNALING: &str = "signaling";
 /// What the relay is called.
 pub(crate) const RELAY: &str = "relay";
+
+/// Servers are in TEST-NET-1 (RFC 5737), or in the documentation prefix of version 6 (RFC 3849).
+fn server_address(file: &Scenario, number: u8) -> IpAddr {
+    match file.internet {
+        Internet::Ipv4 => IpAddr::from([192, 0, 2, number]),
+        Internet::Ipv6 => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(number)]),
+    }
+}
 
 fn duration(file: &Scenario, problems: &mut Problems) -> Micros {
     let Some(duration) = &file.duration else { return Micros::ZERO };

@@ -6,7 +6,7 @@ use super::{
     nat::{self, Carriers},
 };
 use crate::{
-    file::{self, Scenario},
+    file::{self, Internet, Scenario},
     located::{Located, Span},
     problem::Problems,
     vocabulary::{PresetChange, Vocabulary},
@@ -17,8 +17,9 @@ use kernel::{
 };
 use std::net::{IpAddr, Ipv4Addr};
 
-/// The most participants of a scenario: turmoil's idle hosts cost about the cube of their number.
-const MOST: usize = 16;
+/// The most participants of a scenario: their accounts and friendships are made in the ten seconds before the timeline,
+/// one password after the other, and the mark of a camera has a byte for its sender.
+const MOST: usize = 64;
 
 /// The participants of a scenario, looked up by name.
 pub(super) struct People {
@@ -44,7 +45,8 @@ impl People {
             problems.note(listed.span(), message, format!("this has {}", listed.len()));
             return people;
         }
-        let mut places = Places { carriers: Carriers::resolve(file, problems), homes: Vec::new() };
+        let carriers = Carriers::resolve(file, problems);
+        let mut places = Places { internet: file.internet, carriers, homes: Vec::new() };
         for participant in listed.iter() {
             let via = links::via(&participant.via, file, problems);
             people.add(participant, via, &mut places, vocabulary, links, problems);
@@ -142,8 +144,14 @@ impl People {
         }
         self.names.push(String::clone(user));
         let Some(resolved) = resolved else { return };
-        let given = participant.nat.as_ref();
-        let nat = given.map_or(resolved.links.nat, |given| nat::nat(given, problems));
+        let nat = match (&participant.nat, places.internet) {
+            (Some(given), _) => nat::nat(given, problems),
+            (None, Internet::Ipv4) => resolved.links.nat,
+            (None, Internet::Ipv6) => None,
+        };
+        if let Some(given) = participant.nat.as_ref().filter(|_| nat.is_some() && places.internet == Internet::Ipv6) {
+            problems.note(given.span(), "no NAT is on the way of version 6", "leave it out, or name a `firewall`");
+        }
         let place = places.place(participant, user, &nat, &via, problems);
         let (device_class, kind) = device(participant.device);
         let device = ActorName::from(format!("{}-{kind}", **user));
@@ -194,6 +202,7 @@ struct Home {
 
 /// Where everybody is so far.
 struct Places {
+    internet: Internet,
     carriers: Carriers,
     homes: Vec<Home>,
 }
@@ -226,7 +235,8 @@ impl Places {
         });
         let home = &mut self.homes[index];
         let span = participant.home.as_ref().map_or(user.span(), Located::span);
-        if home.nat != *nat || home.carrier != carrier || (known.is_some() && nat.is_none()) {
+        let alone = nat.is_none() && self.internet == Internet::Ipv4;
+        if home.nat != *nat || home.carrier != carrier || (known.is_some() && alone) {
             problems.note(span, "a home has one NAT, which all in it share", "these have different ones or none");
         } else if known.is_some() && nat.as_ref().is_some_and(|nat| nat.ports == PortAssignment::OneToOne) {
             problems.note(span, "a 1:1 NAT stands for one device", "a second one in its home");
@@ -242,7 +252,12 @@ impl Places {
                 let message = "whoever has a carrier's NAT has one at home too";
                 problems.note(carrier.span(), message, "`nat` is missing or `none`");
             }
-            let public = IpAddr::from(Ipv4Addr::new(198, 51, 100, number));
+            let public = match self.internet {
+                Internet::Ipv4 => IpAddr::from([198, 51, 100, number]),
+                Internet::Ipv6 => {
+                    IpAddr::from([0x2001, 0xdb8, u16::from(number), 0, 0, 0, 0, 9 + u16::from(home.devices)])
+                }
+            };
             return Place { address: public, public_address: public, carrier: None };
         }
         let address = Ipv4Addr::new(192, 168, number, 9 + home.devices).into();

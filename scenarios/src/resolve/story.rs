@@ -122,5 +122,12 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::TamperAtHop => AdversaryPlan::TamperAtHop { every },
         Attack::ReplayAtHop => AdversaryPlan::ReplayAtHop { every, after },
         Attack::NullAllEncryption => AdversaryPlan::NullAllEncryption,
+        Attack::ProbeInternal => AdversaryPlan::ProbeInternal,
+        Attack::HoardAllocations => AdversaryPlan::HoardAllocations,
+        Attack::FloodKeyFrames => AdversaryPlan::FloodKeyFrames,
+        Attack::ListThirdParties => AdversaryPlan::ListThirdParties,
+        Attack::HelloFromElsewhere => AdversaryPlan::HelloFromElsewhere,
+        Attack::ForgedBindings => AdversaryPlan::ForgedBindings,
+        Attack::GarbageMedia => AdversaryPlan::GarbageMedia,
     })
 }

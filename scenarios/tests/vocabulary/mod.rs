@@ -26,6 +26,7 @@ const INVARIANTS: &[&str] = &[
     "relay_only_hides_addresses",
     "every_call_ends",
     "direct_path_used_when_open",
+    "direct_is_not_slower_than_relayed",
     "legs_sum_to_glass_to_glass",
 ];
 
@@ -34,6 +35,8 @@ const METRICS: &[&str] = &[
     "glass_to_glass_us_p95",
     "mouth_to_ear_us_p95",
     "freeze_count",
+    "reconnect_us",
+    "path_kind",
     "freeze_total_us",
     "harmonic_fps_milli",
     "psnr_y_mdb_p5",

@@ -9,7 +9,7 @@ use crate::{
 };
 use kernel::{
     CallId, Micros, SimTime, Track, UserName, event,
-    event::{CallStateName, EndReason, Screen},
+    event::{AttackKind, CallStateName, EndReason, Screen},
     mutant,
 };
 use protocol::{ClientMessage, DeviceKeys, RelayGrant, SealedEnvelope};
@@ -166,6 +166,14 @@ impl Client {
         let video = dialog.video && dialog.peer_video;
         let tracks: &[Track] = if video { &[Track::Audio, Track::Video] } else { &[Track::Audio] };
         self.start_capture(&dialog.peer, tracks, now);
+        for (how, kind) in [
+            (Misbehaviour::ProbeInternal, AttackKind::ProbeInternal),
+            (Misbehaviour::HoardAllocations, AttackKind::HoardAllocations),
+        ] {
+            if self.misbehaves(how) {
+                self.announce(kind, call, "with a valid credential");
+            }
+        }
         self.gather(relays, now);
         self.open_queued(now);
     }

@@ -72,6 +72,10 @@ impl Client {
         let MediaFrame { track, rtp_timestamp, bytes, contiguous } = frame;
         let Some(call) = &mut self.call else { return };
         call.last_timestamps[track as usize] = rtp_timestamp;
+        if !self.misbehaviour.is_empty() {
+            self.misbehave(now);
+        }
+        let Some(call) = &mut self.call else { return };
         let frames = match &mut self.hop {
             Some(hop) => hop.incoming(track, bytes, now),
             None => vec![bytes],

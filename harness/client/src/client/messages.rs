@@ -48,11 +48,11 @@ impl Client {
 
     pub(super) fn call_message(&mut self, message: ServerMessage, now: SimTime) {
         match message {
-            ServerMessage::Ring { call, from, caller, video, age, offer } => {
+            ServerMessage::Ring { call, from, caller, video, age, offer, .. } => {
                 self.rung(Ring { call, from, caller, video, age, offer }, now);
             }
             ServerMessage::Ringing { call } => self.callee_rings(call, now),
-            ServerMessage::Accepted { call, device, answer, relays } => {
+            ServerMessage::Accepted { call, device, answer, relays, .. } => {
                 self.accepted(call, &device, answer.as_ref(), &relays, now);
             }
             ServerMessage::Elsewhere { call } => {

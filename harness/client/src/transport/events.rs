@@ -1,7 +1,7 @@
 //! What str0m says: states of ICE and DTLS, frames, estimates, and packets to send.
 
 use super::{MediaFrame, Transport, TransportOutput, bandwidth, gather::Gathering, turn::Wrapped};
-use kernel::{Datagram, Micros, SimTime, Track, event, event::CandidateKind, log};
+use kernel::{Datagram, Micros, SimTime, Track, event, event::CandidateKind, log, mutant};
 use std::net::SocketAddr;
 use str0m::{
     Event, IceConnectionState,
@@ -43,15 +43,15 @@ impl Transport {
         }
         self.health.ice_up = state.is_connected();
         // While connecting more candidates may come; the machine's timer bounds it.
-        if state.is_disconnected() && self.connected && self.health.break_off(now) {
+        if state.is_disconnected() && self.connected && !mutant!(V81) && self.health.break_off(now) {
             self.outputs.push_back(TransportOutput::Broken);
         }
         self.look_after_path(now);
     }
 
-    /// Says when the path breaks, when it works again, and when to ask for a restart.
+    /// Says when the path breaks, when it works again, and when to ask for a restart. V81: nobody minds a silent peer.
     pub(super) fn look_after_path(&mut self, now: SimTime) {
-        if !self.connected || self.over {
+        if !self.connected || self.over || mutant!(V81) {
             return;
         }
         if self.health.fell_silent(now) {
@@ -74,7 +74,7 @@ impl Transport {
 
     /// The peer asks for a key frame: a burst, so not in every case where it asks again.
     fn key_frame_requested(&mut self, now: SimTime) {
-        if self.key_frame_taken.is_none_or(|taken| now.since(taken) >= KEY_FRAME_INTERVAL) {
+        if mutant!(V92) || self.key_frame_taken.is_none_or(|taken| now.since(taken) >= KEY_FRAME_INTERVAL) {
             self.key_frame_taken = Some(now);
             self.outputs.push_back(TransportOutput::KeyFrameRequested);
         }
@@ -101,9 +101,15 @@ impl Transport {
     }
 
     pub(super) fn transmit(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], now: SimTime) {
+        let is_check = matches!(bytes.first(), Some(0..=3));
+        let goes_on = mutant!(V81) && !is_check;
+        if !self.limits.admit(destination, bytes, now) && !goes_on {
+            return;
+        }
+        let destination = self.misled.filter(|_| !is_check).unwrap_or(destination);
         let relayed = self.gathering.as_ref().and_then(Gathering::relayed);
         let through_relay = relayed == Some(source);
-        if !matches!(bytes.first(), Some(0..=3)) {
+        if !is_check {
             self.note_pair(source, destination, through_relay);
         }
         let Wrapped { packets, carrier } = if through_relay {

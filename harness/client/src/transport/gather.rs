@@ -1,11 +1,12 @@
 //! Candidates: what is gathered, what is offered, and the way of each packet past or through the relay.
 
 use super::{
-    Transport, TransportOutput,
+    Transport, TransportConfig, TransportOutput,
     restart::line_of,
     stun::BindingQuery,
     turn::{RelayLeg, Wrapped},
 };
+use crate::config::{HOARD_PORTS, Misbehaviour};
 use kernel::{Datagram, SimTime, event, event::CandidateKind, mutant, packet::Transport as Carriage, random};
 use protocol::RelayGrant;
 use std::net::SocketAddr;
@@ -16,6 +17,8 @@ use str0m::{Candidate, CandidateKind as RtcCandidateKind};
 pub(super) struct Gathering {
     query: Option<BindingQuery>,
     relay: Option<RelayLeg>,
+    /// Allocations that nobody needs: of a client that hoards them.
+    hoard: Vec<RelayLeg>,
     mapped: Option<SocketAddr>,
     /// A mapped address that was learnt and not yet made a candidate.
     learnt: Option<SocketAddr>,
@@ -57,6 +60,10 @@ impl Gathering {
             self.learnt = query.receive(datagram);
             return Arrival::Consumed;
         }
+        if let Some(leg) = self.hoard.iter_mut().find(|leg| leg.local() == datagram.destination) {
+            leg.receive(datagram, now);
+            return Arrival::Consumed;
+        }
         let Some(relay) = self.relay.as_mut().filter(|relay| relay.owns(datagram)) else {
             // Nobody but a relay speaks TCP to the media socket.
             return if datagram.transport == Carriage::Udp { Arrival::Direct } else { Arrival::Consumed };
@@ -76,7 +83,35 @@ impl Gathering {
 
     pub(super) fn next_wake(&self) -> Option<SimTime> {
         let query = self.query.as_ref().and_then(BindingQuery::next_wake);
-        query.into_iter().chain(self.relay.as_ref().and_then(RelayLeg::next_wake)).min()
+        query.into_iter().chain(self.relay.iter().chain(&self.hoard).filter_map(RelayLeg::next_wake)).min()
+    }
+}
+
+/// Peers that no honest client has: each kind of special-use address of IPv4 that leads somewhere.
+const INTERNAL_PEERS: [&str; 8] = [
+    "127.0.0.1:22",
+    "0.0.0.0:22",
+    "10.66.0.5:80",
+    "169.254.169.254:80",
+    "172.16.0.1:80",
+    "192.168.0.1:80",
+    "100.64.0.1:80",
+    "255.255.255.255:9",
+];
+
+impl Gathering {
+    /// What a hostile client asks of its relay besides.
+    fn misbehave(&mut self, config: &TransportConfig, grant: &RelayGrant, now: SimTime) {
+        if config.misbehaviour.contains(&Misbehaviour::ProbeInternal)
+            && let Some(relay) = &mut self.relay
+        {
+            INTERNAL_PEERS.iter().filter_map(|peer| peer.parse().ok()).for_each(|peer| relay.probe(peer));
+        }
+        if config.misbehaviour.contains(&Misbehaviour::HoardAllocations) {
+            let local = |port| SocketAddr::new(config.local.ip(), port);
+            let seeds = |port| config.seeds.child(&format!("hoard-{port}"));
+            self.hoard = HOARD_PORTS.map(|port| RelayLeg::new(local(port), grant, seeds(port), now)).collect();
+        }
     }
 }
 
@@ -88,6 +123,9 @@ impl Transport {
         let mut gathering = self.gathering.take().unwrap_or_default();
         if gathering.relay.is_none() {
             gathering.relay = relays.first().map(|grant| RelayLeg::new(local, grant, self.config.seeds, now));
+        }
+        if first && let Some(grant) = relays.first() {
+            gathering.misbehave(&self.config, grant, now);
         }
         if let Some(relay) = &mut gathering.relay {
             self.remote_kinds.keys().for_each(|peer| relay.allow(*peer));
@@ -120,6 +158,9 @@ impl Transport {
         let mut sends = Vec::new();
         if let Some(query) = &mut gathering.query {
             sends.extend(query.poll_transmit(now));
+        }
+        for leg in &mut gathering.hoard {
+            leg.drive(now, &mut sends);
         }
         let mut candidates = Vec::new();
         if let Some(mapped) = gathering.learnt.take() {

@@ -7,6 +7,7 @@ mod bandwidth;
 mod events;
 mod gather;
 mod health;
+mod limits;
 mod restart;
 mod rtp;
 mod stun;
@@ -15,15 +16,17 @@ mod turn_stream;
 
 pub use restart::RestartError;
 
-use crate::{crypto, engine::PathState};
+use crate::{config::Misbehaviour, crypto, engine::PathState};
 use bandwidth::Bandwidth;
 use health::PathHealth;
 use kernel::{
     ActorName, CallId, Datagram, Micros, SimTime, Track, event,
     event::CandidateKind,
+    mutant,
     plan::MediaPlan,
     random::{self, SeedTree},
 };
+use limits::Limits;
 use restart::Restarts;
 use rtp::{PayloadTypes, ReceiveLedger, SendLedger};
 use std::{
@@ -61,6 +64,8 @@ pub struct TransportConfig {
     pub local: SocketAddr,
     /// Only relayed candidates.
     pub relay_only: bool,
+    /// What this client does against the protocol.
+    pub misbehaviour: Vec<Misbehaviour>,
     /// SRTP with the null cipher.
     pub null_srtp: bool,
     /// Whether the call has a video section.
@@ -143,6 +148,9 @@ pub struct Transport {
     over: bool,
     parsers: BTreeSet<&'static str>,
     bandwidth: Bandwidth,
+    limits: Limits,
+    /// The planted bug V83: who asked last to be used.
+    misled: Option<SocketAddr>,
     /// When the peer's last request for a key frame was taken.
     key_frame_taken: Option<SimTime>,
     sent: SendLedger,
@@ -216,7 +224,8 @@ impl Transport {
 
     /// Takes a candidate of the peer; before gathering it waits.
     pub fn add_remote_candidate(&mut self, line: &str, now: SimTime) {
-        if line.len() > MAX_SDP_BYTES || self.remote_candidates == MAX_REMOTE_CANDIDATES {
+        let is_full = self.remote_candidates >= MAX_REMOTE_CANDIDATES && !mutant!(V82);
+        if line.len() > MAX_SDP_BYTES || is_full {
             return;
         }
         self.remote_candidates += 1;
@@ -229,6 +238,15 @@ impl Transport {
         self.remote_kinds.insert(candidate.addr(), gather::kind_of(&candidate));
         if let Some(gathering) = &mut self.gathering {
             gathering.allow(candidate.addr());
+        }
+        if mutant!(V82) {
+            // No list of pairs and no pace: each candidate is checked as it comes.
+            let check = stun::bare_check(candidate.addr(), &mut self.config.seeds.stream(line));
+            self.outputs.push_back(TransportOutput::Transmit(Datagram::new(
+                self.config.local,
+                candidate.addr(),
+                check,
+            )));
         }
         let _scope = random::scope("str0m");
         self.rtc.add_remote_candidate(candidate);
@@ -362,6 +380,8 @@ impl Transport {
             over: false,
             parsers: BTreeSet::new(),
             bandwidth: Bandwidth::default(),
+            limits: Limits::default(),
+            misled: None,
             key_frame_taken: None,
             sent: SendLedger::default(),
             received: ReceiveLedger::default(),
@@ -386,10 +406,26 @@ impl Transport {
             Some(20..=63) => "dtls",
             _ => "srtp",
         });
-        self.received.packet_arrived(&self.types, bytes, packet, now);
+        if mutant!(V83) && stun::asks_to_be_used(bytes) {
+            self.misled = Some(source);
+        }
         let _scope = random::scope("str0m");
         let Ok(receive) = Receive::new(Protocol::Udp, source, destination, bytes) else { return };
-        let result = self.rtc.handle_input(Input::Receive(now.to_instant(), receive));
+        let input = Input::Receive(now.to_instant(), receive);
+        // str0m takes DTLS from anybody: only an address that the peer named or that passed a check of ICE may speak it,
+        // or a ClientHello from elsewhere would begin another handshake. Named ones at once: the peer may have its answer
+        // before this side has its own, and a lost ClientHello costs a second.
+        let is_peers = || self.remote_kinds.contains_key(&source) || self.rtc.accepts(&input);
+        if !matches!(bytes.first(), Some(0..=3)) && !is_peers() && !mutant!(V78) {
+            return;
+        }
+        self.limits.received(source, bytes, now);
+        self.received.packet_arrived(&self.types, bytes, packet, now);
+        if mutant!(V88) && self.types.is_foreign(bytes) {
+            self.over = true;
+            self.outputs.push_back(TransportOutput::Lost);
+        }
+        let result = self.rtc.handle_input(input);
         self.judge(result);
         self.drive(now);
     }

@@ -49,6 +49,11 @@ pub(super) struct PayloadTypes {
 }
 
 impl PayloadTypes {
+    /// Whether a packet looks like RTP of no type of this call: what fails authentication.
+    pub(super) fn is_foreign(&self, bytes: &[u8]) -> bool {
+        RtpHeader::parse(bytes).is_some_and(|header| self.of(&header).is_none())
+    }
+
     fn of(&self, header: &RtpHeader) -> Option<(Track, bool)> {
         let payload_type = Some(header.payload_type);
         if payload_type == self.video {

@@ -3,7 +3,7 @@
 use kernel::{Datagram, Micros, SimTime, random::Stream};
 use std::net::SocketAddr;
 use stun_proto::types::{
-    attribute::XorMappedAddress,
+    attribute::{AttributeType, XorMappedAddress},
     message::{BINDING, Message, MessageClass, MessageType, MessageWriteVec, TransactionId},
     prelude::*,
 };
@@ -71,6 +71,21 @@ impl BindingQuery {
     pub(super) fn next_wake(&self) -> Option<SimTime> {
         self.due
     }
+}
+
+/// A binding request without any attribute but a fingerprint.
+pub(super) fn bare_check(to: SocketAddr, stream: &mut Stream) -> Vec<u8> {
+    let mut query = BindingQuery::new(to, to, stream, SimTime::ZERO);
+    query.poll_transmit(SimTime::ZERO).map(|request| request.bytes).unwrap_or_default()
+}
+
+/// Whether a packet is a binding request with USE-CANDIDATE (RFC 8445, section 16.1), signed or not.
+pub(super) fn asks_to_be_used(bytes: &[u8]) -> bool {
+    const USE_CANDIDATE: AttributeType = AttributeType::new(0x0025);
+    Message::from_bytes(bytes).is_ok_and(|message| {
+        message.has_class(MessageClass::Request)
+            && message.iter_attributes().any(|(_, attribute)| attribute.get_type() == USE_CANDIDATE)
+    })
 }
 
 #[cfg(test)]

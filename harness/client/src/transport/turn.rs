@@ -129,6 +129,17 @@ impl RelayLeg {
         }
     }
 
+    /// The socket that it speaks from.
+    pub(super) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Asks for a peer that no honest client has, and sends to it as soon as the relay permits.
+    pub(super) fn probe(&mut self, peer: SocketAddr) {
+        self.allow(peer);
+        self.held.push_back((peer, b"GET / HTTP/1.0\r\n\r\n".to_vec()));
+    }
+
     /// A datagram of the relay. Gives what peers sent through it: of a stream all that this segment made whole.
     pub(super) fn receive(&mut self, datagram: &Datagram, now: SimTime) -> Vec<(SocketAddr, Vec<u8>)> {
         let _scope = random::scope("turn");

@@ -300,13 +300,21 @@ impl Server {
                     caller.signing[0] ^= 1;
                 }
                 let (from, offer) = (caller.user.clone(), offers.pop().unwrap());
-                self.tell(peer, ServerMessage::Ring { call, from, caller, video, age: Micros::ZERO, offer });
+                self.tell(
+                    peer,
+                    ServerMessage::Ring { call, from, caller, video, age: Micros::ZERO, offer, relays: vec![] },
+                );
             }
             ClientMessage::Ringing { call } => self.tell(peer, ServerMessage::Ringing { call }),
             ClientMessage::Accept { call, answer } => {
                 let device: ActorName = NAMES[from].1.into();
-                let accepted =
-                    |answer| ServerMessage::Accepted { call, device: device.clone(), answer, relays: vec![] };
+                let accepted = |answer| ServerMessage::Accepted {
+                    call,
+                    device: device.clone(),
+                    answer,
+                    relays: vec![],
+                    origin: None,
+                };
                 self.tell(peer, accepted(Some(answer)));
                 self.tell(from, accepted(None));
             }

@@ -97,6 +97,16 @@ pub enum AttackKind {
     NullFrameEncryption,
     /// A secret was handed to a server to control the oracle.
     Escrow,
+    /// A peer asked a relay for special-use addresses.
+    ProbeInternal,
+    /// A peer took more allocations than it needs.
+    HoardAllocations,
+    /// A peer asked for key frames all the time.
+    FloodKeyFrames,
+    /// A peer named addresses of third parties as its candidates.
+    ListThirdParties,
+    /// A host off the path sent forged packets.
+    OffPath,
     /// Any other fault that a canary plants.
     Canary,
 }

@@ -58,7 +58,7 @@ impl FqCodel {
                 hash = mixed(hash ^ part);
             }
         }
-        (u128::from(hash) * self.flows.len() as u128 >> 64) as usize
+        ((u128::from(hash) * self.flows.len() as u128) >> 64) as usize
     }
 
     /// Makes room at the head of the queue that holds the most bytes (RFC 8290, section 4.1).

@@ -168,7 +168,7 @@ mod tests {
     fn nothing_is_struck_below_min_and_everything_above_twice_max() {
         assert_eq!(struck_ppm(CURVE, 9_000, Ecn::NotEct), (0, 0));
         let mut red = Red::new(CURVE, SeedTree::root(5).stream("red"));
-        red.average = 2 * CURVE.max << 16;
+        red.average = (2 * CURVE.max) << 16;
         assert_eq!(red.probability_ppm(), 1_000_000);
     }
 

@@ -1,5 +1,6 @@
 //! The fabric from outside: what its crate documentation promises, and the paths of packets through it.
 
+mod bystanders;
 mod closed_forms;
 mod configurations;
 mod core_links;

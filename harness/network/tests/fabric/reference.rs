@@ -102,7 +102,7 @@ fn delays_are_distributed_as_str0m_netem_has_them() {
     let latency = NetemConfig::new().latency(Duration::from_millis(40)).jitter(Duration::from_millis(10));
     let (propagation, max) = (Micros::from_millis(30), Micros::from_millis(20));
     let uniform = LinkPlan { propagation, jitter: Jitter::Uniform { max, reorders: true }, ..PERFECT };
-    agree("uniform delays", &delays(&ours(&uniform)), &delays(&theirs(latency.clone())));
+    agree("uniform delays", &delays(&ours(&uniform)), &delays(&theirs(latency)));
     let jitter = Jitter::Correlated { max, correlation_ppm: 500_000, reorders: true };
     let correlated = LinkPlan { propagation, jitter, ..PERFECT };
     let config = latency.delay_correlation(Probability::new(0.5));

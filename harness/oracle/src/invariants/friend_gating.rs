@@ -7,7 +7,7 @@ use crate::{
 };
 use kernel::{
     CallId, Micros, SimTime, UserName,
-    event::{Fact, Store},
+    event::{Fact, SecretKind, Store},
 };
 
 /// How long an unfriended pair's call may take to be over at both devices.
@@ -56,6 +56,37 @@ pub(crate) fn unfriending_ends_the_call(evidence: &Evidence) -> Checks {
                 judge_teardown(run, *id, call, *fact, &mut checks);
             }
         }
+    }
+    checks
+}
+
+/// FG-8. By what the store says and by what the server's messages carry.
+pub(crate) fn relay_credentials_follow_accept(evidence: &Evidence) -> Checks {
+    let run = evidence.run;
+    let mut checks = Checks::default();
+    let ends = |call: &Call| call.devices.map(|(caller, callee)| [run.cast.name(caller), run.cast.name(callee)]);
+    for (id, call) in &run.calls.by_id {
+        for issued in &call.credentials {
+            let Fact::RelayCredentialIssued { device, .. } = &issued.get().fact else { continue };
+            let is_due = call.live.is_some_and(|live| live.index < issued.index);
+            let is_end = ends(call).is_some_and(|ends| ends.contains(&device));
+            checks.check(is_due && is_end, issued.at, issued.index, || {
+                format!("a relay credential is issued to {device} for call {id}, which it has not accepted or placed")
+            });
+        }
+    }
+    let passwords = run.events.secrets.iter().filter(|secret| secret.kind == SecretKind::RelayPassword);
+    let passwords: Vec<&[u8]> = passwords.map(|secret| secret.get().value.as_bytes()).collect();
+    for told in run.events.signals.iter().filter(|seen| seen.from == run.plan.signaling.name) {
+        let body = run.log.bytes(told.body);
+        if !passwords.iter().any(|password| body.windows(password.len()).any(|window| window == *password)) {
+            continue;
+        }
+        let call = told.call.and_then(|call| run.calls.by_id.get(&call));
+        let is_due = call.and_then(|call| call.live).is_some_and(|live| live.index < told.index);
+        checks.check(is_due, told.at, told.index, || {
+            format!("the message {} tells {} a relay's password before the call is accepted", told.message, told.to)
+        });
     }
     checks
 }
@@ -122,10 +153,44 @@ fn judge_part(run: &Run, part: &Part, commit: Seen<Store>, checks: &mut Checks) 
 #[cfg(test)]
 mod tests {
     use crate::story::{CALL, Story};
-    use kernel::event::{CallStateName, EndReason, Fact};
+    use kernel::event::{CallStateName, EndReason, Fact, SecretKind};
 
     const GATE: &str = "only_friends_ring";
     const TEARDOWN: &str = "unfriending_ends_the_call";
+    const CREDENTIALS: &str = "relay_credentials_follow_accept";
+
+    fn issued(device: &str) -> Fact {
+        Fact::RelayCredentialIssued { call: CALL, device: device.into() }
+    }
+
+    #[test]
+    fn a_credential_follows_the_accept() {
+        let mut story = Story::new();
+        story.live().fact(issued("alice-phone")).fact(issued("bob-phone"));
+        story.secret(SecretKind::RelayPassword, &["signaling", "bob-phone", "relay"], "0123456789abcdef");
+        story.signal("signaling", "bob-phone", "accepted", b"with 0123456789abcdef inside").over(7_900);
+        assert_eq!(story.holds(CREDENTIALS), 3);
+    }
+
+    #[test]
+    fn a_credential_before_the_accept_or_for_a_third_is_found() {
+        let mut story = Story::new();
+        story.befriend().ringing().fact(issued("bob-phone"));
+        assert!(story.fails_only(CREDENTIALS).contains("is issued to bob-phone for call"));
+        let mut story = Story::new();
+        story.live().fact(issued("carol-phone")).over(7_900);
+        assert!(story.fails_only(CREDENTIALS).contains("is issued to carol-phone for call"));
+    }
+
+    #[test]
+    fn a_ring_that_carries_a_credential_is_found() {
+        let mut story = Story::new();
+        story.befriend().ringing();
+        story.secret(SecretKind::RelayPassword, &["signaling", "bob-phone", "relay"], "0123456789abcdef");
+        story.signal("signaling", "bob-phone", "ring", b"with 0123456789abcdef inside");
+        let sentence = story.fails_only(CREDENTIALS);
+        assert_eq!(sentence, "the message ring tells bob-phone a relay's password before the call is accepted");
+    }
 
     fn unfriended() -> Fact {
         Fact::Unfriended { by: "alice".into(), other: "bob".into() }

@@ -9,3 +9,5 @@ pub(crate) mod integrity;
 pub(crate) mod key_hygiene;
 pub(crate) mod path;
 pub(crate) mod privacy;
+pub(crate) mod relays;
+pub(crate) mod third_parties;

@@ -1,8 +1,9 @@
 //! PATH and MED: the way that media takes, and whether its time is accounted for.
 
 use crate::{
-    catalogue::Evidence,
+    catalogue::{Evidence, Pair},
     checks::Checks,
+    judgement::Metric,
     reachability::direct_pair_validates,
     run::{LEGS, Legs, Run, Seen},
 };
@@ -25,13 +26,13 @@ pub(crate) fn direct_path_used_when_open(evidence: &Evidence) -> Checks {
             continue;
         }
         for device in [caller, callee] {
-            judge_path(run, *id, device, &mut checks);
+            judge_path(run, *id, (device, [caller, callee]), &mut checks);
         }
     }
     checks
 }
 
-fn judge_path(run: &Run, call: CallId, device: usize, checks: &mut Checks) {
+fn judge_path(run: &Run, call: CallId, (device, ends): (usize, [usize; 2]), checks: &mut Checks) {
     let name = run.cast.name(device);
     let Some(part) = run.part(device, call) else { return };
     let is_connected = |state: &str| matches!(state, "connected" | "completed");
@@ -48,7 +49,9 @@ fn judge_path(run: &Run, call: CallId, device: usize, checks: &mut Checks) {
     if end < limit {
         return;
     }
-    let in_call = |at: SimTime, index: u64| index > part.began.1 && at <= end;
+    // No direct path is open while an end is cut off.
+    let is_open = |at: SimTime| !ends.iter().any(|end| run.is_cut(*end, at, SETTLING));
+    let in_call = |at: SimTime, index: u64| index > part.began.1 && at <= end && is_open(at);
     let own = |seen: &&Seen<PairSelected>| seen.device == *name && in_call(seen.at, seen.index);
     let settled = run.events.pairs.iter().filter(own).rfind(|seen| seen.at <= limit);
     let (at, record) = settled.map_or((limit, connected.index), |seen| (seen.at, seen.index));
@@ -80,6 +83,30 @@ fn is_relayed(run: &Run, sent: &RtpSent) -> bool {
     run.packets.get(sent.packet).is_some_and(|packet| {
         packet.carried_on_by.is_some() || packet.sent.is_some_and(|sent| run.is_relay(sent.destination.ip()))
     })
+}
+
+/// PATH-2. Only a plan that was run twice can say it, and only where one run was direct and the other relayed.
+pub(crate) fn direct_is_not_slower_than_relayed(evidence: &Evidence) -> Checks {
+    let run = evidence.run;
+    let mut checks = Checks::default();
+    let Some(Pair { direct, relayed }) = evidence.pair else { return checks };
+    // Without any propagation of its own the relay is as good as on every path.
+    let detour = run.plan.relays.iter().any(|relay| relay.up.propagation + relay.down.propagation > Micros::ZERO);
+    let value = |metrics: &[Metric], name: &str| metrics.iter().find(|metric| metric.name == name).map(|m| m.value);
+    let kinds = (value(direct, "path_kind"), value(relayed, "path_kind"));
+    if !detour || !matches!(kinds, (Some(1..=3), Some(4))) {
+        return checks;
+    }
+    for way in run.ways() {
+        let name = format!("{}/glass_to_glass_us_p50", run.way_name(way));
+        let (Some(direct), Some(relayed)) = (value(direct, &name), value(relayed, &name)) else { continue };
+        let last = run.log.records.len() as u64 - 1;
+        checks.check(direct <= relayed, run.end, last, || {
+            let way = run.way_name(way);
+            format!("{way} takes {direct} us in the median over the direct path, but {relayed} us over the relay")
+        });
+    }
+    checks
 }
 
 /// MED-1. Frames with an event missing on their way are no checks: the metric `frames_unmatched` counts them.
@@ -123,6 +150,44 @@ mod tests {
         let mut story = Story::new();
         story.live().at(13_000).frame("alice-phone", 0).over(15_000);
         assert_eq!(story.holds(DIRECT), 3);
+    }
+
+    /// A call whose frames take longer by `late` at the screen, over a direct or a relayed path.
+    fn paired(relayed: bool, late: u64) -> Story {
+        let mut story = Story::new();
+        story.live().at(7_400);
+        for (device, peer) in [("alice-phone", "bob-phone"), ("bob-phone", "alice-phone")] {
+            let local = if relayed { relay_address() } else { address_of(device) };
+            story.pair(device, local, address_of(peer), relayed);
+        }
+        for number in 0..3 {
+            story.changed_frame("alice-phone", number, |way| {
+                for (at, event) in way {
+                    if let Event::Rendered(rendered) = event {
+                        *at += Micros(late);
+                        rendered.render_wait += Micros(late);
+                    }
+                }
+            });
+        }
+        story.over(15_000);
+        story
+    }
+
+    #[test]
+    fn a_direct_path_that_is_slower_than_the_relay_is_found_out() {
+        let judged = |direct: Story, relayed: Story| {
+            let judgement = crate::judge_pair(&direct.log(), &relayed.log());
+            judgement.invariants.into_iter().find(|report| report.name == "direct_is_not_slower_than_relayed").unwrap()
+        };
+        let report = judged(paired(false, 0), paired(true, 5_000));
+        assert_eq!((report.checks, report.violations), (1, 0));
+        let report = judged(paired(false, 5_000), paired(true, 0));
+        assert_eq!((report.checks, report.violations), (1, 1));
+        let sentence = report.first_violation.unwrap().message;
+        assert!(sentence.contains("over the direct path, but"), "{sentence}");
+        let report = judged(paired(true, 5_000), paired(true, 0));
+        assert_eq!(report.checks, 0, "where both were relayed there is nothing to compare");
     }
 
     fn relayed_at(ms: u64) -> Story {

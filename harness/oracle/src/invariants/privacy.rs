@@ -7,7 +7,7 @@ use crate::{
 };
 use kernel::{
     ActorName,
-    event::{CandidateGathered, CandidateKind, WireProtocol},
+    event::{CandidateGathered, CandidateKind, Signal, WireProtocol},
     plan::AdversaryPlan,
 };
 use std::net::IpAddr;
@@ -31,6 +31,25 @@ pub(crate) fn relay_only_hides_addresses(evidence: &Evidence) -> Checks {
             }
         }
         judge_candidates(run, hider, relay_only, &mut checks);
+    }
+    checks
+}
+
+/// PRV-2. What `relay_only_hides_addresses` judges is not judged again; what a peer tells by itself is sealed.
+pub(crate) fn no_address_to_others(evidence: &Evidence) -> Checks {
+    let run = evidence.run;
+    let mut checks = Checks::default();
+    for hider in (0..run.cast.len()).filter(|hider| !run.cast.participant(*hider).relay_only) {
+        for peer in (0..run.cast.len()).filter(|peer| *peer != hider) {
+            let accepted = first_accept(run, hider, peer);
+            let hidden = Hidden::of(run, hider, peer);
+            let told = run.events.signals.iter().filter(|seen| seen.from == run.plan.signaling.name);
+            for signal in told.filter(|seen| seen.to == *hidden.peer && seen.index >= accepted) {
+                if signal.message != "from_peer" {
+                    hidden.judge_signal(signal, &mut checks);
+                }
+            }
+        }
     }
     checks
 }
@@ -98,12 +117,16 @@ impl<'r, 'a> Hidden<'r, 'a> {
 
     fn judge_signals(&self, until: u64, checks: &mut Checks) {
         for signal in self.run.events.signals.iter().filter(|seen| seen.to == *self.peer && seen.index < until) {
-            let body = self.run.log.bytes(signal.body);
-            let holds = self.texts.iter().chain(&self.binaries).any(|form| contains(body, form));
-            checks.check(!holds, signal.at, signal.index, || {
-                format!("the message {} to {} holds an address of {}", signal.message, self.peer, self.hider)
-            });
+            self.judge_signal(signal, checks);
         }
+    }
+
+    fn judge_signal(&self, signal: &Seen<Signal>, checks: &mut Checks) {
+        let body = self.run.log.bytes(signal.body);
+        let holds = self.texts.iter().chain(&self.binaries).any(|form| contains(body, form));
+        checks.check(!holds, signal.at, signal.index, || {
+            format!("the message {} to {} holds an address of {}", signal.message, self.peer, self.hider)
+        });
     }
 
     fn judge_packets(&self, checks: &mut Checks) {
@@ -208,6 +231,7 @@ mod tests {
     use std::net::SocketAddr;
 
     const HIDES: &str = "relay_only_hides_addresses";
+    const SERVER: &str = "no_address_to_others";
     const PRIVATE: [u8; 4] = [192, 168, 84, 6];
 
     /// A call in which bob hides his addresses, over the relay.
@@ -328,6 +352,21 @@ mod tests {
         let mut story = Story::new();
         story.live().tell(candidate("alice-phone", CandidateKind::Host, address_of("alice-phone"), true));
         story.holds(HIDES);
+    }
+
+    #[test]
+    fn signaling_tells_no_address_after_the_accept_either() {
+        let told = |message, body: &[u8]| {
+            let mut story = Story::new();
+            story.live().signal("signaling", "bob-phone", message, body).over(7_900);
+            story
+        };
+        assert!(told("accepted", b"nothing").holds(SERVER) > 0);
+        told("from_peer", b"from 203.0.113.11").holds(SERVER);
+        for body in [&b"from 203.0.113.11"[..], &[0, 203, 0, 113, 11, 136, 39]] {
+            let sentence = told("accepted", body).fails_only(SERVER);
+            assert_eq!(sentence, "the message accepted to bob-phone holds an address of alice-phone");
+        }
     }
 
     #[test]

@@ -233,6 +233,13 @@ pub const METRICS: &[MetricFamily] = &[
         "RTP packets that are retransmissions, for repair or to probe the path's rate, in millionths.",
     ),
     family("relayed_ppm", ALONE, Neutral, Worst, "RTP packets that went over a relay, in millionths."),
+    family(
+        "path_kind",
+        ALONE,
+        Neutral,
+        Worst,
+        "The kind of path at the end of an accepted call: 1 host, 2 server-reflexive, 3 peer-reflexive, 4 relayed, 0 none.",
+    ),
     family("estimate_bps", &["p50"], Higher, Worst, "The sender's estimate of the path's rate, one value per change."),
     family(
         "utilization_ppm",

@@ -4,6 +4,7 @@ mod catalogue;
 mod cross_traffic;
 mod frames;
 mod freezes;
+mod path;
 mod percentile;
 mod reconnects;
 mod setup;
@@ -23,6 +24,7 @@ pub(crate) fn measure(evidence: &Evidence) -> Sheet {
     let run = evidence.run;
     let mut sheet = Sheet::default();
     setup::measure(run, &mut sheet);
+    path::measure(run, &mut sheet);
     reconnects::measure(run, &mut sheet);
     for way in run.ways() {
         frames::measure(run, way, &mut sheet);

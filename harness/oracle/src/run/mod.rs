@@ -116,6 +116,11 @@ impl<'a> Run<'a> {
         deadline
     }
 
+    /// Whether a device's access lets nothing through at a time, or did so at most `settling` before.
+    pub(crate) fn is_cut(&self, device: usize, at: SimTime, settling: Micros) -> bool {
+        self.outages[device].iter().any(|(begin, end)| *begin <= at && at < *end + settling)
+    }
+
     /// The directions in which media flows or ought to: those of accepted calls, and those in which a frame came.
     pub(crate) fn ways(&self) -> BTreeSet<Way> {
         let mut ways = BTreeSet::new();

@@ -168,7 +168,13 @@ impl Service {
         let Some(found) = self.store.call_mut(call) else { return };
         found.stage = Stage::Live { callee_device: from.device.clone(), since: work.at, credentials };
         let others: Vec<ActorName> = found.offers.keys().filter(|device| *device != from.device).cloned().collect();
-        let accepted = |answer, relays| ServerMessage::Accepted { call, device: from.device.clone(), answer, relays };
+        let accepted = |answer, relays| ServerMessage::Accepted {
+            call,
+            device: from.device.clone(),
+            answer,
+            relays,
+            origin: None,
+        };
         work.tell(&caller_device, accepted(Some(answer), caller_relays));
         work.tell(from.device, accepted(None, callee_relays));
         work.tell_all(&others, &ServerMessage::Elsewhere { call });
@@ -177,7 +183,7 @@ impl Service {
 
     /// Draws a credential at each relay for one end of a live call. The user name is random: it crosses the network in
     /// clear.
-    fn issue_relays(
+    pub(super) fn issue_relays(
         &mut self,
         call: CallId,
         device: &ActorName,

@@ -22,7 +22,7 @@ use kernel::{
     random::Stream,
     time::{Micros, SimTime},
 };
-use protocol::{ClientMessage, ConnectionId, ServerMessage};
+use protocol::{ClientMessage, ConnectionId, RelayGrant, ServerMessage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use store::{Stage, Store};
 use transaction::{Effect, Transaction};
@@ -300,19 +300,37 @@ impl Service {
         }
     }
 
+    /// The planted bug V128: credentials for a device that has not accepted.
+    fn issue_early(&mut self, call: CallId, device: &ActorName, now: SimTime) -> Vec<RelayGrant> {
+        let mut work = Transaction::new(now);
+        let grants = self.issue_relays(call, device, &mut Vec::new(), &mut work);
+        for effect in work.effects {
+            if let Effect::Grant { relay, username, password, lifetime } = effect {
+                self.outputs.push_back(ServiceOutput::GrantRelay { relay, username, password, lifetime });
+            }
+        }
+        grants
+    }
+
     fn ring(&mut self, device: &ActorName, call: CallId, now: SimTime) {
         let Some(&connection) = self.online.get(device) else { return };
         let Some(found) = self.store.call(call).filter(|found| found.stage == Stage::Ringing) else { return };
         let keys = self.store.account(&found.caller).and_then(|account| account.devices.get(&found.caller_device));
         let (Some(offer), Some(caller)) = (found.offers.get(device), keys) else { return };
-        let message = ServerMessage::Ring {
+        let mut message = ServerMessage::Ring {
             call,
             from: found.caller.clone(),
             caller: caller.clone(),
             video: found.video,
             age: now.since(found.invited),
             offer: offer.clone(),
+            relays: Vec::new(),
         };
+        if mutant!(V128)
+            && let ServerMessage::Ring { relays, .. } = &mut message
+        {
+            *relays = self.issue_early(call, device, now);
+        }
         self.outputs.push_back(ServiceOutput::Send { connection, device: Some(device.clone()), message });
     }
 

@@ -56,6 +56,7 @@ pub(crate) fn village(duration: Micros) -> Plan {
         exercises: Vec::new(),
         expect: Expectation::Holds,
         mutant: None,
+        paired_with_relay: false,
     }
 }
 

@@ -236,6 +236,7 @@ fn plan() -> Plan {
         exercises: vec!["only_friends_ring".into(), "media_unreadable".into()],
         expect: Expectation::Holds,
         mutant: None,
+        paired_with_relay: false,
     }
 }
 

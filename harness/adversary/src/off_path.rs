@@ -1,0 +1,184 @@
+//! A host off the path: it may send in anybody's name, sees only what is sent to itself, and knows no secret. Addresses
+//! it has guessed: those of hosts without NAT and the port that every client uses.
+
+mod forgeries;
+
+use forgeries::{client_hello, garbage_rtcp, garbage_rtp, unsigned_binding};
+use kernel::{
+    Datagram, Micros, Plan, SimTime,
+    bystander::Bystander,
+    event,
+    event::AttackKind,
+    plan::AdversaryPlan,
+    random::{SeedTree, Stream},
+};
+use std::{collections::VecDeque, net::SocketAddr};
+
+/// How often it sends to each target.
+const PERIOD: Micros = Micros::from_millis(4);
+/// The port that it sends from in its own name.
+const OWN_PORT: u16 = 4_444;
+
+/// A device that it attacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The device's media socket, as the Internet sees it.
+    pub device: SocketAddr,
+    /// The same of its peer: in whose name forgeries come.
+    pub peer: SocketAddr,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weapon {
+    Hello,
+    Bindings,
+    Garbage,
+}
+
+/// The attacker. Sans-IO: when [`OffPathHost::next_wake`] has come, call [`OffPathHost::handle_timeout`] and then poll.
+pub struct OffPathHost {
+    weapons: Vec<Weapon>,
+    targets: Vec<Target>,
+    relays: Vec<SocketAddr>,
+    stream: Stream,
+    wake: SimTime,
+    outgoing: VecDeque<Datagram>,
+}
+
+impl OffPathHost {
+    /// The attacker of a plan, who begins with the timeline.
+    pub fn new(
+        adversary: &[AdversaryPlan],
+        targets: Vec<Target>,
+        relays: Vec<SocketAddr>,
+        seeds: SeedTree,
+    ) -> OffPathHost {
+        let weapon = |attack: &AdversaryPlan| match attack {
+            AdversaryPlan::HelloFromElsewhere => Some(Weapon::Hello),
+            AdversaryPlan::ForgedBindings => Some(Weapon::Bindings),
+            AdversaryPlan::GarbageMedia => Some(Weapon::Garbage),
+            _ => None,
+        };
+        OffPathHost {
+            weapons: adversary.iter().filter_map(weapon).collect(),
+            targets,
+            relays,
+            stream: seeds.stream("off-path"),
+            wake: Plan::TIMELINE_START,
+            outgoing: VecDeque::new(),
+        }
+    }
+
+    /// When it wants to send again.
+    pub fn next_wake(&self) -> SimTime {
+        self.wake
+    }
+
+    /// Sends what is due.
+    pub fn handle_timeout(&mut self, now: SimTime) {
+        if now < self.wake {
+            return;
+        }
+        if self.wake == Plan::TIMELINE_START {
+            self.announce();
+        }
+        self.wake = now + PERIOD;
+        for weapon in self.weapons.clone() {
+            for target in self.targets.clone() {
+                self.attack(weapon, target);
+            }
+            if weapon == Weapon::Garbage {
+                for relay in self.relays.clone() {
+                    let bytes = garbage_rtp(&mut self.stream);
+                    self.send(own(), relay, bytes);
+                }
+            }
+        }
+    }
+
+    /// The next packet.
+    pub fn poll(&mut self) -> Option<Datagram> {
+        self.outgoing.pop_front()
+    }
+
+    fn attack(&mut self, weapon: Weapon, Target { device, peer }: Target) {
+        match weapon {
+            Weapon::Hello => {
+                let hello = client_hello(&mut self.stream);
+                self.send(own(), device, hello);
+            }
+            Weapon::Bindings => {
+                for (source, signed) in [(own(), false), (own(), true), (peer, false), (peer, true)] {
+                    let request = unsigned_binding(signed, &mut self.stream);
+                    self.send(source, device, request);
+                }
+            }
+            Weapon::Garbage => {
+                for source in [own(), peer] {
+                    let (rtp, rtcp) = (garbage_rtp(&mut self.stream), garbage_rtcp(&mut self.stream));
+                    self.send(source, device, rtp);
+                    self.send(source, device, rtcp);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, source: SocketAddr, destination: SocketAddr, bytes: Vec<u8>) {
+        self.outgoing.push_back(Datagram::new(source, destination, bytes));
+    }
+
+    fn announce(&self) {
+        for weapon in &self.weapons {
+            let (kind, target) = (AttackKind::OffPath, Bystander::OffPath.name());
+            event!(Attack {
+                kind,
+                target,
+                call: None,
+                detail: format!("{weapon:?} to {} devices", self.targets.len())
+            });
+        }
+    }
+}
+
+fn own() -> SocketAddr {
+    SocketAddr::new(Bystander::OffPath.address(), OWN_PORT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn packets(attack: AdversaryPlan) -> Vec<Datagram> {
+        let target = Target { device: address("198.51.100.10:5000"), peer: address("198.51.100.11:5000") };
+        let relays = vec![address("192.0.2.2:3478")];
+        let mut host = OffPathHost::new(&[attack], vec![target], relays, SeedTree::root(1));
+        host.handle_timeout(SimTime(1));
+        assert!(host.poll().is_none(), "nothing before the timeline");
+        let now = host.next_wake();
+        host.handle_timeout(now);
+        assert_eq!(host.next_wake(), now + PERIOD);
+        std::iter::from_fn(|| host.poll()).collect()
+    }
+
+    #[test]
+    fn a_hello_comes_from_elsewhere_only() {
+        let packets = packets(AdversaryPlan::HelloFromElsewhere);
+        let [hello] = &packets[..] else { panic!("one packet a target") };
+        assert_eq!((hello.source, hello.destination), (own(), address("198.51.100.10:5000")));
+        assert_eq!(hello.bytes[0], 22);
+    }
+
+    #[test]
+    fn forgeries_come_in_the_peers_name_too() {
+        for (attack, count) in [(AdversaryPlan::ForgedBindings, 4), (AdversaryPlan::GarbageMedia, 5)] {
+            let packets = packets(attack);
+            assert_eq!(packets.len(), count);
+            assert!(packets.iter().any(|packet| packet.source == address("198.51.100.11:5000")));
+            assert!(packets.iter().any(|packet| packet.source == own()));
+        }
+    }
+}

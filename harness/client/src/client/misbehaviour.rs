@@ -1,0 +1,54 @@
+//! What a hostile client does with each frame that it gets. The reference client never comes here.
+
+use super::Client;
+use crate::{call::Own, config::Misbehaviour};
+use kernel::{CallId, SimTime, event, event::AttackKind};
+use protocol::{ClientMessage, PeerMessage};
+
+/// How many third parties a client names that lists them.
+const THIRD_PARTIES: usize = 1_000;
+/// How many it names with one frame: the server works off no more.
+const AT_ONCE: usize = 3;
+
+impl Client {
+    pub(super) fn misbehave(&mut self, now: SimTime) {
+        let Some(call) = &self.call else { return };
+        let id = call.id;
+        if self.misbehaves(Misbehaviour::FloodKeyFrames) {
+            self.announce(AttackKind::FloodKeyFrames, id, "asks for a key frame with every frame");
+            if let Some(transport) = self.call.as_mut().and_then(|call| call.transport.as_mut()) {
+                transport.request_key_frame(now);
+            }
+        }
+        if self.misbehaves(Misbehaviour::ListThirdParties) {
+            self.announce(AttackKind::ListThirdParties, id, "names a thousand addresses of third parties");
+            for _ in 0..AT_ONCE {
+                self.list_third_party(id, now);
+            }
+        }
+    }
+
+    fn list_third_party(&mut self, id: CallId, now: SimTime) {
+        if self.listed == THIRD_PARTIES {
+            return;
+        }
+        let (host, port) = (100 + self.listed % 100, 7_000 + self.listed / 100);
+        self.listed += 1;
+        let line = format!("candidate:{} 1 udp 2130706431 198.51.100.{host} {port} typ host", self.listed);
+        let own = Own { device: &self.device, identity: &self.identity };
+        let Some(call) = &mut self.call else { return };
+        let Some(peer) = call.peer.clone() else { return };
+        if let Some(body) = call.seal_to(own, &peer, &PeerMessage::Candidate(line), &mut self.sealing) {
+            self.tell_server(ClientMessage::ToPeer { call: id, body }, now);
+        }
+    }
+
+    /// Tells the oracle once of each kind of attack.
+    pub(super) fn announce(&mut self, kind: AttackKind, call: CallId, detail: &str) {
+        if self.announced.insert(kind) {
+            let target = self.call.as_ref().and_then(|call| call.peer.as_ref()).map(|keys| keys.device.clone());
+            let target = target.unwrap_or_else(|| self.device.clone());
+            event!(Attack { kind, target, call: Some(call), detail: detail.to_owned() });
+        }
+    }
+}
