@@ -24,7 +24,7 @@ const MAX_STEPS_AT_ONE_INSTANT: u32 = 100_000;
 enum Todo {
     Act(ActorName, Act),
     Committed(ActorName, TxId),
-    Link(LinkName, LinkChange),
+    Link(LinkName, Box<LinkChange>),
     Nat(NatStep),
     Snapshot,
 }
@@ -115,7 +115,7 @@ impl Stage {
 
     /// A link changes at an exact instant.
     pub(crate) fn change_link_at(&mut self, at: SimTime, link: &LinkName, change: &LinkChange) {
-        self.push(at, Todo::Link(link.clone(), change.clone()));
+        self.push(at, Todo::Link(link.clone(), Box::new(change.clone())));
     }
 
     /// Something happens to a NAT at an exact instant.

@@ -105,6 +105,9 @@ fn times(entry: &Traffic, (duration, end): (Micros, SimTime), problems: &mut Pro
     (begins, ends)
 }
 
+/// What a file says of an end: a participant, or an access network of its own.
+type Place = Located<Either<String, Network>>;
+
 struct Ends<'a> {
     name: &'a str,
     number: u16,
@@ -117,7 +120,7 @@ impl Ends<'_> {
     /// An end, and whether others can reach it unasked.
     fn end(
         &self,
-        (given, via): (&Option<Located<Either<String, Network>>>, &[Located<String>]),
+        (given, via): (&Option<Place>, &[Located<String>]),
         side: TrafficSide,
         links: &mut Links,
         problems: &mut Problems,

@@ -10,6 +10,7 @@ use turn_client_proto::{
 };
 
 mod errors;
+mod streams;
 
 fn relay_address() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 9], 3_478))
