@@ -11,7 +11,7 @@ use e2ee::{
 };
 use kernel::{ActorName, CallId, SimTime, ThreadId, UserName, event, event::SecretKind, random::Stream};
 use protocol::{
-    DeviceKeys, PROTOCOL_VERSION, PeerMessage, SessionDescription,
+    ClientMessage, DeviceKeys, PROTOCOL_VERSION, PeerMessage, SessionDescription,
     wire::{canonical_bytes, from_canonical_bytes},
 };
 use std::collections::{BTreeMap, VecDeque};
@@ -56,6 +56,8 @@ pub(crate) struct Call {
     /// The peer's camera will be on, by its signed description.
     pub(crate) peer_video: bool,
     share: Option<CallShare>,
+    /// The invite, to be said again until something shows that it arrived.
+    pub(crate) invite: Option<ClientMessage>,
     /// What was signed of the offer, for each device that it went to.
     offers: BTreeMap<ActorName, Vec<u8>>,
     sealed_offer: Option<SealedEnvelope>,
@@ -179,6 +181,11 @@ impl Call {
         transport.accept_answer(&answer.sdp).map_err(Mismatch::of)
     }
 
+    /// The answer, once it was made.
+    pub(crate) fn answer(&self) -> Option<SealedEnvelope> {
+        self.answer.clone()
+    }
+
     /// The frame keys, once: they go to the engine.
     pub(crate) fn take_keys(&mut self) -> Option<FrameKeys> {
         self.keys.take()
@@ -244,6 +251,7 @@ impl Call {
             peer: None,
             peer_video: false,
             share: None,
+            invite: None,
             offers: BTreeMap::new(),
             sealed_offer: None,
             answer: None,

@@ -171,7 +171,11 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
     for server in std::iter::once(&plan.signaling).chain(&plan.relays) {
         let (stage, stack, plan, name) = (stage.clone(), stack.clone(), plan.clone(), server.name.clone());
         sim.host(server.name.as_str(), move || {
-            let running = Running::boot(&stage, &name, || stack.server(&plan, &name, kernel::time::now()));
+            let disk = stage.borrow_mut().mount(&name);
+            let running = Running::boot(&stage, &name, || match &disk {
+                Some(disk) => stack.restarted(&plan, &name, disk, kernel::time::now()),
+                None => stack.server(&plan, &name, kernel::time::now()),
+            });
             async move {
                 let _running = running;
                 std::future::pending::<turmoil::Result>().await

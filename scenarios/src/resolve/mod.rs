@@ -7,10 +7,10 @@ mod people;
 mod story;
 mod trouble;
 
-use crate::{file::Scenario, located::Located, problem::Problems, scalar::Duration, vocabulary::Vocabulary};
+use crate::{file::{Scenario, Server}, located::Located, problem::Problems, scalar::Duration, vocabulary::Vocabulary};
 use kernel::{
     names::ActorName,
-    plan::{Expectation, Plan},
+    plan::{Expectation, Plan, ServerPlan},
     time::{Micros, SimTime},
 };
 use people::People;
@@ -34,7 +34,7 @@ pub(crate) fn resolve(
         seed: 0,
         duration,
         signaling: access::server(ActorName::from(SIGNALING), [192, 0, 2, 1].into(), &file.signaling, problems),
-        relays: vec![access::server(ActorName::from(RELAY), [192, 0, 2, 2].into(), &file.relay, problems)],
+        relays: relays(file, problems),
         friends: people.friends(file, problems),
         timeline: story::timeline(file, &people, end, problems),
         link_schedule: story::link_schedule(file, &people, end, problems),
@@ -49,6 +49,23 @@ pub(crate) fn resolve(
     }
 }
 
+/// The relays, each with a name and an address.
+fn relays(file: &Scenario, problems: &mut Problems) -> Vec<ServerPlan> {
+    let names = server_names(file).into_iter().skip(1);
+    let relay = |((name, server), host): ((String, &Server), u8)| {
+        access::server(ActorName::from(name), [192, 0, 2, host].into(), server, problems)
+    };
+    names.zip(file.relay.iter()).zip(2..).map(relay).collect()
+}
+
+/// What the servers are called: signaling, then the relays.
+fn server_names(file: &Scenario) -> Vec<String> {
+    let relay = |number: usize| if number == 1 { RELAY.to_owned() } else { format!("{RELAY}-{number}") };
+    std::iter::once(SIGNALING.to_owned()).chain((1..=file.relay.iter().count().min(MOST_RELAYS)).map(relay)).collect()
+}
+
+/// The most relays that a scenario has: a client looks at no more.
+const MOST_RELAYS: usize = 8;
 /// What the signaling server is called.
 pub(crate) const SIGNALING: &str = "signaling";
 /// What the relay is called.

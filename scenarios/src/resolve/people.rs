@@ -1,6 +1,6 @@
 //! Participants, their addresses, and who is friends with whom.
 
-use super::{RELAY, SIGNALING, access};
+use super::{access, server_names};
 use crate::{
     file::{self, Scenario},
     located::Located,
@@ -34,8 +34,9 @@ impl People {
             return people;
         }
         let mut homes: Vec<Home> = Vec::new();
+        let servers = server_names(file);
         for participant in listed.iter() {
-            people.add(participant, &mut homes, vocabulary, problems);
+            people.add(participant, &servers, &mut homes, vocabulary, problems);
         }
         people
     }
@@ -85,13 +86,14 @@ impl People {
     fn add(
         &mut self,
         participant: &file::Participant,
+        servers: &[String],
         homes: &mut Vec<Home>,
         vocabulary: &Vocabulary,
         problems: &mut Problems,
     ) {
         let resolved = participant.network.as_ref().map(|network| access::access(network, vocabulary, problems));
         let Some(user) = &participant.user else { return };
-        if !self.may_be_called(user, problems) {
+        if !self.may_be_called(user, servers, problems) {
             return;
         }
         self.names.push(String::clone(user));
@@ -115,12 +117,12 @@ impl People {
         });
     }
 
-    fn may_be_called(&self, user: &Located<String>, problems: &mut Problems) -> bool {
+    fn may_be_called(&self, user: &Located<String>, servers: &[String], problems: &mut Problems) -> bool {
         let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if user.is_empty() || user.len() > 32 || !user.chars().all(letters) || !user.starts_with(char::is_alphabetic) {
             let message = format!("nobody can be called `{}`", **user);
             problems.note(user.span(), message, "up to 32 of a-z, 0-9 and -, a letter first");
-        } else if [SIGNALING, RELAY].contains(&user.as_str()) {
+        } else if servers.contains(user) {
             problems.note(user.span(), format!("`{}` is the name of a server", **user), "taken");
         } else if self.names.iter().any(|known| known == &**user) {
             problems.note(user.span(), format!("two participants are called `{}`", **user), "the second one");

@@ -1,6 +1,6 @@
 //! What happens: the timeline, links that change, the adversary.
 
-use super::{RELAY, SIGNALING, access, people::People, within};
+use super::{access, people::People, server_names, within};
 use crate::{
     file::{Adversary, Attack, Does, LinkChange, Scenario, Step as StepEntry},
     located::Located,
@@ -43,7 +43,7 @@ pub(super) fn link_schedule(file: &Scenario, people: &People, end: SimTime, prob
             let message = "this changes nothing of the link";
             problems.note(change.span(), message, "name `rate`, `propagation` or `loss`");
         }
-        let link = change.link.as_ref().and_then(|link| link_name(link, people, problems));
+        let link = change.link.as_ref().and_then(|link| link_name(link, file, people, problems));
         if let (Some(at), Some(link)) = (&change.at, link) {
             schedule.push(link_step(at.0, link, change));
         }
@@ -123,8 +123,9 @@ fn with(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut
     }
 }
 
-fn link_name(link: &Located<String>, people: &People, problems: &mut Problems) -> Option<LinkName> {
-    let owners = people.names().chain([SIGNALING, RELAY]);
+fn link_name(link: &Located<String>, file: &Scenario, people: &People, problems: &mut Problems) -> Option<LinkName> {
+    let servers = server_names(file);
+    let owners = people.names().chain(servers.iter().map(String::as_str));
     let known: Vec<String> = owners.flat_map(|owner| [format!("{owner}/up"), format!("{owner}/down")]).collect();
     if !known.contains(link) {
         let note = problems.note(link.span(), format!("no link is called `{}`", **link), "unknown link");

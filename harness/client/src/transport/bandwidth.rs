@@ -42,6 +42,9 @@ impl Transport {
 
     /// Reads the estimate and the round trip.
     pub(super) fn sample_path(&mut self, stats: &PeerStats, now: SimTime) {
+        if let Some(pair) = &stats.selected_candidate_pair {
+            self.consent.answered(pair.responses_received, now);
+        }
         let Some(estimate) = stats.bwe_tx.filter(|_| self.connected) else { return };
         let estimate = BitRate(estimate.as_u64());
         let round_trip = stats.rtt.map(|rtt| Micros(rtt.as_micros() as u64));

@@ -44,6 +44,7 @@ impl Transport {
         self.health.ice_up = state.is_connected();
         // While connecting more candidates may come; the machine's timer bounds it.
         if state.is_disconnected() && self.connected && self.health.break_off(now) {
+            self.look_after_relay(now);
             self.outputs.push_back(TransportOutput::Broken);
         }
         self.look_after_path(now);
@@ -55,6 +56,7 @@ impl Transport {
             return;
         }
         if self.health.fell_silent(now) {
+            self.look_after_relay(now);
             self.outputs.push_back(TransportOutput::Broken);
         }
         if self.health.healed(now) {
@@ -101,9 +103,17 @@ impl Transport {
     }
 
     pub(super) fn transmit(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], now: SimTime) {
+        let is_check = matches!(bytes.first(), Some(0..=3));
+        if !is_check && !self.consent.holds(now) {
+            return;
+        }
         let relayed = self.gathering.as_ref().and_then(Gathering::relayed);
         let through_relay = relayed == Some(source);
-        if !matches!(bytes.first(), Some(0..=3)) {
+        if !through_relay && source.ip() != self.config.local.ip() && !self.is_own(source) {
+            // The pair belonged to a relay that is given up.
+            return;
+        }
+        if !is_check {
             self.note_pair(source, destination, through_relay);
         }
         let datagram = if through_relay {
@@ -127,6 +137,11 @@ impl Transport {
             });
         }
         self.outputs.push_back(TransportOutput::Transmit(datagram));
+    }
+
+    /// Whether an address is that of an own interface that is still there.
+    fn is_own(&self, source: SocketAddr) -> bool {
+        self.own_candidates.iter().any(|own| own.addr() == source && own.kind() == str0m::CandidateKind::Host)
     }
 
     fn note_pair(&mut self, local: SocketAddr, remote: SocketAddr, through_relay: bool) {

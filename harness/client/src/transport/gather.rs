@@ -1,19 +1,26 @@
 //! Candidates: what is gathered, what is offered, and the way of each packet past or through the relay.
 
-use super::{Transport, TransportOutput, restart::line_of, stun::BindingQuery, turn::RelayLeg};
-use kernel::{Datagram, SimTime, event, event::CandidateKind, mutant, random};
+use super::{
+    Transport, TransportOutput,
+    limits::MAX_OWN_CANDIDATES,
+    relays::{Change, Relays},
+    restart::line_of,
+    stun::BindingQuery,
+};
+use kernel::{Datagram, SimTime, event, event::CandidateKind, mutant, random, random::Stream};
 use protocol::RelayGrant;
 use std::net::SocketAddr;
 use str0m::{Candidate, CandidateKind as RtcCandidateKind};
 
 /// The gathering of a call, from `Accepted` to its end.
-#[derive(Default)]
 pub(super) struct Gathering {
     query: Option<BindingQuery>,
-    relay: Option<RelayLeg>,
+    relays: Relays,
     mapped: Option<SocketAddr>,
     /// A mapped address that was learnt and not yet made a candidate.
     learnt: Option<SocketAddr>,
+    /// Where the transactions of STUN queries come from.
+    stream: Stream,
 }
 
 /// What a datagram on the media socket turned out to be.
@@ -27,8 +34,12 @@ pub(super) enum Arrival {
 }
 
 impl Gathering {
+    fn new(stream: Stream) -> Gathering {
+        Gathering { query: None, relays: Relays::default(), mapped: None, learnt: None, stream }
+    }
+
     pub(super) fn relayed(&self) -> Option<SocketAddr> {
-        self.relay.as_ref()?.relayed()
+        self.relays.relayed()
     }
 
     pub(super) fn mapped(&self) -> Option<SocketAddr> {
@@ -36,13 +47,11 @@ impl Gathering {
     }
 
     pub(super) fn allow(&mut self, peer: SocketAddr) {
-        if let Some(relay) = &mut self.relay {
-            relay.allow(peer);
-        }
+        self.relays.allow(peer);
     }
 
     pub(super) fn wrap(&mut self, peer: SocketAddr, bytes: &[u8], now: SimTime) -> Option<Datagram> {
-        self.relay.as_mut()?.wrap(peer, bytes, now)
+        self.relays.leg_mut()?.wrap(peer, bytes, now)
     }
 
     pub(super) fn receive(&mut self, datagram: &Datagram, now: SimTime) -> Arrival {
@@ -52,7 +61,10 @@ impl Gathering {
             self.learnt = query.receive(datagram);
             return Arrival::Consumed;
         }
-        let Some(relay) = self.relay.as_mut().filter(|relay| relay.server() == datagram.source) else {
+        if self.relays.answers(datagram, now) {
+            return Arrival::Consumed;
+        }
+        let Some(relay) = self.relays.leg_mut().filter(|relay| relay.server() == datagram.source) else {
             return Arrival::Direct;
         };
         match (relay.receive(datagram, now), relay.relayed()) {
@@ -62,14 +74,14 @@ impl Gathering {
     }
 
     pub(super) fn release(&mut self, now: SimTime, sends: &mut Vec<Datagram>) {
-        if let Some(relay) = &mut self.relay {
+        if let Some(relay) = self.relays.leg_mut() {
             relay.release(now, sends);
         }
     }
 
     pub(super) fn next_wake(&self) -> Option<SimTime> {
         let query = self.query.as_ref().and_then(BindingQuery::next_wake);
-        query.into_iter().chain(self.relay.as_ref().and_then(RelayLeg::next_wake)).min()
+        query.into_iter().chain(self.relays.next_wake()).min()
     }
 }
 
@@ -78,19 +90,14 @@ impl Transport {
     pub fn gather(&mut self, relays: &[RelayGrant], stun: Option<SocketAddr>, now: SimTime) {
         let local = self.config.local;
         let first = self.gathering.is_none();
-        let mut gathering = self.gathering.take().unwrap_or_default();
-        if gathering.relay.is_none() {
-            gathering.relay = relays.first().map(|grant| RelayLeg::new(local, grant));
-        }
-        if let Some(relay) = &mut gathering.relay {
-            self.remote_kinds.keys().for_each(|peer| relay.allow(*peer));
-        }
-        let relay_preferred = mutant!(V132) && gathering.relay.is_some();
-        let direct = first && !self.hides_addresses() && !relay_preferred;
+        let stream = || self.config.seeds.stream("stun");
+        let mut gathering = self.gathering.take().unwrap_or_else(|| Gathering::new(stream()));
+        let direct = first && !self.hides_addresses() && !(mutant!(V132) && !relays.is_empty());
         if direct {
-            let mut stream = self.config.seeds.stream("stun");
-            gathering.query = stun.map(|server| BindingQuery::new(local, server, &mut stream, now));
+            gathering.query = stun.map(|server| BindingQuery::new(local, server, &mut gathering.stream, now));
         }
+        gathering.relays.take(relays, local, &mut gathering.stream, now);
+        self.remote_kinds.keys().for_each(|peer| gathering.relays.allow(*peer));
         self.gathering = Some(gathering);
         if direct && let Ok(host) = Candidate::host(local, "udp") {
             self.offer_candidate(host);
@@ -105,6 +112,14 @@ impl Transport {
     /// Whether no own address may show. V73: the setting filters nothing, and host candidates leak.
     pub(super) fn hides_addresses(&self) -> bool {
         self.config.relay_only && !mutant!(V73)
+    }
+
+    /// The path broke: looks whether the relay in use still lives.
+    pub(super) fn look_after_relay(&mut self, now: SimTime) {
+        let local = self.config.local;
+        if let Some(gathering) = &mut self.gathering {
+            gathering.relays.measure(local, &mut gathering.stream, now);
+        }
     }
 
     pub(super) fn drive_gathering(&mut self, now: SimTime) {
@@ -122,27 +137,45 @@ impl Transport {
                 candidates.extend(Candidate::server_reflexive(mapped, local, "udp"));
             }
         }
-        if let Some(relay) = &mut gathering.relay
-            && relay.drive(now, &mut sends)
-            && let Some(relayed) = relay.relayed()
-        {
-            candidates.extend(Candidate::relayed(relayed, local, "udp"));
-        }
+        let changes = gathering.relays.drive(local, now, &mut sends);
         self.outputs.extend(sends.into_iter().map(TransportOutput::Transmit));
+        for change in changes {
+            match change {
+                Change::Allocated(relayed) => candidates.extend(Candidate::relayed(relayed, local, "udp")),
+                Change::Lost(relayed) => self.withdraw(|candidate| candidate.addr() == relayed),
+            }
+        }
         candidates.into_iter().for_each(|candidate| self.offer_candidate(candidate));
     }
 
     fn offer_candidate(&mut self, candidate: Candidate) {
         let (kind, address) = (kind_of(&candidate), candidate.addr());
-        let line = {
+        let room = self.own_candidates.len() < MAX_OWN_CANDIDATES;
+        let taken = {
             let _scope = random::scope("str0m");
-            self.rtc.add_local_candidate(candidate).map(line_of)
+            room.then(|| self.rtc.add_local_candidate(candidate).cloned()).flatten()
         };
-        event!(CandidateGathered { device: self.config.device.clone(), kind, address, offered: line.is_some() });
-        if let Some(line) = line {
-            self.own_candidates.push(line.clone());
-            self.outputs.push_back(TransportOutput::Candidate(line));
+        let offered = taken.is_some();
+        event!(CandidateGathered { device: self.config.device.clone(), kind, address, offered });
+        if let Some(candidate) = taken {
+            self.outputs.push_back(TransportOutput::Candidate(line_of(&candidate)));
+            self.own_candidates.push(candidate);
         }
+    }
+
+    /// Takes back own candidates that exist no more, with their pairs.
+    pub(super) fn withdraw(&mut self, gone: impl Fn(&Candidate) -> bool) {
+        let _scope = random::scope("str0m");
+        let (gone, kept) = std::mem::take(&mut self.own_candidates).into_iter().partition(|own| gone(own));
+        self.own_candidates = kept;
+        for candidate in Vec::<Candidate>::from(gone) {
+            self.rtc.direct_api().invalidate_candidate(&candidate);
+        }
+    }
+
+    /// The lines of the own candidates, for a restart.
+    pub fn own_lines(&self) -> Vec<String> {
+        self.own_candidates.iter().map(line_of).collect()
     }
 }
 
