@@ -3,6 +3,7 @@
 
 use crate::{
     engine::Engine,
+    sequence::SequenceWindow,
     transport::{Transport, TransportConfig},
 };
 use e2ee::{
@@ -70,7 +71,7 @@ pub(crate) struct Call {
     pub(crate) last_timestamps: [u64; 2],
     queued: VecDeque<SealedEnvelope>,
     sequence: u32,
-    peer_sequence: Option<u32>,
+    peer_sequence: SequenceWindow,
 }
 
 impl Call {
@@ -138,7 +139,7 @@ impl Call {
             return Err(Mismatch::of("the body is no offer"));
         };
         self.peer_video = offer.video;
-        self.peer_sequence = Some(sealed.header.sequence);
+        self.peer_sequence.begin(sealed.header.sequence);
         let (transport, sdp) =
             Transport::answer(config, &offer.sdp, offer_rules.inline_candidates, now).map_err(Mismatch::of)?;
         self.transport = Some(transport);
@@ -173,7 +174,7 @@ impl Call {
         let transcript = Transcript::new(offer, &sealed.header.signed_bytes(&body));
         let share = self.share.take().ok_or_else(|| Mismatch::of("the share was used"))?;
         self.peer_video = answer.video;
-        self.peer_sequence = Some(sealed.header.sequence);
+        self.peer_sequence.begin(sealed.header.sequence);
         self.peer = Some(keys);
         self.agree(own, share, &answer.share, &transcript)?;
         let transport = self.transport.as_mut().ok_or_else(|| Mismatch::of("no offer was made"))?;
@@ -221,11 +222,11 @@ impl Call {
         let sequence = sealed.header.sequence;
         let expected = self.header(EnvelopeKind::Peer, &peer.device, own.device, sequence);
         sealed.header.check(&expected).ok()?;
-        if self.peer_sequence.is_some_and(|last| sequence <= last) {
+        if !self.peer_sequence.is_new(sequence) {
             return None;
         }
         let body = envelope::open(sealed, own.identity, &peer.signing).ok()?;
-        self.peer_sequence = Some(sequence);
+        self.peer_sequence.note(sequence);
         from_canonical_bytes(&body).ok()
     }
 
@@ -262,7 +263,7 @@ impl Call {
             last_timestamps: [0; 2],
             queued: VecDeque::new(),
             sequence: 0,
-            peer_sequence: None,
+            peer_sequence: SequenceWindow::default(),
         }
     }
 

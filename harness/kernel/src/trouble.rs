@@ -15,8 +15,21 @@ pub struct Trouble {
 /// The kinds of messages about calls, as the event `Signal` names them. Those before a call (sign-up, friendships) are asked
 /// and answered once a connection; faults spare them.
 pub const MESSAGE_KINDS: [&str; 15] = [
-    "invite", "ring", "ringing", "accept", "accepted", "decline", "cancel", "busy", "hang_up", "to_peer", "from_peer",
-    "elsewhere", "rejected", "ended", "call_row",
+    "invite",
+    "ring",
+    "ringing",
+    "accept",
+    "accepted",
+    "decline",
+    "cancel",
+    "busy",
+    "hang_up",
+    "to_peer",
+    "from_peer",
+    "elsewhere",
+    "rejected",
+    "ended",
+    "call_row",
 ];
 
 /// What becomes of messages of one kind, at the server: packet loss cannot do this, QUIC repeats what it loses.

@@ -12,8 +12,8 @@ pub mod wire;
 
 pub use channel::{ChannelEvent, ClientChannel, ConnectionId, SendError, ServerChannel};
 pub use message::{
-    CallEnd, CallRowEntry, ClientMessage, DeviceKeys, PROTOCOL_VERSION, PathDescription, PeerMessage, RelayGrant, RequestId,
-    ServerMessage, SessionDescription,
+    CallEnd, CallRowEntry, ClientMessage, DeviceKeys, PROTOCOL_VERSION, PathDescription, PeerMessage, RelayGrant,
+    RequestId, ServerMessage, SessionDescription,
 };
 pub use tls::{ServerIdentity, ServerIdentityPublic};
 // The sealed part of a message: the server reads its header only.

@@ -7,7 +7,13 @@ mod people;
 mod story;
 mod trouble;
 
-use crate::{file::{Scenario, Server}, located::Located, problem::Problems, scalar::Duration, vocabulary::Vocabulary};
+use crate::{
+    file::{Scenario, Server},
+    located::Located,
+    problem::Problems,
+    scalar::Duration,
+    vocabulary::Vocabulary,
+};
 use kernel::{
     names::ActorName,
     plan::{Expectation, Plan, ServerPlan},

@@ -43,7 +43,8 @@ fn of_messages(entry: &SignalingEntry, problems: &mut Problems) -> Option<Signal
         problems.note(by.span(), "only a `delay` has a `by`", "means nothing here");
     }
     if !MESSAGE_KINDS.contains(&message.as_str()) {
-        let note = problems.note(message.span(), format!("no message about a call is called `{}`", **message), "unknown");
+        let note =
+            problems.note(message.span(), format!("no message about a call is called `{}`", **message), "unknown");
         note.did_you_mean(message, MESSAGE_KINDS);
         return None;
     }
@@ -64,7 +65,11 @@ fn of_server(
     problems: &mut Problems,
 ) -> Option<Fault> {
     if let Some(lasts) = &entry.lasts {
-        problems.note(lasts.span(), "only a cut `lasts`; a server starts again by a fault of its own", "means nothing here");
+        problems.note(
+            lasts.span(),
+            "only a cut `lasts`; a server starts again by a fault of its own",
+            "means nothing here",
+        );
     }
     if !servers.contains(node) {
         let note = problems.note(node.span(), format!("no server is called `{}`", **node), "unknown server");
@@ -88,13 +93,16 @@ fn of_path(
     problems: &mut Problems,
 ) -> Vec<Fault> {
     let [one, other] = &**between;
-    let (Some(a), Some(b)) = (node(one, people, servers, problems), node(other, people, servers, problems)) else { return Vec::new() };
+    let (Some(a), Some(b)) = (node(one, people, servers, problems), node(other, people, servers, problems)) else {
+        return Vec::new();
+    };
     if a == b {
         problems.note(between.span(), "a node has no path to itself over the core", "the same node twice");
     }
     let Some(at) = &entry.at else { return Vec::new() };
     let cut = Fault { at: at.0, kind: FaultKind::Cut { between: (a.clone(), b.clone()) } };
-    let mended = entry.lasts.as_ref().map(|lasts| Fault { at: at.0 + lasts.0, kind: FaultKind::Mend { between: (a, b) } });
+    let mended =
+        entry.lasts.as_ref().map(|lasts| Fault { at: at.0 + lasts.0, kind: FaultKind::Mend { between: (a, b) } });
     std::iter::once(cut).chain(mended).collect()
 }
 

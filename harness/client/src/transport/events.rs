@@ -104,6 +104,8 @@ impl Transport {
 
     pub(super) fn transmit(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], now: SimTime) {
         let is_check = matches!(bytes.first(), Some(0..=3));
+        // It left the pacer, also when there is no way to send it.
+        let departure = self.sent.packet_left(&self.types, bytes, now);
         if !is_check && !self.consent.holds(now) {
             return;
         }
@@ -124,7 +126,7 @@ impl Transport {
         } else {
             Datagram::new(source, destination, bytes.to_vec())
         };
-        if let Some(departure) = self.sent.packet_left(&self.types, bytes, now) {
+        if let Some(departure) = departure {
             event!(RtpSent {
                 device: self.config.device.clone(),
                 packet: datagram.packet,

@@ -21,13 +21,13 @@ use crate::{crypto, engine::PathState};
 use bandwidth::Bandwidth;
 use consent::Consent;
 use health::PathHealth;
-use limits::{MAX_REMOTE_CANDIDATES, MAX_SDP_BYTES};
 use kernel::{
     ActorName, CallId, Datagram, Micros, SimTime, Track, event,
     event::CandidateKind,
     plan::MediaPlan,
     random::{self, SeedTree},
 };
+use limits::{MAX_REMOTE_CANDIDATES, MAX_SDP_BYTES};
 use restart::Restarts;
 use rtp::{PayloadTypes, ReceiveLedger, SendLedger};
 use std::{

@@ -129,7 +129,8 @@ impl Relays {
     /// Moves to the relay with the lowest round trip among those that answered.
     fn choose(&mut self, local: SocketAddr) -> Option<Change> {
         self.decide_at = None;
-        let answered = self.probes.iter().zip(&self.grants).filter_map(|(probe, grant)| Some((probe.round_trip?, grant)));
+        let answered =
+            self.probes.iter().zip(&self.grants).filter_map(|(probe, grant)| Some((probe.round_trip?, grant)));
         let nearest = answered.min_by_key(|(round_trip, _)| *round_trip).map(|(_, grant)| grant.clone())?;
         self.probes.clear();
         let lost = self.relayed();
@@ -178,7 +179,10 @@ mod tests {
     fn bindings(relays: &mut Relays, now: SimTime) -> Vec<Datagram> {
         let mut sends = Vec::new();
         relays.drive(local(), now, &mut sends);
-        sends.retain(|sent| Message::from_bytes(&sent.bytes).is_ok_and(|message| message.method() == stun_proto::types::message::BINDING));
+        sends.retain(|sent| {
+            Message::from_bytes(&sent.bytes)
+                .is_ok_and(|message| message.method() == stun_proto::types::message::BINDING)
+        });
         sends
     }
 

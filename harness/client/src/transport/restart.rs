@@ -92,7 +92,10 @@ impl Transport {
         let credentials = {
             let _scope = random::scope("str0m");
             let offer = SdpOffer::from_sdp_string(&offer).map_err(|error| RestartError::Refused(error.to_string()))?;
-            self.rtc.sdp_api().accept_offer(offer).map_err(|error| RestartError::Refused(refused(error).to_string()))?;
+            self.rtc
+                .sdp_api()
+                .accept_offer(offer)
+                .map_err(|error| RestartError::Refused(refused(error).to_string()))?;
             self.rtc.direct_api().local_ice_credentials()
         };
         let answer = self.description(question.number, credentials.ufrag, credentials.pass);
@@ -143,7 +146,8 @@ impl Transport {
             return Err(RestartError::Fingerprint);
         }
         let fits = |text: &str, length: &std::ops::RangeInclusive<usize>| {
-            length.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
+            length.contains(&text.len())
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
         };
         if !fits(&description.fragment, &FRAGMENT_LENGTH) || !fits(&description.password, &PASSWORD_LENGTH) {
             return Err(RestartError::Refused("these are no ICE credentials".into()));

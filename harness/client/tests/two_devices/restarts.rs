@@ -40,9 +40,10 @@ fn a_second_of_silence_reconnects_and_the_keys_go_on() {
     assert_eq!(states, [CallStateName::Live; 2]);
     for device in ["alice-phone", "bob-phone"] {
         assert_eq!(states_of(&log, device), [CallStateName::Reconnecting, CallStateName::Live], "{device}");
-        let handshakes = log.records.iter().filter(|record| {
-            matches!(&record.event, Event::DtlsConnected(connected) if connected.device == *device)
-        });
+        let handshakes = log
+            .records
+            .iter()
+            .filter(|record| matches!(&record.event, Event::DtlsConnected(connected) if connected.device == *device));
         assert_eq!(handshakes.count(), 1, "the association goes on");
         assert_counters_rise(&log, device);
     }
@@ -74,9 +75,10 @@ fn without_any_path_the_call_fails_after_thirty_seconds() {
         house.states()
     });
     assert!(states.iter().all(|state| matches!(state, CallStateName::Idle | CallStateName::Ended)), "{states:?}");
-    let failed = log.records.iter().any(|record| {
-        matches!(&record.event, Event::Ended(ended) if ended.reason == EndReason::Failed)
-    });
+    let failed = log
+        .records
+        .iter()
+        .any(|record| matches!(&record.event, Event::Ended(ended) if ended.reason == EndReason::Failed));
     assert!(failed);
     let alice = moves(&log, "alice-phone");
     assert_eq!(alice[0].1, CallStateName::Reconnecting);

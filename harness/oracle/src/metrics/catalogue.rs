@@ -102,13 +102,7 @@ pub const METRICS: &[MetricFamily] = &[
         Once,
         "From the call act until both ends show the other's first picture.",
     ),
-    family(
-        "reconnects",
-        ALONE,
-        Lower,
-        Once,
-        "How often a device took the path of a live call for broken.",
-    ),
+    family("reconnects", ALONE, Lower, Once, "How often a device took the path of a live call for broken."),
     family(
         "reconnect_us",
         ALONE,

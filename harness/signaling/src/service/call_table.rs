@@ -469,7 +469,8 @@ fn a_restart_ends_rings_and_keeps_live_calls_whose_ends_come_back() {
         let back: &[&ActorName] = if comes_back { &[&alice, &bob, &carol] } else { &[&alice, &carol] };
         back.iter().for_each(|device| table.attach(device));
         let told = table.take(&carol);
-        let over = |message: &ServerMessage| matches!(message, ServerMessage::Ended { call, .. } if *call == call_id(2));
+        let over =
+            |message: &ServerMessage| matches!(message, ServerMessage::Ended { call, .. } if *call == call_id(2));
         assert!(told.iter().any(over), "{told:?}");
         table.pass(Micros::from_secs(31));
         let ended = table.take(&alice).iter().any(|message| matches!(message, ServerMessage::Ended { .. }));
