@@ -183,8 +183,8 @@ impl Client {
 
     fn callee_rings(&mut self, id: CallId, now: SimTime) {
         let ours = self.machine.dialog().is_some_and(|dialog| dialog.call == id);
-        self.insistence.rings |= ours;
-        if ours && self.machine.state() == CallStateName::Outgoing && self.misbehaves(Misbehaviour::ForgeConsent) {
+        let first = ours && !std::mem::replace(&mut self.insistence.rings, true);
+        if first && self.machine.state() == CallStateName::Outgoing && self.misbehaves(Misbehaviour::ForgeConsent) {
             self.forge_consent(id, now);
         }
     }

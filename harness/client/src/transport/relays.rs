@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 /// Relays that are looked at; further ones of the server's list are not.
 const MAX_RELAYS: usize = 8;
 /// How much later than the first answer the answer of the relay in use may come.
-const GRACE: Micros = Micros::from_millis(200);
+const GRACE: Micros = Micros::from_millis(100);
 
 /// The relays of a call.
 #[derive(Default)]
