@@ -92,7 +92,8 @@ impl Transport {
         let first = self.gathering.is_none();
         let stream = || self.config.seeds.stream("stun");
         let mut gathering = self.gathering.take().unwrap_or_else(|| Gathering::new(stream()));
-        let direct = first && !self.hides_addresses() && !(mutant!(V132) && !relays.is_empty());
+        let relay_preferred = mutant!(V132) && !relays.is_empty();
+        let direct = first && !self.hides_addresses() && !relay_preferred;
         if direct {
             gathering.query = stun.map(|server| BindingQuery::new(local, server, &mut gathering.stream, now));
         }
@@ -166,9 +167,10 @@ impl Transport {
     /// Takes back own candidates that exist no more, with their pairs.
     pub(super) fn withdraw(&mut self, gone: impl Fn(&Candidate) -> bool) {
         let _scope = random::scope("str0m");
-        let (gone, kept) = std::mem::take(&mut self.own_candidates).into_iter().partition(|own| gone(own));
+        let own = std::mem::take(&mut self.own_candidates).into_iter();
+        let (gone, kept): (Vec<Candidate>, Vec<Candidate>) = own.partition(|own| gone(own));
         self.own_candidates = kept;
-        for candidate in Vec::<Candidate>::from(gone) {
+        for candidate in gone {
             self.rtc.direct_api().invalidate_candidate(&candidate);
         }
     }
