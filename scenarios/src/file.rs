@@ -12,6 +12,7 @@ use crate::{
     located::Located,
     scalar::{Duration, Rate, Size},
     seeds::Seeds,
+    several::Several,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -74,15 +75,19 @@ pub(crate) struct Scenario {
     /// Flows that share links with the calls.
     #[serde(default)]
     pub(crate) traffic: Vec<Located<Traffic>>,
+    /// Messages of signaling that are lost, said twice, late or out of order.
+    #[serde(default)]
+    pub(crate) signaling_fault: Vec<Located<SignalingFault>>,
     /// What the adversary does.
     #[serde(default)]
     pub(crate) adversary: Vec<Located<Adversary>>,
     /// The signaling server's access link: 1 Gbit/s, 5 ms one way, unless given.
     #[serde(default)]
     pub(crate) signaling: Server,
-    /// The TURN relay's access link: 1 Gbit/s, 5 ms one way, unless given.
+    /// The access links of the TURN relays, one table or a list: 1 Gbit/s, 5 ms one way, unless given. They are called
+    /// `relay`, `relay-2`, and so on.
     #[serde(default)]
-    pub(crate) relay: Server,
+    pub(crate) relay: Several<Server>,
     /// What camera, microphone and codecs are set to.
     #[serde(default)]
     pub(crate) media: Media,
@@ -458,6 +463,40 @@ pub(crate) enum CongestionWord {
     Cubic,
     /// RFC 5681.
     Reno,
+}
+
+/// What becomes of messages of one kind at the signaling server.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignalingFault {
+    /// The kind of message about a call: `invite`, `ring`, `accepted`, …
+    #[schemars(required)]
+    pub(crate) message: Option<Located<String>>,
+    /// What becomes of it.
+    #[schemars(required)]
+    pub(crate) does: Option<Located<MessageFault>>,
+    /// To each n-th message of the kind; each unless given.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub(crate) every: Option<u32>,
+    /// So many times at most; always unless given.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub(crate) times: Option<u32>,
+    /// How late it is; 300 ms unless given. For `delay`.
+    pub(crate) by: Option<Located<Duration>>,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MessageFault {
+    /// It is lost.
+    Drop,
+    /// It is said twice.
+    Duplicate,
+    /// It comes behind the next one of its kind.
+    Reorder,
+    /// It is late.
+    Delay,
 }
 
 /// Something that the adversary does.

@@ -17,6 +17,7 @@ mod scalar;
 mod scenario;
 mod schema;
 mod seeds;
+mod several;
 mod structure;
 mod vocabulary;
 

@@ -3,6 +3,7 @@
 
 use crate::{
     engine::Engine,
+    sequence::SequenceWindow,
     transport::{Transport, TransportConfig},
 };
 use e2ee::{
@@ -11,7 +12,7 @@ use e2ee::{
 };
 use kernel::{ActorName, CallId, SimTime, ThreadId, UserName, event, event::SecretKind, random::Stream};
 use protocol::{
-    DeviceKeys, PROTOCOL_VERSION, PeerMessage, SessionDescription,
+    ClientMessage, DeviceKeys, PROTOCOL_VERSION, PeerMessage, SessionDescription,
     wire::{canonical_bytes, from_canonical_bytes},
 };
 use std::collections::{BTreeMap, VecDeque};
@@ -56,6 +57,8 @@ pub(crate) struct Call {
     /// The peer's camera will be on, by its signed description.
     pub(crate) peer_video: bool,
     share: Option<CallShare>,
+    /// The invite, to be said again until something shows that it arrived.
+    pub(crate) invite: Option<ClientMessage>,
     /// What was signed of the offer, for each device that it went to.
     offers: BTreeMap<ActorName, Vec<u8>>,
     sealed_offer: Option<SealedEnvelope>,
@@ -68,7 +71,7 @@ pub(crate) struct Call {
     pub(crate) last_timestamps: [u64; 2],
     queued: VecDeque<SealedEnvelope>,
     sequence: u32,
-    peer_sequence: Option<u32>,
+    peer_sequence: SequenceWindow,
 }
 
 impl Call {
@@ -136,7 +139,7 @@ impl Call {
             return Err(Mismatch::of("the body is no offer"));
         };
         self.peer_video = offer.video;
-        self.peer_sequence = Some(sealed.header.sequence);
+        self.peer_sequence.begin(sealed.header.sequence);
         let (transport, sdp) =
             Transport::answer(config, &offer.sdp, offer_rules.inline_candidates, now).map_err(Mismatch::of)?;
         self.transport = Some(transport);
@@ -171,12 +174,17 @@ impl Call {
         let transcript = Transcript::new(offer, &sealed.header.signed_bytes(&body));
         let share = self.share.take().ok_or_else(|| Mismatch::of("the share was used"))?;
         self.peer_video = answer.video;
-        self.peer_sequence = Some(sealed.header.sequence);
+        self.peer_sequence.begin(sealed.header.sequence);
         self.peer = Some(keys);
         self.agree(own, share, &answer.share, &transcript)?;
         let transport = self.transport.as_mut().ok_or_else(|| Mismatch::of("no offer was made"))?;
         transport.set_peer(device.clone());
         transport.accept_answer(&answer.sdp).map_err(Mismatch::of)
+    }
+
+    /// The answer, once it was made.
+    pub(crate) fn answer(&self) -> Option<SealedEnvelope> {
+        self.answer.clone()
     }
 
     /// The frame keys, once: they go to the engine.
@@ -214,11 +222,11 @@ impl Call {
         let sequence = sealed.header.sequence;
         let expected = self.header(EnvelopeKind::Peer, &peer.device, own.device, sequence);
         sealed.header.check(&expected).ok()?;
-        if self.peer_sequence.is_some_and(|last| sequence <= last) {
+        if !self.peer_sequence.is_new(sequence) {
             return None;
         }
         let body = envelope::open(sealed, own.identity, &peer.signing).ok()?;
-        self.peer_sequence = Some(sequence);
+        self.peer_sequence.note(sequence);
         from_canonical_bytes(&body).ok()
     }
 
@@ -244,6 +252,7 @@ impl Call {
             peer: None,
             peer_video: false,
             share: None,
+            invite: None,
             offers: BTreeMap::new(),
             sealed_offer: None,
             answer: None,
@@ -254,7 +263,7 @@ impl Call {
             last_timestamps: [0; 2],
             queued: VecDeque::new(),
             sequence: 0,
-            peer_sequence: None,
+            peer_sequence: SequenceWindow::default(),
         }
     }
 

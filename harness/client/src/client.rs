@@ -2,6 +2,7 @@
 //! nothing has anything left to do at this instant.
 
 mod effects;
+mod insist;
 mod media;
 mod messages;
 mod misbehaviour;
@@ -15,6 +16,7 @@ use crate::{
     transport::TransportConfig,
 };
 use e2ee::DeviceIdentity;
+use insist::Insistence;
 use kernel::{
     ActorName, CallId, Datagram, Micros, SimTime, UserName, event,
     event::{Act, AttackKind, CallStateName, Screen, SecretKind},
@@ -50,6 +52,7 @@ pub struct Client {
     calls: Stream,
     sealing: Stream,
     account: Account,
+    insistence: Insistence,
     machine: Machine,
     call: Option<Call>,
     /// A call that is over and whose engine still has something to do: none unless a planted bug keeps it going.
@@ -100,6 +103,7 @@ impl Client {
             calls: seeds.stream("calls"),
             sealing: seeds.stream("sealing"),
             account: Account::new(account, now),
+            insistence: Insistence::default(),
             machine: Machine::new(),
             call: None,
             ended: None,
@@ -134,7 +138,7 @@ impl Client {
         let soon = self.unsettled.then_some(self.now);
         let hop = self.hop.as_ref().filter(|_| self.call.is_some()).and_then(|hop| hop.next_wake());
         let calls = self.call.iter().chain(&self.ended).filter_map(call_wake).min();
-        let wakes = [soon, self.account.next_wake(), self.machine.next_wake(), hop, calls];
+        let wakes = [soon, self.account.next_wake(), self.machine.next_wake(), self.insistence.next_wake(), hop, calls];
         wakes.into_iter().flatten().min().map(|at| at.max(self.now + Micros(1)))
     }
 
@@ -162,6 +166,9 @@ impl Client {
         }
         if due(self.machine.next_wake()) {
             self.step(Event::Timer, now);
+        }
+        if due(self.insistence.next_wake()) {
+            self.insist(now);
         }
         for call in self.call.iter_mut().chain(&mut self.ended) {
             if let Some(transport) = call.transport.as_mut().filter(|transport| due(transport.next_wake())) {

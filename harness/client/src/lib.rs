@@ -14,6 +14,7 @@ mod config;
 pub mod crypto;
 pub mod engine;
 pub mod machine;
+mod sequence;
 pub mod transport;
 
 pub use client::Client;

@@ -8,6 +8,59 @@ use serde::{Deserialize, Serialize};
 pub struct Trouble {
     /// Nodes, paths and interfaces, in order of time.
     pub faults: Vec<Fault>,
+    /// Messages of signaling. Of two faults of the same kind of message the first strikes.
+    pub signaling: Vec<SignalingFault>,
+}
+
+/// The kinds of messages about calls, as the event `Signal` names them. Those before a call (sign-up, friendships) are asked
+/// and answered once a connection; faults spare them.
+pub const MESSAGE_KINDS: [&str; 15] = [
+    "invite",
+    "ring",
+    "ringing",
+    "accept",
+    "accepted",
+    "decline",
+    "cancel",
+    "busy",
+    "hang_up",
+    "to_peer",
+    "from_peer",
+    "elsewhere",
+    "rejected",
+    "ended",
+    "call_row",
+];
+
+/// What becomes of messages of one kind, at the server: packet loss cannot do this, QUIC repeats what it loses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalingFault {
+    /// The kind of message, as the event `Signal` names it.
+    pub message: String,
+    /// What becomes of it.
+    #[serde(flatten)]
+    pub does: MessageFault,
+    /// To each n-th message of the kind, 1 or more.
+    pub every: u32,
+    /// So many times at most.
+    pub times: Option<u32>,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "does", rename_all = "snake_case")]
+pub enum MessageFault {
+    /// It is lost.
+    Drop,
+    /// It is said twice.
+    Duplicate,
+    /// It comes behind the next one of its kind.
+    Reorder,
+    /// It is late.
+    Delay {
+        /// By so much.
+        by: Micros,
+    },
 }
 
 /// Something fails, or works again.

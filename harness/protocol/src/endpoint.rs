@@ -13,6 +13,9 @@ use std::{sync::Arc, time::Duration};
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// A client sends at least this often.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// The round trip that is assumed before one is measured: a lost first packet is sent again after three of these. The 333 ms
+/// of RFC 9002 section 6.2.2 cost a second for each lost packet of a handshake; no access network but a satellite's has more.
+const INITIAL_RTT: Duration = Duration::from_millis(120);
 /// What either side may have in flight before the other has read it, in bytes.
 const RECEIVE_WINDOW: u32 = 256 * 1024;
 
@@ -49,6 +52,7 @@ pub(crate) fn server_config(identity: &ServerIdentity) -> Arc<ServerConfig> {
 fn transport_config() -> TransportConfig {
     let mut transport = TransportConfig::default();
     transport
+        .initial_rtt(INITIAL_RTT)
         .max_concurrent_uni_streams(0_u8.into())
         .max_idle_timeout(Some(IdleTimeout::try_from(IDLE_TIMEOUT).expect("15 s is within QUIC's range")))
         .stream_receive_window(VarInt::from_u32(RECEIVE_WINDOW))

@@ -1,6 +1,6 @@
 //! What a server is started with.
 
-use kernel::{names::ActorName, random::SeedTree, time::Micros};
+use kernel::{names::ActorName, random::SeedTree, time::Micros, trouble::SignalingFault};
 use protocol::{RelayTls, ServerIdentity};
 use std::net::SocketAddr;
 
@@ -17,11 +17,23 @@ pub struct ServerConfig {
     pub password_cost: Argon2Cost,
     /// Simulated time that work takes.
     pub costs: ServiceCosts,
+    /// How often the server started before: each time it draws other tokens and connection ids.
+    pub boots: u32,
+    /// Faults of messages.
+    pub faults: Vec<SignalingFault>,
     /// Identity, tokens, salts and relay credentials are drawn below this node.
     pub seeds: SeedTree,
 }
 
 impl ServerConfig {
+    /// The node of the seed tree for a part that must not draw the same again after a restart.
+    pub(crate) fn boot_seeds(&self, part: &str) -> SeedTree {
+        match self.boots {
+            0 => self.seeds.child(part),
+            boots => self.seeds.child(part).child(&format!("boot {boots}")),
+        }
+    }
+
     /// The identity that the server proves to have: a function of its seeds, so that clients can be given its key.
     pub fn identity(&self) -> ServerIdentity {
         ServerIdentity::generate(&mut self.seeds.stream("identity"))

@@ -6,6 +6,7 @@
 //! `Committed`. Simulated time is charged per store access and per password hash.
 
 mod config;
+mod faults;
 mod interceptor;
 mod naming;
 mod password;

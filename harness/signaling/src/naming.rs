@@ -74,3 +74,31 @@ pub fn call_of_server_message(message: &ServerMessage) -> Option<CallId> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::trouble::MESSAGE_KINDS;
+    use protocol::CallEnd;
+
+    #[test]
+    fn faults_know_the_names_of_messages_about_calls() {
+        let call = CallId([1; 16]);
+        let said = [
+            ClientMessage::Ringing { call },
+            ClientMessage::Decline { call },
+            ClientMessage::Cancel { call },
+            ClientMessage::Busy { call },
+            ClientMessage::HangUp { call },
+        ];
+        let told = [
+            ServerMessage::Ringing { call },
+            ServerMessage::Elsewhere { call },
+            ServerMessage::Rejected { call },
+            ServerMessage::Ended { call, reason: CallEnd::Unknown },
+        ];
+        for kind in said.iter().map(kind_of_client_message).chain(told.iter().map(kind_of_server_message)) {
+            assert!(MESSAGE_KINDS.contains(&kind), "{kind}");
+        }
+    }
+}

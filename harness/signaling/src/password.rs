@@ -12,7 +12,7 @@ const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 
 /// An Argon2id hash (RFC 9106) with its salt and cost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct PasswordHash {
     memory_kib: u32,
     passes: u32,

@@ -2,6 +2,7 @@
 
 use crate::{
     config::ServerConfig,
+    faults::{Held, MessageFaults},
     interceptor::Interceptor,
     naming::{call_of_client_message, call_of_server_message, kind_of_client_message, kind_of_server_message},
     service::{Service, ServiceInput, ServiceOutput, TxId},
@@ -64,10 +65,13 @@ pub struct Server {
     channel: ServerChannel,
     service: Service,
     interceptor: Option<Box<dyn Interceptor>>,
+    faults: MessageFaults,
     /// Who spoke last over a connection: names the receiver of an answer before sign-in.
     speakers: BTreeMap<ConnectionId, ActorName>,
     /// The planted bug V74: from where each device was last heard.
     origins: BTreeMap<ActorName, SocketAddr>,
+    /// Where the packet at hand came from.
+    source: Option<SocketAddr>,
     outputs: VecDeque<Output>,
 }
 
@@ -79,12 +83,23 @@ impl Server {
             name: config.name.clone(),
             identity: identity.public(),
             service: Service::new(&config),
-            channel: ServerChannel::new(config.address, identity, config.seeds.child("channel"), now),
+            channel: ServerChannel::new(config.address, identity, config.boot_seeds("channel"), now),
             interceptor: None,
+            faults: MessageFaults::new(config.faults),
             speakers: BTreeMap::new(),
             origins: BTreeMap::new(),
+            source: None,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// A server that starts again with what its store kept: [`Server::snapshot`] at its last commit.
+    ///
+    /// # Errors
+    /// When the image is none.
+    pub fn restore(config: ServerConfig, image: &[u8], now: SimTime) -> Result<Server, postcard::Error> {
+        let service = Service::restore(&config, image, now)?;
+        Ok(Server { service, ..Server::new(config, now) })
     }
 
     /// The key that clients pin.
@@ -112,8 +127,13 @@ impl Server {
             }
             Input::Committed(tx) => self.service.handle(ServiceInput::Committed(tx), now),
         }
-        self.take_events(source, now);
-        self.take_service_outputs();
+        self.source = source;
+        self.take_events(now);
+        self.take_service_outputs(now);
+        while let Some(held) = self.faults.due(now) {
+            self.pass_on(held, now);
+            self.take_service_outputs(now);
+        }
         while let Some(datagram) = self.channel.poll_transmit(now) {
             self.outputs.push_back(Output::Transmit(datagram));
         }
@@ -126,7 +146,7 @@ impl Server {
 
     /// When the server wants [`Input::Timeout`].
     pub fn next_wake(&mut self) -> Option<SimTime> {
-        [self.channel.next_wake(), self.service.next_wake()].into_iter().flatten().min()
+        [self.channel.next_wake(), self.service.next_wake(), self.faults.next_wake()].into_iter().flatten().min()
     }
 
     /// Everything that the server holds, in postcard: the oracle's view `server`.
@@ -134,20 +154,32 @@ impl Server {
         self.service.snapshot()
     }
 
-    fn take_events(&mut self, source: Option<SocketAddr>, now: SimTime) {
+    fn take_events(&mut self, now: SimTime) {
         while let Some(event) = self.channel.poll_event() {
             match event {
                 ChannelEvent::Connected(_) => {}
-                ChannelEvent::Message(connection, message, bytes) => {
-                    self.receive(connection, message, &bytes, now);
-                    let speaker = self.speakers.get(&connection).filter(|_| mutant!(V74));
-                    self.origins.extend(speaker.cloned().zip(source));
-                }
+                ChannelEvent::Message(connection, message, bytes) => self.arrive(connection, message, bytes, now),
                 ChannelEvent::Closed(connection) => {
                     self.speakers.remove(&connection);
                     self.service.handle(ServiceInput::Closed(connection), now);
                 }
             }
+        }
+    }
+
+    /// A message passes the faults on its way in.
+    fn arrive(&mut self, connection: ConnectionId, message: ClientMessage, bytes: Vec<u8>, now: SimTime) {
+        let kind = kind_of_client_message(&message);
+        for held in self.faults.pass(kind, Held::In(connection, message, bytes), now) {
+            self.pass_on(held, now);
+        }
+    }
+
+    /// A message passed the faults.
+    fn pass_on(&mut self, held: Held, now: SimTime) {
+        match held {
+            Held::In(connection, message, bytes) => self.receive(connection, message, &bytes, now),
+            Held::Out(connection, to, message) => self.transmit(connection, &to, &message),
         }
     }
 
@@ -159,15 +191,18 @@ impl Server {
             Some(interceptor) => interceptor.incoming(&from, message),
             None => message,
         };
+        if mutant!(V74) {
+            self.origins.extend(self.source.map(|source| (from.clone(), source)));
+        }
         self.speakers.insert(connection, from);
         self.service.handle(ServiceInput::Message(connection, message), now);
     }
 
-    fn take_service_outputs(&mut self) {
+    fn take_service_outputs(&mut self, now: SimTime) {
         while let Some(output) = self.service.poll() {
             let output = match output {
                 ServiceOutput::Send { connection, device, message } => {
-                    self.send(connection, device, message);
+                    self.send(connection, device, message, now);
                     continue;
                 }
                 ServiceOutput::Commit(tx, facts) => Output::Commit(tx, facts),
@@ -180,7 +215,7 @@ impl Server {
         }
     }
 
-    fn send(&mut self, connection: ConnectionId, device: Option<ActorName>, message: ServerMessage) {
+    fn send(&mut self, connection: ConnectionId, device: Option<ActorName>, message: ServerMessage, now: SimTime) {
         let speaker = || self.speakers.get(&connection).cloned();
         let Some(to) = device.or_else(speaker) else { return }; // The connection closed before it signed in.
         let message = match &mut self.interceptor {
@@ -188,10 +223,17 @@ impl Server {
             None => message,
         };
         let message = if mutant!(V74) { self.with_origin(&to, message) } else { message };
-        let call = call_of_server_message(&message);
-        log_signal(&self.name, &to, kind_of_server_message(&message), call, &protocol::wire::canonical_bytes(&message));
-        if let Err(error) = self.channel.send(connection, &message) {
-            let line = format!("{} for {to} was not sent: {error}", kind_of_server_message(&message));
+        let kind = kind_of_server_message(&message);
+        for held in self.faults.pass(kind, Held::Out(connection, to, message), now) {
+            self.pass_on(held, now);
+        }
+    }
+
+    fn transmit(&mut self, connection: ConnectionId, to: &ActorName, message: &ServerMessage) {
+        let call = call_of_server_message(message);
+        log_signal(&self.name, to, kind_of_server_message(message), call, &protocol::wire::canonical_bytes(message));
+        if let Err(error) = self.channel.send(connection, message) {
+            let line = format!("{} for {to} was not sent: {error}", kind_of_server_message(message));
             kernel::event!(LogLine { actor: self.name.clone(), level: "warn".into(), line });
         }
     }

@@ -19,5 +19,5 @@ pub use actor::{Actor, ActorInput, ActorOutput};
 pub use catalogue::{PresetEntry, environment, presets, traces};
 pub use codec_cost::{CodecCost, codecs_alone};
 pub use run::{Outcome, RunOptions, WorldError, run};
-pub use stack::{Reference, Stack};
+pub use stack::{Disk, Reference, Stack};
 pub use trace::LogFilter;

@@ -176,8 +176,14 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
         .build();
     for server in std::iter::once(&plan.signaling).chain(&plan.relays) {
         host(&mut sim, &stage, plan, &server.name, {
-            let stack = stack.clone();
-            move |plan, name| stack.server(plan, name, kernel::time::now())
+            let (stack, stage) = (stack.clone(), stage.clone());
+            move |plan, name| {
+                let disk = stage.borrow_mut().mount(name);
+                match &disk {
+                    Some(disk) => stack.restarted(plan, name, disk, kernel::time::now()),
+                    None => stack.server(plan, name, kernel::time::now()),
+                }
+            }
         });
     }
     for participant in &plan.participants {

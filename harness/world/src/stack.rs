@@ -16,10 +16,25 @@ pub(crate) const RELAY_PORT: u16 = 3_478;
 /// Where they speak TURN over TLS: the port that firewalls let pass.
 const RELAY_TLS_PORT: u16 = 443;
 
+/// What outlives a crash of a server.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    /// How often the server started before.
+    pub boots: u32,
+    /// What it held at its last durable commit, as [`Actor::snapshot`] shows it.
+    pub image: Option<Vec<u8>>,
+}
+
 /// Builds the actors of a run.
 pub trait Stack: Send + Sync {
     /// The device of a participant.
     fn device(&self, plan: &Plan, device: &ActorName, now: SimTime) -> Box<dyn Actor>;
+
+    /// Signaling, or a relay, that stopped and starts again: for the `boots`-th time, with what its store made durable. A
+    /// server without a store begins anew.
+    fn restarted(&self, plan: &Plan, name: &ActorName, _disk: &Disk, now: SimTime) -> Box<dyn Actor> {
+        self.server(plan, name, now)
+    }
 
     /// Signaling, or a relay.
     fn server(&self, plan: &Plan, name: &ActorName, now: SimTime) -> Box<dyn Actor>;
@@ -34,18 +49,34 @@ impl Stack for Reference {
         Box::new(Device(Client::new(client_config(plan, device), now)))
     }
 
+    fn restarted(&self, plan: &Plan, name: &ActorName, disk: &Disk, now: SimTime) -> Box<dyn Actor> {
+        let config = ServerConfig { boots: disk.boots, ..server_config(plan) };
+        match &disk.image {
+            Some(image) if plan.signaling.name == *name => {
+                let server = Server::restore(config, image, now).expect("a store reads what it wrote");
+                Box::new(signaling(server, plan))
+            }
+            None if plan.signaling.name == *name => Box::new(signaling(Server::new(config, now), plan)),
+            _ => self.server(plan, name, now),
+        }
+    }
+
     fn server(&self, plan: &Plan, name: &ActorName, now: SimTime) -> Box<dyn Actor> {
         if plan.signaling.name == *name {
-            let mut server = Server::new(server_config(plan), now);
-            if let Some(interceptor) = armed(plan).interceptor {
-                server.set_interceptor(interceptor);
-            }
-            return Box::new(Signaling(server));
+            return Box::new(signaling(Server::new(server_config(plan), now), plan));
         }
         let relay = plan.relays.iter().find(|relay| relay.name == *name).expect("world asks for servers of the plan");
         let address = SocketAddr::new(relay.address, RELAY_PORT);
         Box::new(RelayServer(Relay::new(name.clone(), address, relay_config(plan, name), seeds(plan, name), now)))
     }
+}
+
+/// The server with whoever owns it.
+fn signaling(mut server: Server, plan: &Plan) -> Signaling {
+    if let Some(interceptor) = armed(plan).interceptor {
+        server.set_interceptor(interceptor);
+    }
+    Signaling(server)
 }
 
 /// The simulation's public Internet is made of the blocks that IANA keeps for documentation (RFC 5737, RFC 3849), so that
@@ -91,6 +122,8 @@ fn server_config(plan: &Plan) -> ServerConfig {
         relays: plan.relays.iter().map(relay).collect(),
         password_cost: Argon2Cost::SIMULATION,
         costs: ServiceCosts::default(),
+        boots: 0,
+        faults: plan.trouble.signaling.clone(),
         seeds: seeds(plan, name),
     }
 }

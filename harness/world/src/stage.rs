@@ -7,6 +7,7 @@ use crate::{
     actor::{Actor, ActorInput, ActorOutput},
     people::{Intent, People, Sight},
     run::WorldError,
+    stack::Disk,
     store::StoreDriver,
 };
 use kernel::{
@@ -23,7 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_STEPS_AT_ONE_INSTANT: u32 = 100_000;
 enum Todo {
     Act(ActorName, Act),
-    Committed(ActorName, TxId),
+    /// A transaction becomes durable, and with it what the server held when it was handed over.
+    Committed(ActorName, TxId, Option<Vec<u8>>),
     Link(LinkName, Box<LinkChange>),
     Nat(NatStep),
     Snapshot,
@@ -51,6 +53,7 @@ pub(crate) struct Stage {
     friendships: BTreeSet<(ActorName, UserName)>,
     /// The credentials that hold at each relay: user name, password, and until when.
     grants: BTreeMap<ActorName, BTreeMap<String, (String, SimTime)>>,
+    disks: BTreeMap<ActorName, Disk>,
     error: Option<WorldError>,
 }
 
@@ -66,6 +69,7 @@ impl Stage {
             sequence: 0,
             friendships: BTreeSet::new(),
             grants: BTreeMap::new(),
+            disks: BTreeMap::new(),
             error: None,
         }
     }
@@ -101,11 +105,21 @@ impl Stage {
         if let Some(at) = self.seats.remove(name).and_then(|seat| seat.wake) {
             self.wakes.remove(&(at, name.clone()));
         }
+        // What was handed to its disk and is not yet durable is lost with it.
+        self.todos.retain(|_, todo| !matches!(todo, Todo::Committed(node, ..) if node == name));
     }
 
     /// The core between two nodes is cut, or mended.
     pub(crate) fn set_cut(&mut self, one: &ActorName, other: &ActorName, is_cut: bool) {
         self.fabric.set_cut(one, other, is_cut);
+    }
+
+    /// What a server that stopped left on its disk; none for one that starts for the first time.
+    pub(crate) fn mount(&mut self, name: &ActorName) -> Option<Disk> {
+        let disk = self.disks.entry(name.clone()).or_default();
+        let mounted = (disk.boots > 0).then(|| disk.clone());
+        disk.boots += 1;
+        mounted
     }
 
     /// A user acts at an exact instant, not before now.
@@ -188,7 +202,10 @@ impl Stage {
     fn carry_out(&mut self, todo: Todo) {
         match todo {
             Todo::Act(device, act) => self.tell(&device, ActorInput::Act(act)),
-            Todo::Committed(node, tx) => self.tell(&node, ActorInput::Committed(tx)),
+            Todo::Committed(node, tx, image) => {
+                self.disks.entry(node.clone()).or_default().image = image;
+                self.tell(&node, ActorInput::Committed(tx));
+            }
             Todo::Link(link, change) => {
                 if let Err(error) = self.fabric.change_link(&link, &change) {
                     self.error = Some(WorldError::Plan(error.to_string()));
@@ -259,7 +276,8 @@ impl Stage {
             ActorOutput::Commit(tx) => {
                 let Some(seat) = self.seats.get_mut(name) else { return };
                 let durable = seat.store.commit(now);
-                self.push(durable, Todo::Committed(name.clone(), tx));
+                let image = seat.actor.snapshot().map(|(_, image)| image);
+                self.push(durable, Todo::Committed(name.clone(), tx, image));
             }
             // Signaling and relays share an operator: the control channel between them is not simulated as packets.
             ActorOutput::GrantRelay { relay, username, password, lifetime } => {

@@ -1,6 +1,6 @@
 //! Links: what a table of parameters comes to, core links, traces, and how links change.
 
-use super::{RELAY, SIGNALING, people::People, within};
+use super::{people::People, server_names, within};
 use crate::{
     either::Either,
     file::{self, AqmKind, GilbertElliott, Link, Scenario},
@@ -130,7 +130,8 @@ pub(super) fn core_links(
         }
         let is_device =
             people.names().any(|user| people.device_of(user).is_some_and(|device| **name == device.as_str()));
-        if is_device || people.names().chain([SIGNALING, RELAY]).any(|owner| owner == name.as_str()) {
+        let servers = server_names(file);
+        if is_device || people.names().chain(servers.iter().map(String::as_str)).any(|owner| owner == name.as_str()) {
             problems.note(name.span(), format!("`{}` has links of its own already", **name), "taken");
             continue;
         }
@@ -203,7 +204,8 @@ fn link_name(
     let ends = traffic.iter().flat_map(|flow| [&flow.source, &flow.sink]);
     let hosts = ends.filter(|end| end.access.is_some()).map(|end| end.host.as_str());
     let core = file.link.keys().map(|name| name.as_str());
-    let owners = people.names().chain([SIGNALING, RELAY]).chain(core).chain(hosts);
+    let servers = server_names(file);
+    let owners = people.names().chain(servers.iter().map(String::as_str)).chain(core).chain(hosts);
     let known: Vec<String> = owners.flat_map(|owner| [format!("{owner}/up"), format!("{owner}/down")]).collect();
     if !known.contains(link) {
         let note = problems.note(link.span(), format!("no link is called `{}`", **link), "unknown link");

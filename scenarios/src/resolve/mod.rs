@@ -11,7 +11,7 @@ mod traffic;
 mod trouble;
 
 use crate::{
-    file::{Internet, Scenario},
+    file::{Internet, Scenario, Server},
     located::Located,
     problem::Problems,
     scalar::Duration,
@@ -19,7 +19,7 @@ use crate::{
 };
 use kernel::{
     names::ActorName,
-    plan::{Expectation, Plan},
+    plan::{Expectation, Plan, ServerPlan},
     time::{Micros, SimTime},
 };
 use links::Links;
@@ -41,17 +41,20 @@ pub(crate) fn resolve(
     let mut links = Links::new(vocabulary, folder);
     let people = People::resolve(file, vocabulary, &mut links, problems);
     let traffic = traffic::resolve(file, &people, (duration, end), vocabulary, &mut links, problems);
-    let server = |name: &str, last: u8, table, links: &mut Links, problems: &mut Problems| {
-        access::server(ActorName::from(name), server_address(file, last), table, links, problems)
-    };
     let judgement = judgement::resolve(file, vocabulary, problems);
     Plan {
         scenario: name.into(),
         title: file.title.as_deref().cloned().unwrap_or_default(),
         seed: 0,
         duration,
-        signaling: server(SIGNALING, 1, &file.signaling, &mut links, problems),
-        relays: vec![server(RELAY, 2, &file.relay, &mut links, problems)],
+        signaling: access::server(
+            ActorName::from(SIGNALING),
+            server_address(file, 1),
+            &file.signaling,
+            &mut links,
+            problems,
+        ),
+        relays: relays(file, &mut links, problems),
         friends: people.friends(file, problems),
         timeline: story::timeline(file, &people, end, problems),
         core_links: links::core_links(file, &people, &mut links, problems),
@@ -71,6 +74,23 @@ pub(crate) fn resolve(
     }
 }
 
+/// The relays, each with a name and an address.
+fn relays(file: &Scenario, links: &mut Links, problems: &mut Problems) -> Vec<ServerPlan> {
+    let names = server_names(file).into_iter().skip(1);
+    let relay = |((name, server), host): ((String, &Server), u8)| {
+        access::server(ActorName::from(name), server_address(file, host), server, links, problems)
+    };
+    names.zip(file.relay.iter()).zip(2..).map(relay).collect()
+}
+
+/// What the servers are called: signaling, then the relays.
+fn server_names(file: &Scenario) -> Vec<String> {
+    let relay = |number: usize| if number == 1 { RELAY.to_owned() } else { format!("{RELAY}-{number}") };
+    std::iter::once(SIGNALING.to_owned()).chain((1..=file.relay.iter().count().min(MOST_RELAYS)).map(relay)).collect()
+}
+
+/// The most relays that a scenario has: a client looks at no more.
+const MOST_RELAYS: usize = 8;
 /// What the signaling server is called.
 pub(crate) const SIGNALING: &str = "signaling";
 /// What the relay is called.

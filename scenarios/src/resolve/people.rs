@@ -1,9 +1,10 @@
 //! Participants, their addresses, and who is friends with whom.
 
 use super::{
-    RELAY, SIGNALING, access,
+    access,
     links::{self, Links},
     nat::{self, Carriers},
+    server_names,
 };
 use crate::{
     file::{self, Internet, Scenario},
@@ -47,9 +48,10 @@ impl People {
         }
         let carriers = Carriers::resolve(file, problems);
         let mut places = Places { internet: file.internet, carriers, homes: Vec::new() };
+        let servers = server_names(file);
         for participant in listed.iter() {
             let via = links::via(&participant.via, file, problems);
-            people.add(participant, via, &mut places, vocabulary, links, problems);
+            people.add(participant, (via, &servers), &mut places, vocabulary, links, problems);
         }
         people
     }
@@ -130,7 +132,7 @@ impl People {
     fn add(
         &mut self,
         participant: &file::Participant,
-        via: Vec<String>,
+        (via, servers): (Vec<String>, &[String]),
         places: &mut Places,
         vocabulary: &Vocabulary,
         links: &mut Links,
@@ -139,7 +141,7 @@ impl People {
         let network = participant.network.as_ref();
         let resolved = network.map(|network| access::access(network, vocabulary, links, problems));
         let Some(user) = &participant.user else { return };
-        if !self.may_be_called(user, problems) {
+        if !self.may_be_called(user, servers, problems) {
             return;
         }
         self.names.push(String::clone(user));
@@ -175,12 +177,12 @@ impl People {
         });
     }
 
-    fn may_be_called(&self, user: &Located<String>, problems: &mut Problems) -> bool {
+    fn may_be_called(&self, user: &Located<String>, servers: &[String], problems: &mut Problems) -> bool {
         let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if user.is_empty() || user.len() > 32 || !user.chars().all(letters) || !user.starts_with(char::is_alphabetic) {
             let message = format!("nobody can be called `{}`", **user);
             problems.note(user.span(), message, "up to 32 of a-z, 0-9 and -, a letter first");
-        } else if [SIGNALING, RELAY].contains(&user.as_str()) {
+        } else if servers.contains(user) {
             problems.note(user.span(), format!("`{}` is the name of a server", **user), "taken");
         } else if self.names.iter().any(|known| known == &**user) {
             problems.note(user.span(), format!("two participants are called `{}`", **user), "the second one");

@@ -1,27 +1,31 @@
-//! What fails: servers and paths.
+//! What fails: servers, paths, messages of signaling.
 
-use super::{RELAY, SIGNALING, people::People, within};
+use super::{people::People, server_names, within};
 use crate::{
-    file::{Failure, Fault as FaultEntry, Scenario},
+    file::{Failure, Fault as FaultEntry, MessageFault as MessageEntry, Scenario, SignalingFault as SignalingEntry},
     located::Located,
     problem::Problems,
 };
 use kernel::{
     names::ActorName,
-    time::SimTime,
-    trouble::{Fault, FaultKind, Trouble},
+    time::{Micros, SimTime},
+    trouble::{Fault, FaultKind, MESSAGE_KINDS, MessageFault, SignalingFault, Trouble},
 };
+
+/// How late a delayed message is when the file does not say.
+const LATE: Micros = Micros::from_millis(300);
 
 /// What fails, in order of time.
 pub(super) fn resolve(file: &Scenario, people: &People, end: SimTime, problems: &mut Problems) -> Trouble {
     let mut faults = Vec::new();
+    let servers = server_names(file);
     for entry in &file.fault {
         if let Some(at) = &entry.at {
             within(at, end, problems);
         }
         match (&entry.node, &entry.does, &entry.between) {
-            (Some(node), Some(does), None) => faults.extend(of_server(entry, node, does, problems)),
-            (None, None, Some(between)) => faults.extend(of_path(entry, between, people, problems)),
+            (Some(node), Some(does), None) => faults.extend(of_server(entry, node, does, &servers, problems)),
+            (None, None, Some(between)) => faults.extend(of_path(entry, between, people, &servers, problems)),
             _ => {
                 let message = "a fault is of a `node` that `does` something, or a cut `between` two nodes";
                 problems.note(entry.span(), message, "neither the one nor the other");
@@ -29,13 +33,35 @@ pub(super) fn resolve(file: &Scenario, people: &People, end: SimTime, problems: 
         }
     }
     faults.sort_by_key(|fault| fault.at);
-    Trouble { faults }
+    let signaling = file.signaling_fault.iter().filter_map(|entry| of_messages(entry, problems)).collect();
+    Trouble { faults, signaling }
+}
+
+fn of_messages(entry: &SignalingEntry, problems: &mut Problems) -> Option<SignalingFault> {
+    let (message, does) = (entry.message.as_ref()?, entry.does.as_ref()?);
+    if let Some(by) = entry.by.as_ref().filter(|_| **does != MessageEntry::Delay) {
+        problems.note(by.span(), "only a `delay` has a `by`", "means nothing here");
+    }
+    if !MESSAGE_KINDS.contains(&message.as_str()) {
+        let note =
+            problems.note(message.span(), format!("no message about a call is called `{}`", **message), "unknown");
+        note.did_you_mean(message, MESSAGE_KINDS);
+        return None;
+    }
+    let does = match **does {
+        MessageEntry::Drop => MessageFault::Drop,
+        MessageEntry::Duplicate => MessageFault::Duplicate,
+        MessageEntry::Reorder => MessageFault::Reorder,
+        MessageEntry::Delay => MessageFault::Delay { by: entry.by.as_ref().map_or(LATE, |by| by.0) },
+    };
+    Some(SignalingFault { message: String::clone(message), does, every: entry.every.unwrap_or(1), times: entry.times })
 }
 
 fn of_server(
     entry: &FaultEntry,
     node: &Located<String>,
     does: &Located<Failure>,
+    servers: &[String],
     problems: &mut Problems,
 ) -> Option<Fault> {
     if let Some(lasts) = &entry.lasts {
@@ -45,11 +71,9 @@ fn of_server(
             "means nothing here",
         );
     }
-    let known = [SIGNALING, RELAY];
-    if !known.contains(&node.as_str()) {
-        problems
-            .note(node.span(), format!("no server is called `{}`", **node), "unknown server")
-            .did_you_mean(node, known);
+    if !servers.contains(node) {
+        let note = problems.note(node.span(), format!("no server is called `{}`", **node), "unknown server");
+        note.did_you_mean(node, servers.iter().map(String::as_str));
         return None;
     }
     let node = ActorName::from(node.as_str());
@@ -65,10 +89,13 @@ fn of_path(
     entry: &FaultEntry,
     between: &Located<[Located<String>; 2]>,
     people: &People,
+    servers: &[String],
     problems: &mut Problems,
 ) -> Vec<Fault> {
     let [one, other] = &**between;
-    let (Some(a), Some(b)) = (node(one, people, problems), node(other, people, problems)) else { return Vec::new() };
+    let (Some(a), Some(b)) = (node(one, people, servers, problems), node(other, people, servers, problems)) else {
+        return Vec::new();
+    };
     if a == b {
         problems.note(between.span(), "a node has no path to itself over the core", "the same node twice");
     }
@@ -79,8 +106,8 @@ fn of_path(
     std::iter::once(cut).chain(mended).collect()
 }
 
-fn node(name: &Located<String>, people: &People, problems: &mut Problems) -> Option<ActorName> {
-    let known: Vec<&str> = people.names().chain([SIGNALING, RELAY]).collect();
+fn node(name: &Located<String>, people: &People, servers: &[String], problems: &mut Problems) -> Option<ActorName> {
+    let known: Vec<&str> = people.names().chain(servers.iter().map(String::as_str)).collect();
     if !known.contains(&name.as_str()) {
         problems.note(name.span(), format!("no node is called `{}`", **name), "unknown node").did_you_mean(name, known);
         return None;

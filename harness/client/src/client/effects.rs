@@ -27,6 +27,7 @@ impl Client {
         if from != to {
             event!(CallState { device: self.device.clone(), call: Some(call), from, to, because: because.to_owned() });
             self.note_pending(call, to);
+            self.insistence.entered(to, now);
         }
         for effect in effects {
             self.apply(effect, call, relays, now);
@@ -42,9 +43,9 @@ impl Client {
             Effect::GoLive => self.go_live(call, now),
             Effect::Reconnect => self.reconnect(call, now),
             Effect::SendBusy(other) => self.tell_server(ClientMessage::Busy { call: other }, now),
-            Effect::SendDecline => self.tell_server(ClientMessage::Decline { call }, now),
-            Effect::SendCancel => self.tell_server(ClientMessage::Cancel { call }, now),
-            Effect::SendHangUp => self.tell_server(ClientMessage::HangUp { call }, now),
+            Effect::SendDecline => self.say_farewell(ClientMessage::Decline { call }, call, now),
+            Effect::SendCancel => self.say_farewell(ClientMessage::Cancel { call }, call, now),
+            Effect::SendHangUp => self.say_farewell(ClientMessage::HangUp { call }, call, now),
             Effect::End(reason) => self.end(call, reason, now),
         }
     }
@@ -88,6 +89,7 @@ impl Client {
         match call.make_offers(own, &devices, config, inline, &mut self.sealing, now) {
             Ok(offers) => {
                 let invite = ClientMessage::Invite { call: dialog.call, to: dialog.peer, video: dialog.video, offers };
+                call.invite = Some(invite.clone());
                 self.tell_server(invite, now);
             }
             Err(mismatch) => self.refuse(&mismatch, now),
@@ -239,6 +241,7 @@ impl Client {
                 self.drop_call(call, now);
             }
         }
+        self.insistence.passed(id);
         event!(Ended { device: self.device.clone(), call: id, reason });
         self.show(Screen::Over { call: id, reason });
     }

@@ -56,6 +56,7 @@ impl Client {
                 self.accepted(call, &device, answer.as_ref(), &relays, now);
             }
             ServerMessage::Elsewhere { call } => {
+                self.insistence.confirmed(call);
                 self.notice(call, "elsewhere");
                 self.step(Event::Server(ServerEvent::Elsewhere { call }), now);
             }
@@ -64,6 +65,7 @@ impl Client {
                 self.step(Event::Server(ServerEvent::Rejected { call }), now);
             }
             ServerMessage::Ended { call, reason } => {
+                self.insistence.confirmed(call);
                 self.notice(call, "ended");
                 self.step(Event::Server(ServerEvent::Ended { call, reason }), now);
             }
@@ -86,6 +88,9 @@ impl Client {
     /// Looks at the outer fields only; the offer stays sealed until the user accepts.
     fn rung(&mut self, ring: Ring, now: SimTime) {
         let Ring { call: id, from, caller, video, age, offer } = ring;
+        if self.rung_again(id, now) {
+            return;
+        }
         if caller.user != from || self.account.roster().is_blocked(&from) {
             return;
         }
@@ -178,7 +183,8 @@ impl Client {
 
     fn callee_rings(&mut self, id: CallId, now: SimTime) {
         let ours = self.machine.dialog().is_some_and(|dialog| dialog.call == id);
-        if ours && self.machine.state() == CallStateName::Outgoing && self.misbehaves(Misbehaviour::ForgeConsent) {
+        let first = ours && !std::mem::replace(&mut self.insistence.rings, true);
+        if first && self.machine.state() == CallStateName::Outgoing && self.misbehaves(Misbehaviour::ForgeConsent) {
             self.forge_consent(id, now);
         }
     }

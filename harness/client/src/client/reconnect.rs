@@ -18,8 +18,9 @@ impl Client {
         self.ask_restart(now);
     }
 
-    /// The connection to signaling is there again: what could not be asked is asked now.
+    /// The connection to signaling is there again: what may have been lost with the old one is said again.
     pub(super) fn resume(&mut self, now: SimTime) {
+        self.insist(now);
         if self.machine.state() == CallStateName::Reconnecting {
             self.ask_restart(now);
         }

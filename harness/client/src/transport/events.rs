@@ -44,6 +44,7 @@ impl Transport {
         self.health.ice_up = state.is_connected();
         // While connecting more candidates may come; the machine's timer bounds it.
         if state.is_disconnected() && self.connected && !mutant!(V81) && self.health.break_off(now) {
+            self.look_after_relay(now);
             self.outputs.push_back(TransportOutput::Broken);
         }
         self.look_after_path(now);
@@ -55,6 +56,7 @@ impl Transport {
             return;
         }
         if self.health.fell_silent(now) {
+            self.look_after_relay(now);
             self.outputs.push_back(TransportOutput::Broken);
         }
         if self.health.healed(now) {
@@ -102,6 +104,8 @@ impl Transport {
 
     pub(super) fn transmit(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], now: SimTime) {
         let is_check = matches!(bytes.first(), Some(0..=3));
+        // It left the pacer, also when there is no way to send it.
+        let departure = self.sent.packet_left(&self.types, bytes, now);
         let goes_on = mutant!(V81) && !is_check;
         if !self.limits.admit(destination, bytes, now) && !goes_on {
             return;
@@ -109,6 +113,10 @@ impl Transport {
         let destination = self.misled.filter(|_| !is_check).unwrap_or(destination);
         let relayed = self.gathering.as_ref().and_then(Gathering::relayed);
         let through_relay = relayed == Some(source);
+        if !through_relay && source.ip() != self.config.local.ip() && !self.is_own(source) {
+            // The pair belonged to a relay that is given up.
+            return;
+        }
         if !is_check {
             self.note_pair(source, destination, through_relay);
         }
@@ -121,7 +129,7 @@ impl Transport {
             let datagram = Datagram::new(source, destination, bytes.to_vec());
             Wrapped { carrier: Some(datagram.packet), packets: vec![datagram] }
         };
-        if let Some(departure) = self.sent.packet_left(&self.types, bytes, now) {
+        if let Some(departure) = departure {
             event!(RtpSent {
                 device: self.config.device.clone(),
                 // What waits in a stream is in no packet yet: its legs are not known.
@@ -135,6 +143,11 @@ impl Transport {
             });
         }
         self.outputs.extend(packets.into_iter().map(TransportOutput::Transmit));
+    }
+
+    /// Whether an address is that of an own interface that is still there.
+    fn is_own(&self, source: SocketAddr) -> bool {
+        self.own_candidates.iter().any(|own| own.addr() == source && own.kind() == str0m::CandidateKind::Host)
     }
 
     fn note_pair(&mut self, local: SocketAddr, remote: SocketAddr, through_relay: bool) {

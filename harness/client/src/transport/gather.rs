@@ -2,26 +2,36 @@
 
 use super::{
     Transport, TransportConfig, TransportOutput,
+    limits::MAX_OWN_CANDIDATES,
+    relays::{Change, Relays},
     restart::line_of,
     stun::BindingQuery,
     turn::{RelayLeg, Wrapped},
 };
 use crate::config::{HOARD_PORTS, Misbehaviour};
-use kernel::{Datagram, SimTime, event, event::CandidateKind, mutant, packet::Transport as Carriage, random};
+use kernel::{
+    Datagram, SimTime, event,
+    event::CandidateKind,
+    mutant,
+    packet::Transport as Carriage,
+    random,
+    random::{SeedTree, Stream},
+};
 use protocol::RelayGrant;
 use std::net::SocketAddr;
 use str0m::{Candidate, CandidateKind as RtcCandidateKind};
 
 /// The gathering of a call, from `Accepted` to its end.
-#[derive(Default)]
 pub(super) struct Gathering {
     query: Option<BindingQuery>,
-    relay: Option<RelayLeg>,
+    relays: Relays,
     /// Allocations that nobody needs: of a client that hoards them.
     hoard: Vec<RelayLeg>,
     mapped: Option<SocketAddr>,
     /// A mapped address that was learnt and not yet made a candidate.
     learnt: Option<SocketAddr>,
+    /// Where the transactions of STUN queries come from.
+    stream: Stream,
 }
 
 /// What a datagram on the media socket turned out to be.
@@ -35,8 +45,13 @@ pub(super) enum Arrival {
 }
 
 impl Gathering {
+    fn new(seeds: SeedTree, stream: Stream) -> Gathering {
+        let (relays, hoard) = (Relays::new(seeds), Vec::new());
+        Gathering { query: None, relays, hoard, mapped: None, learnt: None, stream }
+    }
+
     pub(super) fn relayed(&self) -> Option<SocketAddr> {
-        self.relay.as_ref()?.relayed()
+        self.relays.relayed()
     }
 
     pub(super) fn mapped(&self) -> Option<SocketAddr> {
@@ -44,13 +59,11 @@ impl Gathering {
     }
 
     pub(super) fn allow(&mut self, peer: SocketAddr) {
-        if let Some(relay) = &mut self.relay {
-            relay.allow(peer);
-        }
+        self.relays.allow(peer);
     }
 
     pub(super) fn wrap(&mut self, peer: SocketAddr, bytes: &[u8], now: SimTime) -> Option<Wrapped> {
-        self.relay.as_mut()?.wrap(peer, bytes, now)
+        self.relays.leg_mut()?.wrap(peer, bytes, now)
     }
 
     pub(super) fn receive(&mut self, datagram: &Datagram, now: SimTime) -> Arrival {
@@ -60,11 +73,14 @@ impl Gathering {
             self.learnt = query.receive(datagram);
             return Arrival::Consumed;
         }
+        if self.relays.answers(datagram, now) {
+            return Arrival::Consumed;
+        }
         if let Some(leg) = self.hoard.iter_mut().find(|leg| leg.local() == datagram.destination) {
             leg.receive(datagram, now);
             return Arrival::Consumed;
         }
-        let Some(relay) = self.relay.as_mut().filter(|relay| relay.owns(datagram)) else {
+        let Some(relay) = self.relays.leg_mut().filter(|relay| relay.owns(datagram)) else {
             // Nobody but a relay speaks TCP to the media socket.
             return if datagram.transport == Carriage::Udp { Arrival::Direct } else { Arrival::Consumed };
         };
@@ -76,14 +92,15 @@ impl Gathering {
     }
 
     pub(super) fn release(&mut self, now: SimTime, sends: &mut Vec<Datagram>) {
-        if let Some(relay) = &mut self.relay {
+        if let Some(relay) = self.relays.leg_mut() {
             relay.release(now, sends);
         }
     }
 
     pub(super) fn next_wake(&self) -> Option<SimTime> {
         let query = self.query.as_ref().and_then(BindingQuery::next_wake);
-        query.into_iter().chain(self.relay.iter().chain(&self.hoard).filter_map(RelayLeg::next_wake)).min()
+        let hoard = self.hoard.iter().filter_map(RelayLeg::next_wake);
+        query.into_iter().chain(self.relays.next_wake()).chain(hoard).min()
     }
 }
 
@@ -103,7 +120,7 @@ impl Gathering {
     /// What a hostile client asks of its relay besides.
     fn misbehave(&mut self, config: &TransportConfig, grant: &RelayGrant, now: SimTime) {
         if config.misbehaviour.contains(&Misbehaviour::ProbeInternal)
-            && let Some(relay) = &mut self.relay
+            && let Some(relay) = self.relays.leg_mut()
         {
             INTERNAL_PEERS.iter().filter_map(|peer| peer.parse().ok()).for_each(|peer| relay.probe(peer));
         }
@@ -120,22 +137,18 @@ impl Transport {
     pub fn gather(&mut self, relays: &[RelayGrant], stun: Option<SocketAddr>, now: SimTime) {
         let local = self.config.local;
         let first = self.gathering.is_none();
-        let mut gathering = self.gathering.take().unwrap_or_default();
-        if gathering.relay.is_none() {
-            gathering.relay = relays.first().map(|grant| RelayLeg::new(local, grant, self.config.seeds, now));
+        let stream = || self.config.seeds.stream("stun");
+        let mut gathering = self.gathering.take().unwrap_or_else(|| Gathering::new(self.config.seeds, stream()));
+        let relay_preferred = mutant!(V132) && !relays.is_empty();
+        let direct = first && !self.hides_addresses() && !relay_preferred;
+        if direct {
+            gathering.query = stun.map(|server| BindingQuery::new(local, server, &mut gathering.stream, now));
         }
+        gathering.relays.take(relays, local, &mut gathering.stream, now);
         if first && let Some(grant) = relays.first() {
             gathering.misbehave(&self.config, grant, now);
         }
-        if let Some(relay) = &mut gathering.relay {
-            self.remote_kinds.keys().for_each(|peer| relay.allow(*peer));
-        }
-        let relay_preferred = mutant!(V132) && gathering.relay.is_some();
-        let direct = first && !self.hides_addresses() && !relay_preferred;
-        if direct {
-            let mut stream = self.config.seeds.stream("stun");
-            gathering.query = stun.map(|server| BindingQuery::new(local, server, &mut stream, now));
-        }
+        self.remote_kinds.keys().for_each(|peer| gathering.relays.allow(*peer));
         self.gathering = Some(gathering);
         if direct && let Ok(host) = Candidate::host(local, "udp") {
             self.offer_candidate(host);
@@ -150,6 +163,14 @@ impl Transport {
     /// Whether no own address may show. V73: the setting filters nothing, and host candidates leak.
     pub(super) fn hides_addresses(&self) -> bool {
         self.config.relay_only && !mutant!(V73)
+    }
+
+    /// The path broke: looks whether the relay in use still lives.
+    pub(super) fn look_after_relay(&mut self, now: SimTime) {
+        let local = self.config.local;
+        if let Some(gathering) = &mut self.gathering {
+            gathering.relays.measure(local, &mut gathering.stream, now);
+        }
     }
 
     pub(super) fn drive_gathering(&mut self, now: SimTime) {
@@ -170,27 +191,46 @@ impl Transport {
                 candidates.extend(Candidate::server_reflexive(mapped, local, "udp"));
             }
         }
-        if let Some(relay) = &mut gathering.relay
-            && relay.drive(now, &mut sends)
-            && let Some(relayed) = relay.relayed()
-        {
-            candidates.extend(Candidate::relayed(relayed, local, "udp"));
-        }
+        let changes = gathering.relays.drive(local, now, &mut sends);
         self.outputs.extend(sends.into_iter().map(TransportOutput::Transmit));
+        for change in changes {
+            match change {
+                Change::Allocated(relayed) => candidates.extend(Candidate::relayed(relayed, local, "udp")),
+                Change::Lost(relayed) => self.withdraw(|candidate| candidate.addr() == relayed),
+            }
+        }
         candidates.into_iter().for_each(|candidate| self.offer_candidate(candidate));
     }
 
     fn offer_candidate(&mut self, candidate: Candidate) {
         let (kind, address) = (kind_of(&candidate), candidate.addr());
-        let line = {
+        let room = self.own_candidates.len() < MAX_OWN_CANDIDATES;
+        let taken = {
             let _scope = random::scope("str0m");
-            self.rtc.add_local_candidate(candidate).map(line_of)
+            room.then(|| self.rtc.add_local_candidate(candidate).cloned()).flatten()
         };
-        event!(CandidateGathered { device: self.config.device.clone(), kind, address, offered: line.is_some() });
-        if let Some(line) = line {
-            self.own_candidates.push(line.clone());
-            self.outputs.push_back(TransportOutput::Candidate(line));
+        let offered = taken.is_some();
+        event!(CandidateGathered { device: self.config.device.clone(), kind, address, offered });
+        if let Some(candidate) = taken {
+            self.outputs.push_back(TransportOutput::Candidate(line_of(&candidate)));
+            self.own_candidates.push(candidate);
         }
+    }
+
+    /// Takes back own candidates that exist no more, with their pairs.
+    pub(super) fn withdraw(&mut self, gone: impl Fn(&Candidate) -> bool) {
+        let _scope = random::scope("str0m");
+        let own = std::mem::take(&mut self.own_candidates).into_iter();
+        let (gone, kept): (Vec<Candidate>, Vec<Candidate>) = own.partition(|own| gone(own));
+        self.own_candidates = kept;
+        for candidate in gone {
+            self.rtc.direct_api().invalidate_candidate(&candidate);
+        }
+    }
+
+    /// The lines of the own candidates, for a restart.
+    pub fn own_lines(&self) -> Vec<String> {
+        self.own_candidates.iter().map(line_of).collect()
     }
 }
 

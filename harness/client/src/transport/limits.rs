@@ -11,6 +11,12 @@ use std::{
     net::SocketAddr,
 };
 
+/// Remote candidates that are taken between two restarts (as the queue of the call machine).
+pub(super) const MAX_REMOTE_CANDIDATES: usize = 30;
+/// Own candidates that are offered.
+pub(super) const MAX_OWN_CANDIDATES: usize = 10;
+/// The longest SDP or candidate line that is parsed, in bytes.
+pub(super) const MAX_SDP_BYTES: usize = 16 * 1024;
 /// Addresses that never answered and yet are checked, at most (RFC 8445, section 6.1.2.5: pairs).
 const MAX_UNANSWERED: usize = 100;
 /// One check is paid for in this time (Ta of RFC 8445, section 14.2).

@@ -8,6 +8,7 @@ mod events;
 mod gather;
 mod health;
 mod limits;
+mod relays;
 mod restart;
 mod rtp;
 mod stun;
@@ -26,7 +27,7 @@ use kernel::{
     plan::MediaPlan,
     random::{self, SeedTree},
 };
-use limits::Limits;
+use limits::{Limits, MAX_REMOTE_CANDIDATES, MAX_SDP_BYTES};
 use restart::Restarts;
 use rtp::{PayloadTypes, ReceiveLedger, SendLedger};
 use std::{
@@ -46,10 +47,6 @@ use str0m::{
 const MAX_STEPS: usize = 10_000;
 /// Timeouts of str0m within one instant before the rest waits for the next microsecond.
 const MAX_TIMEOUTS: usize = 64;
-/// Remote candidates that are taken (as the queue of the call machine).
-const MAX_REMOTE_CANDIDATES: usize = 30;
-/// The longest SDP or candidate line that is parsed, in bytes.
-const MAX_SDP_BYTES: usize = 16 * 1024;
 
 /// What a transport is made from.
 #[derive(Clone)]
@@ -137,9 +134,11 @@ pub struct Transport {
     types: PayloadTypes,
     gathering: Option<gather::Gathering>,
     early_candidates: Vec<String>,
-    /// Lines of the own candidates that were offered: a restart offers them again.
-    own_candidates: Vec<String>,
+    /// The own candidates that were offered: a restart offers them again.
+    own_candidates: Vec<Candidate>,
     remote_candidates: usize,
+    /// Their lines: one that comes again, because it could have been lost, is not a further one.
+    remote_lines: BTreeSet<String>,
     remote_kinds: BTreeMap<SocketAddr, CandidateKind>,
     selected: Option<(SocketAddr, SocketAddr)>,
     connected: bool,
@@ -224,8 +223,9 @@ impl Transport {
 
     /// Takes a candidate of the peer; before gathering it waits.
     pub fn add_remote_candidate(&mut self, line: &str, now: SimTime) {
+        let is_new = line.len() <= MAX_SDP_BYTES && !self.remote_lines.contains(line);
         let is_full = self.remote_candidates >= MAX_REMOTE_CANDIDATES && !mutant!(V82);
-        if line.len() > MAX_SDP_BYTES || is_full {
+        if !is_new || is_full {
             return;
         }
         self.remote_candidates += 1;
@@ -233,6 +233,7 @@ impl Transport {
             self.early_candidates.push(line.to_owned());
             return;
         }
+        self.remote_lines.insert(line.to_owned());
         self.enter("ice");
         let Ok(candidate) = Candidate::from_sdp_string(line) else { return };
         self.remote_kinds.insert(candidate.addr(), gather::kind_of(&candidate));
@@ -310,7 +311,9 @@ impl Transport {
             }
             // With relay-only nothing that came past the relay is looked at.
             None if self.hides_addresses() => {}
-            None => self.receive_from_peer(datagram.source, self.config.local, &datagram.bytes, packet, now),
+            None => {
+                self.receive_from_peer(datagram.source, datagram.destination, &datagram.bytes, packet, now);
+            }
         }
     }
 
@@ -372,6 +375,7 @@ impl Transport {
             early_candidates: Vec::new(),
             own_candidates: Vec::new(),
             remote_candidates: 0,
+            remote_lines: BTreeSet::new(),
             remote_kinds: BTreeMap::new(),
             selected: None,
             connected: false,

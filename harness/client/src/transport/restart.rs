@@ -46,8 +46,9 @@ impl Transport {
         if !self.connected || self.over {
             return None;
         }
+        let lines = self.own_lines();
         if let Some((_, asked)) = &mut self.restarts.pending {
-            asked.candidates.clone_from(&self.own_candidates);
+            asked.candidates = lines;
             self.health.asked(now);
             return Some(asked.clone());
         }
@@ -125,9 +126,12 @@ impl Transport {
 
     /// New credentials are agreed: pairs are checked from scratch. Media goes over the old pair until a new one is valid.
     fn begin_attempt(&mut self, peer: &PathDescription, now: SimTime) {
+        if !self.health.is_broken() {
+            self.outputs.push_back(TransportOutput::Broken);
+        }
         self.health.restarted(now);
-        self.outputs.push_back(TransportOutput::Broken);
         self.remote_candidates = 0;
+        self.remote_lines.clear();
         for line in &peer.candidates {
             self.add_remote_candidate(line, now);
         }
@@ -153,7 +157,7 @@ impl Transport {
 
     fn description(&mut self, number: u32, fragment: String, password: String) -> PathDescription {
         let fingerprint = self.rtc.direct_api().local_dtls_fingerprint().to_string();
-        PathDescription { number, fragment, password, fingerprint, candidates: self.own_candidates.clone() }
+        PathDescription { number, fragment, password, fingerprint, candidates: self.own_lines() }
     }
 
     /// The peer's first description with other ICE credentials.

@@ -109,6 +109,11 @@ impl RelayLeg {
         }
     }
 
+    /// Where the relay speaks UDP, which names it.
+    pub(super) fn server(&self) -> SocketAddr {
+        self.grant.address
+    }
+
     /// Whether a datagram is of the relay, or of a way to it.
     pub(super) fn owns(&self, datagram: &Datagram) -> bool {
         match datagram.transport {

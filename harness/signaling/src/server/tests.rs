@@ -39,6 +39,8 @@ impl Net {
             relays: vec![RelayEndpoint { name: "relay".into(), address: address(2, 3478), tcp: None, tls: None }],
             password_cost: Argon2Cost::SIMULATION,
             costs: ServiceCosts::default(),
+            boots: 0,
+            faults: Vec::new(),
             seeds: SeedTree::root(3),
         };
         Net {

@@ -430,3 +430,50 @@ fn the_snapshot_holds_no_password_and_no_token() {
     assert!(holds("alice-phone"), "the search finds what is there");
     assert!(!holds("correct horse battery") && !holds(token));
 }
+
+#[test]
+fn what_is_said_again_is_answered_again() {
+    let mut table = Conversation::new(&["alice", "bob"]);
+    table.befriend("alice", "bob");
+    let (alice, bob) = (phone("alice"), phone("bob"));
+    let call = call_id(1);
+    table.say(&alice, invite(call, &alice, &[&bob]));
+    table.inbox.clear();
+    table.say(&alice, invite(call, &alice, &[&bob]));
+    assert!(matches!(table.take(&bob)[..], [ServerMessage::Ring { .. }]), "the ring may have been lost");
+    table.say(&bob, ClientMessage::Ringing { call });
+    table.inbox.clear();
+    table.say(&alice, invite(call, &alice, &[&bob]));
+    assert_eq!(table.take(&alice), [ServerMessage::Ringing { call }]);
+    table.say(&bob, accept(call, &bob, &alice));
+    let (told_alice, told_bob) = (table.take(&alice), table.take(&bob));
+    table.say(&bob, accept(call, &bob, &alice));
+    assert_eq!((table.take(&alice), table.take(&bob)), (told_alice.clone(), told_bob.clone()));
+    table.say(&alice, invite(call, &alice, &[&bob]));
+    assert_eq!((table.take(&alice), table.take(&bob)), (told_alice, told_bob));
+    assert_eq!(table.granted.len(), 2, "the same credentials, not new ones");
+}
+
+/// A ring and a live call at the time of a crash: the ring is over, the live call waits for both ends.
+#[test]
+fn a_restart_ends_rings_and_keeps_live_calls_whose_ends_come_back() {
+    for (comes_back, lives) in [(true, true), (false, false)] {
+        let mut table = Conversation::new(&["alice", "bob", "carol", "dave"]);
+        table.befriend("alice", "bob");
+        table.befriend("carol", "dave");
+        let [alice, bob, carol, dave] = ["alice", "bob", "carol", "dave"].map(phone);
+        table.say(&alice, invite(call_id(1), &alice, &[&bob]));
+        table.say(&bob, accept(call_id(1), &bob, &alice));
+        table.say(&carol, invite(call_id(2), &carol, &[&dave]));
+        table.crash();
+        let back: &[&ActorName] = if comes_back { &[&alice, &bob, &carol] } else { &[&alice, &carol] };
+        back.iter().for_each(|device| table.attach(device));
+        let told = table.take(&carol);
+        let over =
+            |message: &ServerMessage| matches!(message, ServerMessage::Ended { call, .. } if *call == call_id(2));
+        assert!(told.iter().any(over), "{told:?}");
+        table.pass(Micros::from_secs(31));
+        let ended = table.take(&alice).iter().any(|message| matches!(message, ServerMessage::Ended { .. }));
+        assert_eq!(ended, !lives);
+    }
+}

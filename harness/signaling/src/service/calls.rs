@@ -79,7 +79,8 @@ impl Service {
             let again = active.id == call && active.caller_device == *from.device;
             let glare_or_busy = active.ends().is_some() || active.caller != *from.user;
             match (again, glare_or_busy) {
-                (true, _) => {}
+                // Said again: what followed from it the first time may have been lost on its way.
+                (true, _) => self.answer_again(call, work),
                 (false, true) => work.tell(from.device, ServerMessage::Ended { call, reason: CallEnd::Busy }),
                 (false, false) => work.tell(from.device, ServerMessage::Rejected { call }),
             }
@@ -107,8 +108,33 @@ impl Service {
             busy: BTreeSet::new(),
             rings: false,
             gone: BTreeMap::new(),
+            forgotten: false,
             stage: Stage::Ringing,
         });
+    }
+
+    /// An invite or accept that was taken before came again: tells what its sender may have missed.
+    fn answer_again(&mut self, call: CallId, work: &mut Transaction) {
+        let Some(found) = self.store.call(call) else { return };
+        match &found.stage {
+            Stage::Ringing if found.rings => work.tell(&found.caller_device, ServerMessage::Ringing { call }),
+            Stage::Ringing => {
+                let silent = found.offers.keys().filter(|device| !found.busy.contains(*device));
+                work.effects.extend(silent.map(|device| Effect::Ring { device: device.clone(), call }));
+            }
+            Stage::Live { callee_device, answer, relays: [caller_relays, callee_relays], .. } => {
+                let device = callee_device.clone();
+                let accepted = |answer, relays: &[RelayGrant]| ServerMessage::Accepted {
+                    call,
+                    device: device.clone(),
+                    answer,
+                    relays: relays.to_vec(),
+                    origin: None,
+                };
+                work.tell(&found.caller_device, accepted(Some(answer.clone()), caller_relays));
+                work.tell(callee_device, accepted(None, callee_relays));
+            }
+        }
     }
 
     /// Ringing + Ringing: the caller is told once.
@@ -129,7 +155,8 @@ impl Service {
     pub(super) fn accept(&mut self, from: Sender<'_>, call: CallId, answer: SealedEnvelope, work: &mut Transaction) {
         let Some(found) = self.store.call(call) else { return work.unknown_call(from.device, call) };
         if found.is_answerer(from) {
-            return; // It accepted before, and its `Accepted` is on the way.
+            // It accepted before; its `Accepted` may have been lost.
+            return self.answer_again(call, work);
         }
         if found.ends().is_some() && found.is_callee(from) {
             return work.tell(from.device, ServerMessage::Elsewhere { call });
@@ -166,7 +193,13 @@ impl Service {
         let caller_relays = self.issue_relays(call, &caller_device, &mut credentials, work);
         let callee_relays = self.issue_relays(call, from.device, &mut credentials, work);
         let Some(found) = self.store.call_mut(call) else { return };
-        found.stage = Stage::Live { callee_device: from.device.clone(), since: work.at, credentials };
+        found.stage = Stage::Live {
+            callee_device: from.device.clone(),
+            since: work.at,
+            credentials,
+            answer: answer.clone(),
+            relays: [caller_relays.clone(), callee_relays.clone()],
+        };
         let others: Vec<ActorName> = found.offers.keys().filter(|device| *device != from.device).cloned().collect();
         let accepted = |answer, relays| ServerMessage::Accepted {
             call,
@@ -267,7 +300,7 @@ impl Service {
         body: SealedEnvelope,
         work: &mut Transaction,
     ) {
-        let Some(found) = self.store.call(call) else { return };
+        let Some(found) = self.store.call(call) else { return work.unknown_call(from.device, call) };
         let to = match found.ends() {
             Some((caller_device, callee_device)) if from.device == caller_device => callee_device,
             Some((caller_device, callee_device)) if from.device == callee_device => caller_device,
@@ -284,6 +317,7 @@ impl Service {
     pub(super) fn expire(&mut self, call: CallId, work: &mut Transaction) {
         let Some(found) = self.store.call(call).filter(|found| found.deadline() <= work.at) else { return };
         let (reason, outcome) = match found.stage {
+            Stage::Ringing if found.forgotten => (CallEnd::Unknown, CallOutcome::Missed),
             Stage::Live { .. } => (CallEnd::HungUp, CallOutcome::Answered),
             Stage::Ringing if found.gone.contains_key(&found.caller_device) => {
                 (CallEnd::Cancelled, CallOutcome::Cancelled)
@@ -298,7 +332,7 @@ impl Service {
         let Some(ended) = self.store.remove_call(call) else { return };
         let (duration, credentials, mut told) = match ended.stage {
             Stage::Ringing => (Micros::ZERO, Vec::new(), ended.offers.into_keys().collect()),
-            Stage::Live { callee_device, since, credentials } => {
+            Stage::Live { callee_device, since, credentials, .. } => {
                 (work.at.since(since), credentials, vec![callee_device])
             }
         };

@@ -36,19 +36,7 @@ pub(super) struct Conversation {
 impl Conversation {
     /// Users with one device each: alice has `alice-phone`; bob has `bob-phone` and `bob-laptop`.
     pub(super) fn new(users: &[&str]) -> Conversation {
-        let config = ServerConfig {
-            name: "signaling".into(),
-            address: "198.51.100.1:443".parse().unwrap(),
-            relays: vec![RelayEndpoint {
-                name: "relay".into(),
-                address: "198.51.100.2:3478".parse().unwrap(),
-                tcp: None,
-                tls: None,
-            }],
-            password_cost: Argon2Cost::SIMULATION,
-            costs: ServiceCosts::default(),
-            seeds: SeedTree::root(1),
-        };
+        let config = config();
         let mut conversation = Conversation {
             service: Service::new(&config),
             now: SimTime::ZERO,
@@ -97,6 +85,17 @@ impl Conversation {
         self.connect(device);
         let token = self.tokens[device].clone();
         self.say(device, ClientMessage::Attach { request: RequestId(0), version: PROTOCOL_VERSION, token });
+    }
+
+    /// The server stops and starts again with what its store kept; all connections are gone.
+    pub(super) fn crash(&mut self) {
+        let image = self.service.snapshot();
+        let config = ServerConfig { boots: 1, ..config() };
+        self.service = Service::restore(&config, &image, self.now).unwrap();
+        self.connections.clear();
+        self.committing = None;
+        self.inbox.clear();
+        self.settle();
     }
 
     pub(super) fn close(&mut self, device: &ActorName) {
@@ -192,6 +191,25 @@ impl Conversation {
                 }
             }
         }
+    }
+}
+
+/// The server of the tests.
+fn config() -> ServerConfig {
+    ServerConfig {
+        name: "signaling".into(),
+        address: "198.51.100.1:443".parse().unwrap(),
+        relays: vec![RelayEndpoint {
+            name: "relay".into(),
+            address: "198.51.100.2:3478".parse().unwrap(),
+            tcp: None,
+            tls: None,
+        }],
+        password_cost: Argon2Cost::SIMULATION,
+        costs: ServiceCosts::default(),
+        boots: 0,
+        faults: Vec::new(),
+        seeds: SeedTree::root(1),
     }
 }
 

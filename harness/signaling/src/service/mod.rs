@@ -134,7 +134,7 @@ enum Phase {
 impl Service {
     /// A service without accounts.
     pub fn new(config: &ServerConfig) -> Service {
-        let seeds = config.seeds.child("service");
+        let seeds = config.boot_seeds("service");
         Service {
             name: config.name.clone(),
             relays: config.relays.clone(),
@@ -153,6 +153,24 @@ impl Service {
             next_tx: 1,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// A service that starts again with what its store kept. Calls that rang are over; live ones last if both ends attach
+    /// again in time (call-machine.md, row "crash + restart").
+    ///
+    /// # Errors
+    /// When the image is none of [`Service::snapshot`].
+    pub fn restore(config: &ServerConfig, image: &[u8], now: SimTime) -> Result<Service, postcard::Error> {
+        let mut service = Service::new(config);
+        service.store = postcard::from_bytes(image)?;
+        for call in service.store.calls_mut() {
+            let ends = call.ends().map(|(caller, callee)| [caller.clone(), callee.clone()]);
+            match ends {
+                Some(ends) => call.gone = ends.map(|device| (device, now)).into(),
+                None => call.forgotten = true,
+            }
+        }
+        Ok(service)
     }
 
     /// Makes the service collude with callers: their peer messages pass to devices that only ring.

@@ -202,7 +202,7 @@ impl Table {
         }
         let active = self.calls.iter().find(|(_, found)| pair(user(&found.caller), &found.callee) == pair(caller, to));
         match active {
-            Some((id, found)) if *id == call && found.caller == device => {}
+            Some((id, found)) if *id == call && found.caller == device => self.answer_again(call),
             Some((_, found)) if found.accepted.is_some() || user(&found.caller) != caller => {
                 self.tell(device, format!("ended {call} Busy"));
             }
@@ -218,13 +218,23 @@ impl Table {
         }
     }
 
+    /// What was said before is said again, and told again what followed from it.
+    fn answer_again(&mut self, call: u8) {
+        let found = self.calls[&call].clone();
+        match &found.accepted {
+            Some(end) => [&found.caller, end].iter().for_each(|device| self.tell(device, format!("accepted {call}"))),
+            None if found.rings => self.tell(&found.caller, format!("ringing {call}")),
+            None => {
+                let silent = devices(&found.callee).into_iter().filter(|device| !found.busy.contains(device));
+                silent.for_each(|device| self.tell(&device, format!("ring {call}")));
+            }
+        }
+    }
+
     fn about(&mut self, device: &str, call: u8, what: About) {
         let unknown = format!("ended {call} Unknown");
         let Some(found) = self.calls.get_mut(&call) else {
-            if what != About::ToPeer {
-                self.tell(device, unknown);
-            }
-            return;
+            return self.tell(device, unknown);
         };
         let callee = found.callee == user(device);
         let is_caller = found.caller == device;
@@ -250,7 +260,8 @@ impl Table {
                     self.end(call, "Busy", "Missed");
                 }
             }
-            (Some(end), About::Ringing | About::Accept | About::Decline) if end == device => {}
+            (Some(end), About::Accept) if end == device => self.answer_again(call),
+            (Some(end), About::Ringing | About::Decline) if end == device => {}
             (Some(_), About::Accept | About::Decline) if callee => self.tell(device, format!("elsewhere {call}")),
             (Some(end), About::Cancel | About::HangUp) if end == device || is_caller => {
                 self.end(call, "HungUp", "Answered");

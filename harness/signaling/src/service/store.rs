@@ -6,8 +6,8 @@ use kernel::{
     names::{ActorName, CallId, ThreadId, UserName},
     time::{Micros, SimTime},
 };
-use protocol::{CallRowEntry, DeviceKeys, SealedEnvelope, ServerMessage};
-use serde::Serialize;
+use protocol::{CallRowEntry, DeviceKeys, RelayGrant, SealedEnvelope, ServerMessage};
+use serde::{Deserialize, Serialize};
 use std::{
     cell::Cell,
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -30,7 +30,7 @@ const MAX_USED_CALLS: usize = 65_536;
 pub(super) type TokenHash = [u8; 32];
 
 /// Everything that the server holds.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Store {
     accounts: BTreeMap<UserName, Account>,
     owners: BTreeMap<ActorName, UserName>,
@@ -46,7 +46,7 @@ pub(super) struct Store {
 }
 
 /// Somebody's account.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Account {
     pub(super) password: PasswordHash,
     pub(super) devices: BTreeMap<ActorName, DeviceKeys>,
@@ -57,7 +57,7 @@ pub(super) struct Account {
 }
 
 /// What is between two users. Absent is the same as the default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Relation {
     /// Who waits for an answer.
     pub(super) requested_by: Option<UserName>,
@@ -74,14 +74,14 @@ impl Relation {
     }
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Thread {
     rows: VecDeque<CallRowEntry>,
     active: Option<CallId>,
 }
 
 /// A call that rings or is live.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Call {
     pub(super) id: CallId,
     pub(super) thread: ThreadId,
@@ -98,11 +98,14 @@ pub(super) struct Call {
     pub(super) rings: bool,
     /// Ends without a connection, and since when.
     pub(super) gone: BTreeMap<ActorName, SimTime>,
+    /// The server stopped while it rang: nobody can be sure of it any more.
+    pub(super) forgotten: bool,
     pub(super) stage: Stage,
 }
 
 /// How far a call is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(clippy::large_enum_variant, reason = "most calls of a server are live; a box each would save nothing")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Stage {
     Ringing,
     Live {
@@ -110,6 +113,10 @@ pub(super) enum Stage {
         since: SimTime,
         /// (relay, user name) of each credential that the call holds.
         credentials: Vec<(ActorName, String)>,
+        /// What the caller was told with `Accepted`: it may have to be told again.
+        answer: SealedEnvelope,
+        /// The relays of caller and callee, likewise.
+        relays: [Vec<RelayGrant>; 2],
     },
 }
 
@@ -126,6 +133,7 @@ impl Call {
     pub(super) fn deadline(&self) -> SimTime {
         let gone = |device: &ActorName, grace: Micros| self.gone.get(device).map_or(SimTime::NEVER, |at| *at + grace);
         match &self.stage {
+            Stage::Ringing if self.forgotten => SimTime::ZERO,
             Stage::Ringing => {
                 let unanswered = if mutant!(V125) { SimTime::NEVER } else { self.invited + RING_TIME_OUT };
                 unanswered.min(gone(&self.caller_device, DISCONNECTED_CALLER_GRACE))

@@ -6,6 +6,7 @@ mod village;
 mod actors_that_fail;
 mod changing_links;
 mod exact_times;
+mod faults;
 mod planted_bugs;
 mod progress;
 mod reactions;
