@@ -144,7 +144,9 @@ impl Running {
     fn boot(stage: &Rc<RefCell<Stage>>, name: &ActorName, build: impl FnOnce() -> Box<dyn Actor>) -> Running {
         let _wall = random::wall();
         random::act_as(name.as_str());
-        stage.borrow_mut().boot(name, build());
+        // Building may ask the stage for what was left on a disk.
+        let actor = build();
+        stage.borrow_mut().boot(name, actor);
         random::act_as("world");
         Running { stage: stage.clone(), name: name.clone() }
     }
