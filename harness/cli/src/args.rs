@@ -146,6 +146,9 @@ pub(crate) struct BenchArgs {
     /// Which scenario.
     #[arg(default_value = "first-call")]
     pub(crate) scenario: String,
+    /// Send with this video codec; `modelled` leaves the simulator alone.
+    #[arg(long, value_name = "vp8|modelled")]
+    pub(crate) codec: Option<String>,
     /// How often; the median counts.
     #[arg(long, default_value_t = NonZeroUsize::new(3).expect("not zero"))]
     pub(crate) rounds: NonZeroUsize,

@@ -6,7 +6,7 @@ use crate::{
     suite,
 };
 use campaign::{CampaignError, CodecCost, Judged, RunOptions, codecs_alone};
-use kernel::Plan;
+use kernel::{Plan, event::Event, plan::VideoCodec};
 use scenarios::Overrides;
 use std::time::Duration;
 
@@ -21,8 +21,12 @@ struct Round {
 
 /// Runs the scenario with and without its picture probes, then its codecs alone on the same frames.
 pub(crate) fn run(args: &BenchArgs) -> miette::Result<Exit> {
-    let scenario = suite::scenarios(std::slice::from_ref(&args.scenario), &Overrides::default())?.swap_remove(0);
+    let overrides = Overrides { codec: args.codec.clone(), ..Overrides::default() };
+    let scenario = suite::scenarios(std::slice::from_ref(&args.scenario), &overrides)?.swap_remove(0);
     let plan = scenario.plan(scenario.seeds.as_slice().first().copied().unwrap_or(1));
+    if plan.media.video_codec == VideoCodec::Modelled {
+        return modelled(&plan, args.rounds.get());
+    }
     let rounds: Result<Vec<Round>, CampaignError> = (0..args.rounds.get()).map(|_| round(&plan)).collect();
     let mut rounds = rounds.map_err(Failure::Campaign)?;
     rounds.sort_by_key(ratio_permille);
@@ -36,6 +40,32 @@ pub(crate) fn run(args: &BenchArgs) -> miette::Result<Exit> {
         return Ok(Exit::Harness);
     }
     Ok(if ratio_permille(median) <= MOST_PERMILLE { Exit::Held } else { Exit::Broken })
+}
+
+/// The same with the modelled codec, which leaves the simulator alone: how many times faster than real time it is.
+fn modelled(plan: &Plan, rounds: usize) -> miette::Result<Exit> {
+    let runs: Result<Vec<Judged>, CampaignError> =
+        (0..rounds).map(|_| Judged::run(plan, &RunOptions::default())).collect();
+    let mut runs = runs.map_err(Failure::Campaign)?;
+    runs.sort_by_key(|run| run.outcome.cpu);
+    let median = &runs[runs.len() / 2];
+    let packets = median.log().records.iter().filter(|record| matches!(record.event, Event::PacketSent(_))).count();
+    let seconds = plan.duration.0 as f64 / 1e6;
+    let (simulation, judgement) = (median.outcome.cpu.as_secs_f64(), median.judging.as_secs_f64());
+    anstream::println!(
+        "{} seed {}, modelled codec: {seconds:.0} simulated seconds after the set-up, {packets} packets",
+        plan.scenario,
+        plan.seed
+    );
+    for (what, spent) in [("simulation", simulation), ("judgement", judgement)] {
+        anstream::println!(
+            "  {what:<12} {spent:7.3} s, {:6.2} ms a simulated second, {:6.1} us a packet, {:6.1} times real time",
+            spent * 1e3 / seconds,
+            spent * 1e6 / packets.max(1) as f64,
+            seconds / spent.max(1e-9)
+        );
+    }
+    Ok(Exit::Held)
 }
 
 fn round(plan: &Plan) -> Result<Round, CampaignError> {

@@ -333,6 +333,46 @@ pub const METRICS: &[MetricFamily] = &[
     family("undelivered_ppm", ALONE, Neutral, Worst, "Payload of a UDP flow that was sent and did not arrive."),
     family("transfers", ALONE, Neutral, Total, "Transfers of short TCP flows that were completed."),
     family("transfer_us", LEG, Neutral, Worst, "How long such a transfer took, its handshake included."),
+    family(
+        "queue_delay_us",
+        LEG,
+        Lower,
+        Worst,
+        "How long an RTP packet of a direction with video waited in the queues of all links, of those that arrived.",
+    ),
+    family(
+        "link_utilization_ppm",
+        ALONE,
+        Higher,
+        Worst,
+        "Media that calls sent over a direction of a core link, of what it could carry from their first to their last \
+         packet (RFC 8868); per link as `bottleneck/up/link_utilization_ppm`.",
+    ),
+    family(
+        "convergence_us",
+        LEG,
+        Lower,
+        Worst,
+        "After each change of a core link's rate, the first included: until the media over it stays for 2 s at 70 to \
+         110 % of the rate, or of all that the calls may send; the whole span where it never does.",
+    ),
+    family(
+        "oscillations",
+        ALONE,
+        Lower,
+        Worst,
+        "Turns of the media's rate over a core link by more than 25 % of the link's rate, once converged.",
+    ),
+    family(
+        "fairness_1s_ppm",
+        LOW,
+        Higher,
+        Worst,
+        "Rate of the slowest of a core link's flows as a share of the fastest one's, in each second in which all send; \
+         RFC 8868 wants a third.",
+    ),
+    family("fairness_5s_ppm", LOW, Higher, Worst, "The same in windows of 5 s."),
+    family("fairness_20s_ppm", LOW, Higher, Worst, "The same in windows of 20 s."),
 ];
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Metrics: measured integers per direction of the call, and over all of them.
 
 mod catalogue;
+mod congestion;
 mod cross_traffic;
 mod frames;
 mod freezes;
@@ -31,6 +32,7 @@ pub(crate) fn measure(evidence: &Evidence) -> Sheet {
         traffic::measure(run, way, &mut sheet);
     }
     cross_traffic::measure(run, &mut sheet);
+    congestion::measure(run, &mut sheet);
     sheet.once("frames_unmatched", run.frames.unmatched);
     sheet.once("frames_without_legs", frames::without_legs(run));
     measure_search(evidence, &mut sheet);

@@ -176,7 +176,7 @@ fn capacity(run: &Run, way: Way, flow: &Flow) -> Option<u64> {
 const TRACE_STEP: Micros = Micros::from_millis(100);
 
 /// What a link could carry over time.
-struct Rates<'a> {
+pub(super) struct Rates<'a> {
     paces: Vec<(SimTime, Pace<'a>)>,
 }
 
@@ -188,7 +188,7 @@ enum Pace<'a> {
 }
 
 impl<'a> Rates<'a> {
-    fn of(run: &Run<'a>, link: String, planned: &'a LinkPlan) -> Rates<'a> {
+    pub(super) fn of(run: &Run<'a>, link: String, planned: &'a LinkPlan) -> Rates<'a> {
         let link = LinkName::from(link);
         let traces: &'a [RateTrace] = &run.plan.traces;
         let pace = |plan: &LinkPlan| {
@@ -201,6 +201,27 @@ impl<'a> Rates<'a> {
 
     fn has_trace(&self) -> bool {
         self.paces.iter().any(|(_, pace)| matches!(pace, Pace::Trace(_)))
+    }
+
+    /// The spans between two times in which the pace does not change, with the mean rate of each in bits per second.
+    /// `None` where the link is unlimited.
+    pub(super) fn spans(&self, from: SimTime, to: SimTime) -> Option<Vec<(SimTime, SimTime, u64)>> {
+        let mut times: Vec<SimTime> =
+            self.paces.iter().map(|(at, _)| *at).filter(|at| *at > from && *at < to).collect();
+        times.extend([from, to]);
+        times.sort_unstable();
+        times.dedup();
+        let mut spans: Vec<(SimTime, SimTime, u64)> = Vec::new();
+        for pair in times.windows(2) {
+            let rate = self.microbits(pair[0], pair[1])? / u128::from(pair[1].since(pair[0]).0);
+            let rate = u64::try_from(rate).unwrap_or(u64::MAX);
+            match spans.last_mut() {
+                // Something else of the link changed.
+                Some((_, end, before)) if *before == rate => *end = pair[1],
+                _ => spans.push((pair[0], pair[1], rate)),
+            }
+        }
+        Some(spans)
     }
 
     /// Millionths of bits that it could carry in a span in which it does not change; `None` when it is unlimited.

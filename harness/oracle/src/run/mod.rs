@@ -152,8 +152,9 @@ impl<'a> Run<'a> {
     pub(crate) fn call_at(&self, device: usize, index: u64) -> Option<&Part<'a>> {
         self.calls
             .parts
-            .values()
-            .filter(|part| part.device == device && part.began.1 <= index)
+            .range((device, CallId([0; 16]))..=(device, CallId([0xFF; 16])))
+            .map(|(_, part)| part)
+            .filter(|part| part.began.1 <= index)
             .max_by_key(|part| part.began.1)
     }
 
