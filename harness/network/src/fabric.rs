@@ -51,6 +51,23 @@ pub struct NodePlan {
     pub via: Vec<String>,
 }
 
+impl NodePlan {
+    /// A node with a public address: no NAT, no firewall, no core link on its way.
+    pub fn public(name: ActorName, address: IpAddr, up: LinkPlan, down: LinkPlan) -> NodePlan {
+        NodePlan {
+            name,
+            address,
+            up,
+            down,
+            nat: None,
+            public_address: address,
+            carrier: None,
+            firewall: Firewall::Open,
+            via: Vec::new(),
+        }
+    }
+}
+
 /// A packet that reached a socket now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
