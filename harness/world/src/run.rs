@@ -15,7 +15,7 @@ use kernel::{
     bystander::Bystander,
     event::Event,
     log, mutant,
-    plan::{AccessPlan, Firewall, LinkPlan, ServerPlan},
+    plan::{AccessPlan, LinkPlan, ServerPlan},
     random::{self, Draws, SeedTree},
     seam,
     trouble::{Fault, FaultKind},

@@ -3,7 +3,7 @@
 use kernel::{
     ActorName, Datagram, Event, Log, PacketId,
     event::DropReason,
-    plan::{Firewall, LinkPlan, NatPlan},
+    plan::{LinkPlan, NatPlan},
     random::SeedTree,
     seam,
     time::{SimTime, set_now},
