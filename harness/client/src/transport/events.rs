@@ -50,9 +50,14 @@ impl Transport {
         self.look_after_path(now);
     }
 
-    /// Says when the path breaks, when it works again, and when to ask for a restart. V81: nobody minds a silent peer.
+    /// Whether a path that breaks matters. V81: nobody minds a silent peer.
+    pub(super) fn minds_path(&self) -> bool {
+        self.connected && !self.over && !mutant!(V81)
+    }
+
+    /// Says when the path breaks, when it works again, and when to ask for a restart.
     pub(super) fn look_after_path(&mut self, now: SimTime) {
-        if !self.connected || self.over || mutant!(V81) {
+        if !self.minds_path() {
             return;
         }
         if self.health.fell_silent(now) {

@@ -331,7 +331,7 @@ impl Transport {
     /// When [`Transport::handle_timeout`] is wanted.
     pub fn next_wake(&self) -> Option<SimTime> {
         let rtc = Some(self.rtc_wake).filter(|_| self.gathering.is_some() && !self.over);
-        let health = self.health.next_wake().filter(|_| self.connected && !self.over);
+        let health = self.health.next_wake().filter(|_| self.minds_path());
         let gathering = self.gathering.as_ref().and_then(gather::Gathering::next_wake);
         rtc.into_iter().chain(health).chain(gathering).min()
     }
