@@ -4,13 +4,19 @@
 //! place, and reading goes on without it.
 
 mod link;
+mod nat;
+mod traffic;
+mod trouble;
 
 pub(crate) use link::{Aqm, AqmKind, CoreLink, GilbertElliott, Jitter, Link, LinkChange, Nothing, Policer, Reordering};
+pub(crate) use nat::{Carrier, Dependence, Firewall, Nat, NatChange, NatChangeKind, NatTable, Ports, Refresh};
+pub(crate) use traffic::{CongestionWord, Traffic, TrafficWord};
+pub(crate) use trouble::{Failure, Fault, MessageFault, SignalingFault};
 
 use crate::{
     either::Either,
     located::Located,
-    scalar::{Duration, Rate, Size},
+    scalar::{Duration, Rate},
     seeds::Seeds,
     several::Several,
 };
@@ -159,133 +165,6 @@ pub(crate) enum DeviceClass {
     Laptop,
 }
 
-/// Kind of NAT (RFC 4787, RFC 3489).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Nat {
-    /// The address is public.
-    None,
-    /// Anyone may answer to a mapped port.
-    FullCone,
-    /// Only the address that was sent to may answer, from any port.
-    RestrictedCone,
-    /// Only the address and port that was sent to may answer.
-    PortRestricted,
-    /// As port-restricted, and every destination sees another port.
-    Symmetric,
-}
-
-/// A NAT in every detail (RFC 4787): port-restricted with random ports but for what is named.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NatTable {
-    /// Which destinations share an outer port: all unless given.
-    pub(crate) mapping: Option<Dependence>,
-    /// Who may answer to it: only the endpoint that was sent to unless given.
-    pub(crate) filtering: Option<Dependence>,
-    /// How long a UDP mapping lives in silence; 5 minutes unless given.
-    pub(crate) lifetime: Option<Located<Duration>>,
-    /// Which packets keep a mapping alive: outbound ones unless given.
-    pub(crate) refresh: Option<Refresh>,
-    /// Whether nodes inside reach each other by their outer addresses: they do unless given.
-    pub(crate) hairpin: Option<bool>,
-    /// How outer ports are chosen: at random unless given.
-    pub(crate) ports: Option<Ports>,
-    /// Whether an even port stays even and an odd one odd: not unless given.
-    pub(crate) parity: Option<bool>,
-}
-
-/// What a mapping or a filter tells apart.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Dependence {
-    /// Nothing: all outer endpoints are alike.
-    EndpointIndependent,
-    /// Addresses, whatever the port.
-    AddressDependent,
-    /// Addresses and ports.
-    AddressAndPortDependent,
-}
-
-/// Which packets keep a mapping alive.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Refresh {
-    /// Those on their way out.
-    Outbound,
-    /// Those on their way out and those that are let in.
-    Both,
-}
-
-/// How outer ports are chosen.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Ports {
-    /// The inner port where it is free.
-    Preserve,
-    /// At random.
-    Random,
-    /// One after the other.
-    Sequential,
-    /// Always the inner port: the public address belongs to one device alone.
-    OneToOne,
-}
-
-/// What a network lets pass.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Firewall {
-    /// Everything.
-    Open,
-    /// Everything outwards, and answers to it.
-    Stateful,
-    /// Outwards only to port 443, and answers to it: signaling by QUIC passes, STUN and media do not.
-    #[serde(rename = "udp-only-443")]
-    Only443,
-    /// Outwards only TCP to port 443: not even signaling by QUIC passes.
-    UdpBlocked,
-}
-
-/// A carrier with a NAT of its own.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Carrier {
-    /// What participants call it.
-    #[schemars(required)]
-    pub(crate) name: Option<Located<String>>,
-    /// Its NAT.
-    #[schemars(required)]
-    pub(crate) nat: Option<Located<Either<Nat, NatTable>>>,
-}
-
-/// Something that happens to a NAT.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NatChange {
-    /// At this time of the timeline.
-    #[schemars(required)]
-    pub(crate) at: Option<Located<Duration>>,
-    /// Whose NAT: a participant behind it.
-    #[schemars(required)]
-    pub(crate) user: Option<Located<String>>,
-    /// Whether the carrier's NAT is meant and not the home's.
-    #[serde(default)]
-    pub(crate) carrier: bool,
-    /// What happens.
-    #[schemars(required)]
-    pub(crate) change: Option<NatChangeKind>,
-}
-
-/// What happens to a NAT.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum NatChangeKind {
-    /// It restarts: all mappings are gone.
-    Forget,
-    /// Every mapping moves to another outer port.
-    Renumber,
-}
-
 /// An access network: a preset with changes, or links of its own.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -358,145 +237,6 @@ pub(crate) enum Does {
     Cancel,
     /// Ends the live call.
     HangUp,
-}
-
-/// Something that fails: a `node` that `does` something, or a cut of the core `between` two nodes.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Fault {
-    /// At this time of the timeline.
-    #[schemars(required)]
-    pub(crate) at: Option<Located<Duration>>,
-    /// Which server: `signaling` or a relay.
-    pub(crate) node: Option<Located<String>>,
-    /// What it does.
-    pub(crate) does: Option<Located<Failure>>,
-    /// The two nodes between which the core carries nothing: participants or servers. What goes over a third one passes.
-    pub(crate) between: Option<Located<[Located<String>; 2]>>,
-    /// How long the cut lasts; to the end of the story unless given.
-    pub(crate) lasts: Option<Located<Duration>>,
-}
-
-/// How a server fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Failure {
-    /// It stops, with everything that it held in memory.
-    Crash,
-    /// It starts again, after it stopped if it runs.
-    Restart,
-}
-
-/// A flow of cross traffic (RFC 8868, RFC 8867).
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Traffic {
-    /// What metrics call it: `traffic/upload/goodput_bps`. Its kind and number unless given.
-    pub(crate) name: Option<Located<String>>,
-    /// What it sends.
-    #[schemars(required)]
-    pub(crate) kind: Option<Located<TrafficWord>>,
-    /// Who sends: a participant, or the access network of a host of its own, as a table. A server on 1 Gbit/s unless given.
-    pub(crate) from: Option<Located<Either<String, Network>>>,
-    /// Who receives, in the same words.
-    pub(crate) to: Option<Located<Either<String, Network>>>,
-    /// The core links that a sender with a host of its own goes over, nearest first.
-    #[serde(default)]
-    pub(crate) from_via: Vec<Located<String>>,
-    /// The core links that a receiver with a host of its own goes over, nearest first.
-    #[serde(default)]
-    pub(crate) to_via: Vec<Located<String>>,
-    /// When it begins: with the timeline unless given.
-    pub(crate) start: Option<Located<Duration>>,
-    /// When it ends: with the timeline unless given.
-    pub(crate) end: Option<Located<Duration>>,
-    /// The rate of `cbr`, and of `pulses` while they are on, headers included.
-    pub(crate) rate: Option<Located<Rate>>,
-    /// The least rate of a `random-walk`.
-    pub(crate) least: Option<Located<Rate>>,
-    /// The most of a `random-walk`.
-    pub(crate) most: Option<Located<Rate>>,
-    /// The largest step of a `random-walk`: a tenth of its span unless given.
-    pub(crate) step: Option<Located<Rate>>,
-    /// How often a `random-walk` steps: each second unless given.
-    pub(crate) every: Option<Located<Duration>>,
-    /// How long `pulses` are on.
-    pub(crate) on: Option<Located<Duration>>,
-    /// How long `pulses` are off.
-    pub(crate) off: Option<Located<Duration>>,
-    /// Congestion control of TCP: `cubic` unless given.
-    pub(crate) congestion: Option<Located<CongestionWord>>,
-    /// How many strands of `short-tcp` run side by side: 30 unless given.
-    #[schemars(range(min = 1, max = 60))]
-    pub(crate) strands: Option<Located<u32>>,
-    /// How many strands start with a transfer instead of idle: all unless given.
-    pub(crate) start_on: Option<Located<u32>>,
-    /// The smallest transfer of `short-tcp`: 30 kB unless given.
-    pub(crate) smallest: Option<Located<Size>>,
-    /// The largest transfer of `short-tcp`: 50 kB unless given.
-    pub(crate) largest: Option<Located<Size>>,
-    /// The mean idle time after a transfer of `short-tcp`: 10 s unless given.
-    pub(crate) idle: Option<Located<Duration>>,
-}
-
-/// What cross traffic sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum TrafficWord {
-    /// UDP at a constant rate.
-    Cbr,
-    /// UDP at a rate that wanders between bounds.
-    RandomWalk,
-    /// UDP that is on and off in turn.
-    Pulses,
-    /// A TCP connection that always has more to send.
-    LongTcp,
-    /// TCP transfers with idle times between them.
-    ShortTcp,
-}
-
-/// Congestion control of TCP.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum CongestionWord {
-    /// RFC 9438.
-    Cubic,
-    /// RFC 5681.
-    Reno,
-}
-
-/// What becomes of messages of one kind at the signaling server.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SignalingFault {
-    /// The kind of message about a call: `invite`, `ring`, `accepted`, …
-    #[schemars(required)]
-    pub(crate) message: Option<Located<String>>,
-    /// What becomes of it.
-    #[schemars(required)]
-    pub(crate) does: Option<Located<MessageFault>>,
-    /// To each n-th message of the kind; each unless given.
-    #[schemars(range(min = 1, max = 1_000))]
-    pub(crate) every: Option<u32>,
-    /// So many times at most; always unless given.
-    #[schemars(range(min = 1, max = 1_000))]
-    pub(crate) times: Option<u32>,
-    /// How late it is; 300 ms unless given. For `delay`.
-    pub(crate) by: Option<Located<Duration>>,
-}
-
-/// What becomes of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum MessageFault {
-    /// It is lost.
-    Drop,
-    /// It is said twice.
-    Duplicate,
-    /// It comes behind the next one of its kind.
-    Reorder,
-    /// It is late.
-    Delay,
 }
 
 /// Something that the adversary does.

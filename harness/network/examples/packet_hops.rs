@@ -5,7 +5,7 @@
 
 use kernel::{
     BitRate, Datagram, Micros, SimTime,
-    plan::{Aqm, CoreLink, Firewall, Jitter, LinkPlan, Loss},
+    plan::{Aqm, CoreLink, Jitter, LinkPlan, Loss},
     random::SeedTree,
     seam,
     time::set_now,
@@ -74,19 +74,7 @@ fn network_of(core_links: usize, aqm: Aqm) -> Fabric {
         fabric.add_core_link(CoreLink { name, up: link.clone(), down: link.clone() }).expect("the link is valid");
     }
     for (name, address, via) in [("a", [198, 51, 100, 1], via), ("b", [198, 51, 100, 2], Vec::new())] {
-        let address = address.into();
-        let (up, down) = (link.clone(), link.clone());
-        let plan = NodePlan {
-            name: name.into(),
-            address,
-            up,
-            down,
-            nat: None,
-            public_address: address,
-            carrier: None,
-            firewall: Firewall::Open,
-            via,
-        };
+        let plan = NodePlan { via, ..NodePlan::public(name.into(), address.into(), link.clone(), link.clone()) };
         fabric.add_node(plan).expect("the node is valid");
     }
     fabric

@@ -70,6 +70,32 @@ impl fmt::Debug for ServerIdentity {
 
 /// The configuration of a client that talks to exactly this server.
 pub(crate) fn client_config(server: ServerIdentityPublic) -> QuicClientConfig {
+    QuicClientConfig::try_from(pinning(server, ALPN)).expect("the provider has the suite of initial packets")
+}
+
+/// The configuration of the server.
+pub(crate) fn server_config(identity: &ServerIdentity) -> QuicServerConfig {
+    QuicServerConfig::try_from(proving(identity, ALPN)).expect("the provider has the suite of initial packets")
+}
+
+/// The application protocol of TURN inside TLS (RFC 7443).
+const TURN_ALPN: &[u8] = b"stun.turn";
+
+/// The configuration of a client of a relay's TURN over TLS.
+pub(crate) fn relay_client_config(relay: ServerIdentityPublic) -> rustls::ClientConfig {
+    let mut config = pinning(relay, TURN_ALPN);
+    // The relay is known by its key; a name would only tell observers something.
+    config.enable_sni = false;
+    config
+}
+
+/// The configuration of a relay's TURN over TLS.
+pub(crate) fn relay_server_config(identity: &ServerIdentity) -> rustls::ServerConfig {
+    proving(identity, TURN_ALPN)
+}
+
+/// A client's side of TLS 1.3 with exactly this server.
+fn pinning(server: ServerIdentityPublic, alpn: &[u8]) -> rustls::ClientConfig {
     let provider = Arc::new(provider());
     let pinned =
         PinnedServer { key: server.subject_public_key_info(), algorithms: provider.signature_verification_algorithms };
@@ -79,49 +105,13 @@ pub(crate) fn client_config(server: ServerIdentityPublic) -> QuicClientConfig {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(pinned))
         .with_no_client_auth();
-    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.alpn_protocols = vec![alpn.to_vec()];
     config.resumption = Resumption::disabled();
-    QuicClientConfig::try_from(config).expect("the provider has the suite of initial packets")
-}
-
-/// The configuration of the server.
-pub(crate) fn server_config(identity: &ServerIdentity) -> QuicServerConfig {
-    let certificate = CertificateDer::from(identity.public().subject_public_key_info());
-    let key = CertifiedKey::new(vec![certificate], Arc::new(identity.clone()));
-    let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(provider()))
-        .with_protocol_versions(&[&TLS13])
-        .expect("the provider has a suite of TLS 1.3")
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(Arc::new(key))));
-    config.alpn_protocols = vec![ALPN.to_vec()];
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
-    QuicServerConfig::try_from(config).expect("the provider has the suite of initial packets")
-}
-
-/// The application protocol of TURN inside TLS (RFC 7443).
-const TURN_ALPN: &[u8] = b"stun.turn";
-
-/// The configuration of a client of a relay's TURN over TLS.
-pub(crate) fn relay_client_config(relay: ServerIdentityPublic) -> rustls::ClientConfig {
-    let provider = Arc::new(provider());
-    let pinned =
-        PinnedServer { key: relay.subject_public_key_info(), algorithms: provider.signature_verification_algorithms };
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13])
-        .expect("the provider has a suite of TLS 1.3")
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(pinned))
-        .with_no_client_auth();
-    config.alpn_protocols = vec![TURN_ALPN.to_vec()];
-    config.resumption = Resumption::disabled();
-    // The relay is known by its key; a name would only tell observers something.
-    config.enable_sni = false;
     config
 }
 
-/// The configuration of a relay's TURN over TLS.
-pub(crate) fn relay_server_config(identity: &ServerIdentity) -> rustls::ServerConfig {
+/// A server's side of TLS 1.3 that proves this identity.
+fn proving(identity: &ServerIdentity, alpn: &[u8]) -> rustls::ServerConfig {
     let certificate = CertificateDer::from(identity.public().subject_public_key_info());
     let key = CertifiedKey::new(vec![certificate], Arc::new(identity.clone()));
     let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(provider()))
@@ -129,7 +119,7 @@ pub(crate) fn relay_server_config(identity: &ServerIdentity) -> rustls::ServerCo
         .expect("the provider has a suite of TLS 1.3")
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(Arc::new(key))));
-    config.alpn_protocols = vec![TURN_ALPN.to_vec()];
+    config.alpn_protocols = vec![alpn.to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config

@@ -28,6 +28,8 @@ fn flow(kind: TrafficKind, opener: TrafficSide) -> TrafficPlan {
 struct Run {
     from_source: Vec<(SimTime, usize)>,
     from_sink: Vec<(SimTime, usize)>,
+    /// When the source first sent over each connection, by the ports of both ends.
+    connections: BTreeMap<(u16, u16), SimTime>,
 }
 
 /// Runs a flow over a path that delays packets and changes nothing else.
@@ -37,6 +39,7 @@ fn run(plan: &TrafficPlan, seed: u64) -> Run {
         .map(|side| End::new(plan, side, &seeds.child(&format!("{side:?}")), SimTime::ZERO));
     let mut flying: BTreeMap<(SimTime, u64), (usize, Datagram)> = BTreeMap::new();
     let mut run = [Vec::new(), Vec::new()];
+    let mut connections = BTreeMap::new();
     let (mut now, mut sequence) = (SimTime::ZERO, 0);
     let limit = START + Micros::from_secs(40);
     loop {
@@ -44,6 +47,9 @@ fn run(plan: &TrafficPlan, seed: u64) -> Run {
             while let Some(datagram) = end.poll(now) {
                 sent.push((now, datagram.bytes.len()));
                 let to = usize::from(plan.sink.owns(datagram.destination));
+                if to == 1 {
+                    connections.entry((datagram.source.port(), datagram.destination.port())).or_insert(now);
+                }
                 assert!(plan.sink.owns(datagram.destination) || plan.source.owns(datagram.destination));
                 flying.insert((now + DELAY, sequence), (to, datagram));
                 sequence += 1;
@@ -60,7 +66,7 @@ fn run(plan: &TrafficPlan, seed: u64) -> Run {
         }
     }
     let [from_source, from_sink] = run;
-    Run { from_source, from_sink }
+    Run { from_source, from_sink, connections }
 }
 
 /// Bits on the wire of UDP between two times after the start, in milliseconds.
@@ -151,12 +157,8 @@ fn short_flows_transfer_rest_and_transfer_again() {
         let payload: usize = run.from_source.iter().map(|(_, bytes)| bytes.saturating_sub(20)).sum();
         // Ten strands of about 2.2 s a round for 10 s: some 40 transfers of 40 kB.
         assert!((800_000..2_600_000).contains(&payload), "{opener:?}: {payload}");
-        let first: usize = run
-            .from_source
-            .iter()
-            .filter(|(at, _)| *at < START + Micros::from_millis(200))
-            .map(|(_, bytes)| bytes.saturating_sub(20))
-            .sum();
-        assert!((55_000..150_000).contains(&first), "{opener:?}: two strands start at once, {first}");
+        let at_once = run.connections.values().filter(|first| **first < START + Micros::from_millis(50)).count();
+        assert_eq!(at_once, 2, "{opener:?}: two strands start at once");
+        assert!(run.connections.len() > 10, "{opener:?}: all strands have their turn");
     }
 }

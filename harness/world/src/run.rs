@@ -15,7 +15,7 @@ use kernel::{
     bystander::Bystander,
     event::Event,
     log, mutant,
-    plan::{AccessPlan, Firewall, LinkPlan, ServerPlan},
+    plan::{AccessPlan, LinkPlan, ServerPlan},
     random::{self, Draws, SeedTree},
     seam,
     trouble::{Fault, FaultKind},
@@ -268,20 +268,7 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
         fabric.add_core_link(link.clone()).map_err(|error| WorldError::Plan(error.to_string()))?;
     }
     for ServerPlan { name, address, up, down } in std::iter::once(&plan.signaling).chain(&plan.relays) {
-        add(
-            &mut fabric,
-            NodePlan {
-                name: name.clone(),
-                address: *address,
-                up: up.clone(),
-                down: down.clone(),
-                nat: None,
-                public_address: *address,
-                carrier: None,
-                firewall: Firewall::Open,
-                via: Vec::new(),
-            },
-        )?;
+        add(&mut fabric, NodePlan::public(name.clone(), *address, up.clone(), down.clone()))?;
     }
     let devices = plan.participants.iter().map(|one| (&one.device, one.address, &one.access));
     let ends = plan.traffic.iter().flat_map(|flow| [&flow.source, &flow.sink]);
@@ -299,19 +286,8 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
 fn add_bystanders(plan: &Plan, fabric: &mut Fabric) -> Result<(), WorldError> {
     let link = LinkPlan { propagation: Micros::from_millis(10), ..LinkPlan::IDEAL };
     for bystander in Bystander::of(&plan.adversary) {
-        let (name, address) = (bystander.name(), bystander.address());
-        let (up, down) = (link.clone(), link.clone());
-        let node = NodePlan {
-            name: name.clone(),
-            address,
-            up,
-            down,
-            nat: None,
-            public_address: address,
-            carrier: None,
-            firewall: Firewall::Open,
-            via: Vec::new(),
-        };
+        let name = bystander.name();
+        let node = NodePlan::public(name.clone(), bystander.address(), link.clone(), link.clone());
         match bystander {
             Bystander::OffPath => {
                 add(fabric, node)?;

@@ -119,8 +119,10 @@ mod tests {
         let mut sent = Vec::new();
         for round in 0..20_000_u64 {
             let now = SimTime(round * 1_000);
-            if limits.admit(peer(round as usize % 1_000), &stun(REQUEST, 1), now) {
-                sent.push((now, round % 1_000));
+            // A stride that is no divisor: whoever is admitted at each beat of the pace is another one.
+            let nth = round * 7 % 997;
+            if limits.admit(peer(nth as usize), &stun(REQUEST, 1), now) {
+                sent.push((now, nth));
             }
         }
         let addresses: std::collections::BTreeSet<u64> = sent.iter().map(|(_, peer)| *peer).collect();

@@ -219,6 +219,7 @@ mod tests {
         relays.leg.as_ref().map(RelayLeg::server)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the seam wants a thread that no other test has used")]
     fn in_simulation(body: impl FnOnce() + Send + 'static) {
         let run = move || {
             let simulation = kernel::seam::enter(1);

@@ -3,7 +3,7 @@
 use kernel::{
     ActorName, Datagram, Event, Log, PacketId,
     event::DropReason,
-    plan::{Firewall, LinkPlan, NatPlan},
+    plan::{LinkPlan, NatPlan},
     random::SeedTree,
     seam,
     time::{SimTime, set_now},
@@ -78,18 +78,7 @@ pub(crate) fn drive_until(
 }
 
 pub(crate) fn node(name: &str, address: &str, up: LinkPlan, down: LinkPlan) -> NodePlan {
-    let address = address.parse().unwrap();
-    NodePlan {
-        name: name.into(),
-        address,
-        up,
-        down,
-        nat: None,
-        public_address: address,
-        carrier: None,
-        firewall: Firewall::Open,
-        via: Vec::new(),
-    }
+    NodePlan::public(name.into(), address.parse().unwrap(), up, down)
 }
 
 pub(crate) fn behind_nat(name: &str, address: &str, nat: NatPlan, public_address: &str) -> NodePlan {

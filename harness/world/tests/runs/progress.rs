@@ -19,7 +19,7 @@ fn progress_follows_simulated_time_to_the_tick_and_ends_at_the_end() {
         let shown = shown.clone();
         match name {
             "alice-phone" => Puppet::idle(name).waking(SimTime(1_234_567)).doing(move |_, now, alice| {
-                assert_eq!(shown.load(Ordering::Relaxed), now.0 / 1_000 * 1_000);
+                assert_eq!(shown.load(Ordering::Relaxed), now.0 / 100_000 * 100_000);
                 alice.note("compared");
                 alice.wake = Some(now + Micros(999_999));
             }),

@@ -1,0 +1,66 @@
+//! What fails: servers, paths, messages of signaling.
+
+use crate::{located::Located, scalar::Duration};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Something that fails: a `node` that `does` something, or a cut of the core `between` two nodes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fault {
+    /// At this time of the timeline.
+    #[schemars(required)]
+    pub(crate) at: Option<Located<Duration>>,
+    /// Which server: `signaling` or a relay.
+    pub(crate) node: Option<Located<String>>,
+    /// What it does.
+    pub(crate) does: Option<Located<Failure>>,
+    /// The two nodes between which the core carries nothing: participants or servers. What goes over a third one passes.
+    pub(crate) between: Option<Located<[Located<String>; 2]>>,
+    /// How long the cut lasts; to the end of the story unless given.
+    pub(crate) lasts: Option<Located<Duration>>,
+}
+
+/// How a server fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Failure {
+    /// It stops, with everything that it held in memory.
+    Crash,
+    /// It starts again, after it stopped if it runs.
+    Restart,
+}
+
+/// What becomes of messages of one kind at the signaling server.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignalingFault {
+    /// The kind of message about a call: `invite`, `ring`, `accepted`, …
+    #[schemars(required)]
+    pub(crate) message: Option<Located<String>>,
+    /// What becomes of it.
+    #[schemars(required)]
+    pub(crate) does: Option<Located<MessageFault>>,
+    /// To each n-th message of the kind; each unless given.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub(crate) every: Option<u32>,
+    /// So many times at most; always unless given.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub(crate) times: Option<u32>,
+    /// How late it is; 300 ms unless given. For `delay`.
+    pub(crate) by: Option<Located<Duration>>,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MessageFault {
+    /// It is lost.
+    Drop,
+    /// It is said twice.
+    Duplicate,
+    /// It comes behind the next one of its kind.
+    Reorder,
+    /// It is late.
+    Delay,
+}
