@@ -2,18 +2,19 @@
 //! styles; who prints it through `anstream` gives plain text to pipes and under `NO_COLOR`.
 
 use crate::{
-    junit::threshold_sentence,
     metric_name::{MetricName, human, instant, time, title},
     run::{Outcome, Run},
     run_report::{RunReport, headlines},
+    threshold,
 };
 use anstyle::{AnsiColor, Style};
 use comfy_table::{LineStyle, TableStyle};
-use oracle::{Finding, InvariantReport, InvariantVerdict};
+use oracle::{Finding, InvariantReport, InvariantVerdict, ThresholdVerdict};
 use std::fmt::Write;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default();
 const MINOR: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
 /// Findings beyond these are in the report.
@@ -128,10 +129,19 @@ fn thresholds(text: &mut String, report: &RunReport) {
     if report.thresholds.is_empty() {
         return;
     }
-    line(text, format_args!("\n{STRONG}thresholds{STRONG:#}"));
-    for threshold in &report.thresholds {
-        let (style, word) = if threshold.holds { (GOOD, "held  ") } else { (BAD, "failed") };
-        line(text, format_args!("  {style}{word}{style:#}  {}", threshold_sentence(threshold)));
+    let gaps = match report.known_gaps() {
+        0 => String::new(),
+        gaps => format!("  {} held, {gaps} known to be missed", report.held_thresholds()),
+    };
+    line(text, format_args!("\n{STRONG}thresholds{STRONG:#}{gaps}"));
+    for report in &report.thresholds {
+        let (style, word) = match report.verdict() {
+            ThresholdVerdict::Held => (GOOD, "held  "),
+            ThresholdVerdict::KnownGap => (WARNING, "gap   "),
+            ThresholdVerdict::StaleGap => (BAD, "stale "),
+            ThresholdVerdict::Failed => (BAD, "failed"),
+        };
+        line(text, format_args!("  {style}{word}{style:#}  {}", threshold::sentence(report)));
     }
 }
 

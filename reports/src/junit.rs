@@ -1,8 +1,8 @@
 //! `junit.xml`: a suite per run; a case per invariant and threshold, and one for the verdict, since a run can also fail
 //! because an expected failure did not come.
 
-use crate::{metric_name::human, run_report::RunReport};
-use oracle::{InvariantReport, InvariantVerdict, ThresholdReport, Verdict};
+use crate::{run_report::RunReport, threshold};
+use oracle::{InvariantReport, InvariantVerdict, ThresholdReport, ThresholdVerdict, Verdict};
 use quick_junit::{NonSuccessKind, Property, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 pub(crate) fn render(runs: &[RunReport]) -> Result<String, SerializeError> {
@@ -23,7 +23,7 @@ fn suite(run: &RunReport) -> TestSuite {
     suite.add_properties(properties.map(|(name, value)| Property::new(name, value)));
     suite.add_test_case(verdict(run));
     suite.add_test_cases(run.invariants.iter().map(|report| invariant(run, report)));
-    suite.add_test_cases(run.thresholds.iter().map(|report| threshold(run, report)));
+    suite.add_test_cases(run.thresholds.iter().map(|report| bounded(run, report)));
     suite
 }
 
@@ -59,12 +59,19 @@ fn invariant(run: &RunReport, report: &InvariantReport) -> TestCase {
     case
 }
 
-fn threshold(run: &RunReport, report: &ThresholdReport) -> TestCase {
-    let status = match report.holds {
-        true => TestCaseStatus::success(),
-        false => failure("threshold", &threshold_sentence(report), &run.reproduce),
+/// A known gap passes, and says so.
+fn bounded(run: &RunReport, report: &ThresholdReport) -> TestCase {
+    let sentence = threshold::sentence(report);
+    let status = match report.verdict() {
+        ThresholdVerdict::Held | ThresholdVerdict::KnownGap => TestCaseStatus::success(),
+        ThresholdVerdict::StaleGap => failure("stale gap", &sentence, &run.reproduce),
+        ThresholdVerdict::Failed => failure("threshold", &sentence, &run.reproduce),
     };
-    case(run, "threshold", &report.metric, status)
+    let mut case = case(run, "threshold", &report.metric, status);
+    if report.verdict() == ThresholdVerdict::KnownGap {
+        case.set_system_out(sentence);
+    }
+    case
 }
 
 fn case(run: &RunReport, kind: &str, name: &str, status: TestCaseStatus) -> TestCase {
@@ -87,20 +94,4 @@ fn first_violation(report: &InvariantReport) -> String {
         ),
         None => format!("{} of {} checks failed", report.violations, report.checks),
     }
-}
-
-/// A threshold with its bound and what was measured.
-pub(crate) fn threshold_sentence(report: &ThresholdReport) -> String {
-    let measured = match report.measured {
-        Some(value) => human(&report.metric, value),
-        None => "not measured".into(),
-    };
-    format!("{} is {measured}, allowed {}", report.metric, bounds(report))
-}
-
-/// The bounds of a threshold: `at most 250.0 ms`.
-pub(crate) fn bounds(report: &ThresholdReport) -> String {
-    let at_most = report.at_most.map(|bound| format!("at most {}", human(&report.metric, bound)));
-    let at_least = report.at_least.map(|bound| format!("at least {}", human(&report.metric, bound)));
-    [at_least, at_most].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -6,7 +6,10 @@ use crate::{
     run::{Artefact, Outcome, Run, folder},
 };
 use kernel::{SimTime, names::to_hex, plan::Expectation};
-use oracle::{Direction, Finding, InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport, Verdict};
+use oracle::{
+    Direction, Finding, InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport, ThresholdVerdict,
+    Verdict,
+};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -153,6 +156,20 @@ impl RunReport {
     /// Whether an invariant's failure is what the plan expects: a canary or a planted bug.
     pub(crate) fn expects_failure_of(&self, invariant: &str) -> bool {
         matches!(&self.expect, Expectation::Fails { invariant: expected } if expected == invariant)
+    }
+
+    /// How many thresholds hold.
+    pub(crate) fn held_thresholds(&self) -> usize {
+        self.count(ThresholdVerdict::Held)
+    }
+
+    /// How many thresholds are missed by what is known.
+    pub(crate) fn known_gaps(&self) -> usize {
+        self.count(ThresholdVerdict::KnownGap)
+    }
+
+    fn count(&self, verdict: ThresholdVerdict) -> usize {
+        self.thresholds.iter().filter(|threshold| threshold.verdict() == verdict).count()
     }
 
     /// Checks made by all invariants.

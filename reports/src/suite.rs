@@ -2,7 +2,7 @@
 
 use crate::{
     console::{TABLE, style_of},
-    grid, junit,
+    grid, junit, ledger,
     metric_name::human,
     page,
     run::{Artefact, Files, Outcome, WriteError},
@@ -64,6 +64,7 @@ impl Suite {
             writeln!(text, "\n{}", grid.text().trim_end()).expect("writing to a string succeeds");
         }
         text.push_str(&self.spread_table());
+        text.push_str(&ledger::text(&self.runs));
         for run in self.runs.iter().filter(|run| run.outcome == Outcome::Failed) {
             writeln!(text, "{}", run.reproduce).expect("writing to a string succeeds");
         }
@@ -73,8 +74,13 @@ impl Suite {
     /// The suite in a sentence.
     pub fn sentence(&self) -> String {
         let checks: u64 = self.runs.iter().map(RunReport::checks).sum();
+        let gaps = match self.runs.iter().map(RunReport::known_gaps).sum::<usize>() {
+            0 => String::new(),
+            1 => "; 1 known gap".into(),
+            gaps => format!("; {gaps} known gaps"),
+        };
         format!(
-            "{} runs: {} passed, {} failed, {} regressed; {checks} checks",
+            "{} runs: {} passed, {} failed, {} regressed; {checks} checks{gaps}",
             self.runs.len(),
             self.count(Outcome::Passed),
             self.count(Outcome::Failed),
@@ -180,6 +186,7 @@ fn summary(suite: &Suite) -> String {
     }
     grid::grids(&suite.runs).iter().for_each(|grid| text.push_str(&grid.markdown()));
     text.push_str(&spread_summary(suite));
+    text.push_str(&ledger::markdown(&suite.runs));
     for run in runs.iter().filter(|run| run.outcome == Outcome::Failed) {
         text.push_str(&format!("\n## {} seed {}\n\n", escape(&run.scenario), run.seed));
         run.reasons.iter().for_each(|reason| text.push_str(&format!("- {}\n", escape(reason))));

@@ -3,10 +3,10 @@
 use crate::{
     console::short,
     gate,
-    junit::{bounds, threshold_sentence},
     metric_name::{MetricName, human, instant},
     run::Run,
     run_report::{RunReport, headlines},
+    threshold::{self, bounds},
 };
 use kernel::plan::Expectation;
 use oracle::{InvariantReport, InvariantVerdict};
@@ -94,10 +94,10 @@ fn invariant_row(report: &RunReport, invariant: &InvariantReport) -> String {
 
 fn thresholds(text: &mut String, report: &RunReport) {
     let mut thresholds: Vec<_> = report.thresholds.iter().collect();
-    thresholds.sort_by_key(|threshold| threshold.holds);
-    let row = |threshold: &oracle::ThresholdReport| match threshold.holds {
-        true => format!("- held: {}", escape(&threshold_sentence(threshold))),
-        false => format!("- **failed**: {}", escape(&threshold_sentence(threshold))),
+    thresholds.sort_by_key(|threshold| threshold.verdict());
+    let row = |report: &oracle::ThresholdReport| {
+        let (word, sentence) = (threshold::word(report.verdict()), escape(&threshold::sentence(report)));
+        if report.verdict().fails() { format!("- **{word}**: {sentence}") } else { format!("- {word}: {sentence}") }
     };
     section(text, "Thresholds", thresholds.into_iter().map(row));
 }

@@ -331,6 +331,25 @@ pub(crate) struct Threshold {
     pub(crate) at_most: Option<Located<Bound>>,
     /// Not less than this.
     pub(crate) at_least: Option<Located<Bound>>,
+    /// What is known to miss it. A run within the gap passes, but the threshold is not held.
+    pub(crate) gap: Option<Located<Gap>>,
+}
+
+/// How far a threshold is known to be missed. One that is met in spite of its gap fails, so that gaps are removed when
+/// they close.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Gap {
+    /// Not more than this, in place of the threshold's `at_most`.
+    pub(crate) at_most: Option<Located<Bound>>,
+    /// Not less than this, in place of the threshold's `at_least`.
+    pub(crate) at_least: Option<Located<Bound>>,
+    /// Why it is missed.
+    #[schemars(required)]
+    pub(crate) reason: Option<Located<String>>,
+    /// Some seeds meet the threshold: then meeting it does not fail. No unless given.
+    #[serde(default)]
+    pub(crate) varies: bool,
 }
 
 /// A bound: a number, or for metrics in `_us`, `_bps` and `_ppm` a quantity such as `250ms`.

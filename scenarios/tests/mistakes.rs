@@ -84,6 +84,20 @@ glass_to_glas_us_p95 = { at_most = "200ms" }
 }
 
 #[test]
+fn gaps_that_cannot_be_meant_are_refused() {
+    let thresholds = r#"
+[thresholds]
+setup_us = { at_most = "2s", gap = { at_most = "2s", reason = "as much as is allowed" } }
+freeze_count = { at_most = 1, gap = { at_least = 0, reason = "the other side" } }
+loss_ppm = { at_most = "1%", gap = { at_most = "2 percent", reason = "no unit" } }
+video_sent_bps = { at_least = "1Mbit/s", gap = { at_least = "800kbit/s", reason = " " } }
+glass_to_glass_us_p95 = { at_most = "200ms", gap = { reason = "no bound" } }
+mouth_to_ear_us_p95 = { at_most = "200ms", gap = { at_most = "250ms" } }
+"#;
+    insta::assert_snapshot!(errors(&(changed(&[]) + thresholds), &Overrides::default()));
+}
+
+#[test]
 fn absurd_numbers_are_refused_with_what_would_be_right() {
     insta::assert_snapshot!(errors_after(&[
         (r#""10s""#, r#""10 sec""#),

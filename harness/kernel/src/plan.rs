@@ -268,6 +268,24 @@ pub struct Threshold {
     pub at_most: Option<i64>,
     /// At least this.
     pub at_least: Option<i64>,
+    /// What the stack that is judged falls short by, when that is known. Left out where there is none, so that the plans
+    /// without gaps keep their hashes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Gap>,
+}
+
+/// A known gap: how far a metric may miss its threshold, which stays what is required.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// At most this in place of the threshold's upper bound.
+    pub at_most: Option<i64>,
+    /// At least this in place of the threshold's lower bound.
+    pub at_least: Option<i64>,
+    /// Why it is missed, in a sentence or a part of one.
+    pub reason: String,
+    /// Whether some seeds meet the threshold: a run that does is then no sign that the gap has closed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub varies: bool,
 }
 
 /// What a run must come to.

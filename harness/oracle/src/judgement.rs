@@ -1,6 +1,9 @@
 //! What the oracle says about a run.
 
-use kernel::{SimTime, plan::Plan};
+use kernel::{
+    SimTime,
+    plan::{Gap, Plan},
+};
 use serde::{Deserialize, Serialize};
 
 /// The verdict on a run.
@@ -111,8 +114,54 @@ pub struct ThresholdReport {
     pub at_least: Option<i64>,
     /// The measured value; none when the metric was not measured, which fails the threshold.
     pub measured: Option<i64>,
-    /// Whether it holds.
+    /// Whether the bounds hold, whatever gap is known.
     pub holds: bool,
+    /// The known gap. Reports from before there were gaps have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<GapReport>,
+}
+
+/// What became of a known gap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapReport {
+    /// The gap as the plan has it.
+    #[serde(flatten)]
+    pub known: Gap,
+    /// Whether the measured value is within it, and within the bounds for which it says nothing.
+    pub within: bool,
+}
+
+/// What came out of a threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ThresholdVerdict {
+    /// Missed, and by more than a gap is known for.
+    Failed,
+    /// A gap is known for it that does not vary with the seed, but it holds: the plan is out of date, which fails the
+    /// run.
+    StaleGap,
+    /// Missed by no more than is known. Does not fail the run, and is never counted as held.
+    KnownGap,
+    /// The bounds hold.
+    Held,
+}
+
+impl ThresholdReport {
+    /// What came out.
+    pub fn verdict(&self) -> ThresholdVerdict {
+        match (self.holds, &self.gap) {
+            (true, Some(gap)) if !gap.known.varies => ThresholdVerdict::StaleGap,
+            (true, _) => ThresholdVerdict::Held,
+            (false, Some(gap)) if gap.within => ThresholdVerdict::KnownGap,
+            (false, _) => ThresholdVerdict::Failed,
+        }
+    }
+}
+
+impl ThresholdVerdict {
+    /// Whether a run of which everything is to hold fails by it.
+    pub fn fails(self) -> bool {
+        matches!(self, ThresholdVerdict::Failed | ThresholdVerdict::StaleGap)
+    }
 }
 
 /// Something a person should know, with its evidence.

@@ -4,7 +4,9 @@ use crate::{
     catalogue::{Evidence, INVARIANTS, Invariant, Pair},
     checks::Checks,
     findings,
-    judgement::{InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport, Verdict},
+    judgement::{
+        GapReport, InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport, ThresholdVerdict, Verdict,
+    },
     metrics,
     run::Run,
     trial::Trial,
@@ -79,15 +81,22 @@ fn report(invariant: &Invariant, checks: Checks) -> InvariantReport {
 
 fn compare(threshold: &Threshold, measured: &[Metric]) -> ThresholdReport {
     let value = measured.iter().find(|metric| metric.name == threshold.metric).map(|metric| metric.value);
-    let holds = value.is_some_and(|value| {
-        threshold.at_most.is_none_or(|bound| value <= bound) && threshold.at_least.is_none_or(|bound| value >= bound)
+    let within = |at_most: Option<i64>, at_least: Option<i64>| {
+        value.is_some_and(|value| {
+            at_most.is_none_or(|bound| value <= bound) && at_least.is_none_or(|bound| value >= bound)
+        })
+    };
+    let gap = threshold.gap.as_ref().map(|gap| GapReport {
+        known: gap.clone(),
+        within: within(gap.at_most.or(threshold.at_most), gap.at_least.or(threshold.at_least)),
     });
     ThresholdReport {
         metric: threshold.metric.clone(),
         at_most: threshold.at_most,
         at_least: threshold.at_least,
         measured: value,
-        holds,
+        holds: within(threshold.at_most, threshold.at_least),
+        gap,
     }
 }
 
@@ -125,7 +134,7 @@ fn reasons(plan: &Plan, invariants: &[InvariantReport], thresholds: &[ThresholdR
     }
     // A run that is meant to break has no quality to speak of.
     if expected.is_none() {
-        reasons.extend(thresholds.iter().filter(|threshold| !threshold.holds).map(missed));
+        reasons.extend(thresholds.iter().filter_map(fault));
     }
     reasons
 }
@@ -138,12 +147,31 @@ fn broken(invariant: &InvariantReport) -> String {
     format!("{name} ({id}) failed in {violations} of {checks} checks{first}.")
 }
 
+/// Why a threshold fails the run; nothing where it holds or its gap is known.
+fn fault(threshold: &ThresholdReport) -> Option<String> {
+    match threshold.verdict() {
+        ThresholdVerdict::Held | ThresholdVerdict::KnownGap => None,
+        ThresholdVerdict::StaleGap => {
+            let (metric, value) = (&threshold.metric, threshold.measured.unwrap_or_default());
+            Some(format!("{metric} is {value}, which now meets its criterion: remove the gap."))
+        }
+        ThresholdVerdict::Failed => Some(missed(threshold)),
+    }
+}
+
 fn missed(threshold: &ThresholdReport) -> String {
     let metric = &threshold.metric;
     let Some(value) = threshold.measured else { return format!("{metric} was not measured, but has a threshold.") };
+    let known = threshold.gap.as_ref().map(|gap| &gap.known);
+    let beyond =
+        |bound: Option<i64>| bound.map_or(String::new(), |bound| format!(" and beyond the known gap of {bound}"));
     match (threshold.at_most, threshold.at_least) {
-        (Some(bound), _) if value > bound => format!("{metric} is {value}, more than {bound}."),
-        (_, Some(bound)) => format!("{metric} is {value}, less than {bound}."),
+        (Some(bound), _) if value > bound => {
+            format!("{metric} is {value}, more than {bound}{}.", beyond(known.and_then(|known| known.at_most)))
+        }
+        (_, Some(bound)) => {
+            format!("{metric} is {value}, less than {bound}{}.", beyond(known.and_then(|known| known.at_least)))
+        }
         _ => format!("{metric} is {value}, out of bounds."),
     }
 }
@@ -155,6 +183,7 @@ mod tests {
     use kernel::{
         Micros,
         event::{self, Event},
+        plan::Gap,
     };
     use std::fmt::Write;
 
@@ -170,7 +199,21 @@ mod tests {
     }
 
     fn threshold(metric: &str, at_most: Option<i64>, at_least: Option<i64>) -> Threshold {
-        Threshold { metric: metric.into(), at_most, at_least }
+        Threshold { metric: metric.into(), at_most, at_least, gap: None }
+    }
+
+    /// A bound that 17 920 µs, as measured, meets or not, with a gap.
+    fn gap(at_most: i64, gap: i64) -> Threshold {
+        let gap = Gap { at_most: Some(gap), at_least: None, reason: "a reason".into(), varies: false };
+        Threshold { gap: Some(gap), ..threshold("glass_to_glass_us_p95", Some(at_most), None) }
+    }
+
+    /// What comes out of one threshold: of it, and of the run.
+    fn outcome(threshold: Threshold) -> (ThresholdVerdict, Verdict, Vec<String>) {
+        let mut story = call();
+        story.plan.thresholds = vec![threshold];
+        let judgement = story.judge();
+        (judgement.thresholds[0].verdict(), judgement.verdict, judgement.reasons)
     }
 
     #[test]
@@ -212,6 +255,62 @@ mod tests {
                 "psnr_y_mdb_p5 was not measured, but has a threshold."
             ]
         );
+    }
+
+    #[test]
+    fn a_threshold_without_a_gap_is_held_or_failed() {
+        let bound = |at_most| threshold("glass_to_glass_us_p95", Some(at_most), None);
+        assert_eq!(outcome(bound(17_920)), (ThresholdVerdict::Held, Verdict::Passed, Vec::new()));
+        let (verdict, run, _) = outcome(bound(17_919));
+        assert_eq!((verdict, run), (ThresholdVerdict::Failed, Verdict::Failed));
+    }
+
+    #[test]
+    fn what_is_missed_within_its_gap_does_not_fail_the_run_and_is_not_held() {
+        assert_eq!(outcome(gap(17_919, 17_920)), (ThresholdVerdict::KnownGap, Verdict::Passed, Vec::new()));
+    }
+
+    #[test]
+    fn what_is_missed_beyond_its_gap_fails() {
+        let (verdict, run, reasons) = outcome(gap(17_000, 17_919));
+        assert_eq!((verdict, run), (ThresholdVerdict::Failed, Verdict::Failed));
+        let reason = "glass_to_glass_us_p95 is 17920, more than 17000 and beyond the known gap of 17919.";
+        assert_eq!(reasons, [reason]);
+    }
+
+    #[test]
+    fn a_gap_that_closed_is_to_be_removed() {
+        let (verdict, run, reasons) = outcome(gap(17_920, 20_000));
+        assert_eq!((verdict, run), (ThresholdVerdict::StaleGap, Verdict::Failed));
+        assert_eq!(reasons, ["glass_to_glass_us_p95 is 17920, which now meets its criterion: remove the gap."]);
+    }
+
+    #[test]
+    fn a_gap_that_varies_with_the_seed_is_not_stale_where_it_is_not_seen() {
+        let varies = |at_most| {
+            let threshold = gap(at_most, 18_000);
+            Threshold { gap: threshold.gap.map(|gap| Gap { varies: true, ..gap }), ..threshold }
+        };
+        assert_eq!(outcome(varies(17_920)), (ThresholdVerdict::Held, Verdict::Passed, Vec::new()));
+        assert_eq!(outcome(varies(17_919)), (ThresholdVerdict::KnownGap, Verdict::Passed, Vec::new()));
+    }
+
+    #[test]
+    fn a_gap_on_one_side_leaves_the_other_bound_as_it_is() {
+        let lower = Gap { at_most: None, at_least: Some(4_000), reason: "a reason".into(), varies: false };
+        let both = Threshold { gap: Some(lower), ..threshold("glass_to_glass_us_p95", Some(17_000), Some(5_000)) };
+        let (verdict, _, reasons) = outcome(both);
+        assert_eq!(verdict, ThresholdVerdict::Failed);
+        assert_eq!(reasons, ["glass_to_glass_us_p95 is 17920, more than 17000."]);
+    }
+
+    #[test]
+    fn what_is_not_measured_fails_whatever_its_gap() {
+        let lower = Gap { at_most: None, at_least: Some(0), reason: "a reason".into(), varies: false };
+        let (verdict, _, reasons) =
+            outcome(Threshold { gap: Some(lower), ..threshold("psnr_y_mdb_p5", None, Some(1)) });
+        assert_eq!(verdict, ThresholdVerdict::Failed);
+        assert_eq!(reasons, ["psnr_y_mdb_p5 was not measured, but has a threshold."]);
     }
 
     /// A call in which one nonce is used twice, as a canary.

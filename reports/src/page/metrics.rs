@@ -1,11 +1,12 @@
 //! The metrics table: distributions with their percentiles, then single values; the worst of all directions first.
 
-use super::{bounds, standing_class};
+use super::standing_class;
 use crate::{
     baseline::{Comparison, Standing},
     gate,
     metric_name::{MetricName, human, title},
     run_report::RunReport,
+    threshold::{self, bounds},
 };
 use oracle::METRICS;
 use std::collections::BTreeMap;
@@ -51,6 +52,8 @@ pub(crate) struct ThresholdRow {
     pub(crate) metric: String,
     pub(crate) allowed: String,
     pub(crate) measured: String,
+    /// The known gap.
+    pub(crate) gap: Option<String>,
 }
 
 pub(crate) fn collect(report: &RunReport, comparison: Option<&Comparison>) -> Metrics {
@@ -111,7 +114,7 @@ fn doc(base: &str) -> String {
 fn bound(report: &RunReport, name: &str) -> Option<Note> {
     let threshold = report.thresholds.iter().find(|threshold| threshold.metric == name)?;
     let text = [statistic(name), bounds(threshold)].concat();
-    Some(Note { class: if threshold.holds { "good" } else { "bad" }, text })
+    Some(Note { class: threshold::class(threshold.verdict()), text })
 }
 
 fn moved(comparison: &Comparison, name: &str) -> Option<Note> {
@@ -124,12 +127,13 @@ fn statistic(name: &str) -> String {
 }
 
 fn thresholds(report: &RunReport) -> Vec<ThresholdRow> {
-    let row = |threshold: &oracle::ThresholdReport| ThresholdRow {
-        class: if threshold.holds { "good" } else { "bad" },
-        word: if threshold.holds { "held" } else { "failed" },
-        metric: threshold.metric.clone(),
-        allowed: bounds(threshold),
-        measured: threshold.measured.map_or("not measured".into(), |value| human(&threshold.metric, value)),
+    let row = |report: &oracle::ThresholdReport| ThresholdRow {
+        class: threshold::class(report.verdict()),
+        word: threshold::word(report.verdict()),
+        metric: report.metric.clone(),
+        allowed: bounds(report),
+        measured: threshold::measured(report),
+        gap: threshold::gap(report),
     };
     report.thresholds.iter().map(row).collect()
 }

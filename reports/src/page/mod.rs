@@ -12,11 +12,12 @@ mod transport;
 
 use crate::{
     baseline::Comparison,
-    gate, junit,
+    gate, ledger,
     metric_name::{bytes, human, instant, time},
     run::{Artefact, Outcome, Run},
     run_report::{RunReport, headlines},
     suite::{Suite, column_titles, columns},
+    threshold,
     trace::Packets,
 };
 use askama::Template;
@@ -65,6 +66,7 @@ struct SuitePage<'a> {
     sentence: String,
     columns: [&'static str; 5],
     runs: Vec<SuiteRow<'a>>,
+    ledger: Vec<LedgerRow>,
 }
 
 /// A number at the top of the page.
@@ -72,7 +74,8 @@ struct Headline {
     title: String,
     statistic: String,
     value: String,
-    holds: Option<bool>,
+    /// Of its threshold, where it has one.
+    class: &'static str,
 }
 
 struct FindingView {
@@ -112,6 +115,12 @@ struct ArtefactView {
     path: String,
     size: String,
     blake3: String,
+}
+
+/// A line of the ledger: scenario, metric, required, measured, standing.
+struct LedgerRow {
+    class: &'static str,
+    cells: [String; 5],
 }
 
 struct SuiteRow<'a> {
@@ -186,8 +195,13 @@ pub(crate) fn render_suite(suite: &Suite) -> Result<String, askama::Error> {
         sentence: suite.sentence(),
         columns: column_titles(),
         runs: rows.collect(),
+        ledger: ledger::entries(&suite.runs).iter().map(ledger_row).collect(),
     };
     page.render()
+}
+
+fn ledger_row(entry: &ledger::Entry<'_>) -> LedgerRow {
+    LedgerRow { class: threshold::class(entry.verdict()), cells: entry.cells() }
 }
 
 impl RunPage<'_> {
@@ -233,9 +247,9 @@ fn facts(report: &RunReport) -> Vec<(&'static str, String)> {
 fn headline_views(report: &RunReport) -> Vec<Headline> {
     let view = |(name, value): (&str, i64)| {
         let statistic = crate::metric_name::MetricName::parse(name).statistic.unwrap_or("").into();
-        let holds =
-            report.thresholds.iter().find(|threshold| threshold.metric == name).map(|threshold| threshold.holds);
-        Headline { title: crate::metric_name::title(name), statistic, value: human(name, value), holds }
+        let bounded = report.thresholds.iter().find(|threshold| threshold.metric == name);
+        let class = bounded.map_or("", |report| threshold::class(report.verdict()));
+        Headline { title: crate::metric_name::title(name), statistic, value: human(name, value), class }
     };
     headlines(&report.metrics).map(view).collect()
 }
@@ -310,9 +324,4 @@ fn artefact_view(artefact: &Artefact) -> ArtefactView {
         size: bytes(i64::try_from(artefact.bytes).unwrap_or(i64::MAX)),
         blake3: artefact.blake3.clone(),
     }
-}
-
-/// The bounds of a threshold, for the templates.
-fn bounds(threshold: &oracle::ThresholdReport) -> String {
-    junit::bounds(threshold)
 }

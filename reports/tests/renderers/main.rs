@@ -2,6 +2,7 @@
 
 mod baselines;
 mod capture;
+mod gaps;
 mod latency_log;
 mod page;
 mod sample;

@@ -2,7 +2,7 @@
 
 use crate::{
     either::Either,
-    file::{Bound, Scenario, Threshold as ThresholdEntry},
+    file::{Bound, Gap as GapEntry, Scenario, Threshold as ThresholdEntry},
     located::Located,
     problem::Problems,
     resolve::media,
@@ -11,7 +11,7 @@ use crate::{
 };
 use kernel::{
     mutant::Mutant,
-    plan::{Expectation, Threshold},
+    plan::{Expectation, Gap, Threshold},
 };
 
 /// Metrics that compare rendered pictures with captured ones.
@@ -111,7 +111,44 @@ fn threshold(
     {
         problems.note(entry.span(), format!("nothing is at most {most} and at least {least}"), "no value fits");
     }
-    Some(Threshold { metric: String::clone(name), at_most, at_least })
+    let gap = entry.gap.as_ref().and_then(|entry| gap(entry, plain, (at_most, at_least), problems));
+    Some(Threshold { metric: String::clone(name), at_most, at_least, gap })
+}
+
+/// A gap gives a reason, and bounds that the threshold has too and that are weaker than those.
+fn gap(
+    entry: &Located<GapEntry>,
+    metric: &str,
+    (most, least): (Option<i64>, Option<i64>),
+    problems: &mut Problems,
+) -> Option<Gap> {
+    if entry.at_most.is_none() && entry.at_least.is_none() {
+        problems.note(entry.span(), format!("the gap of `{metric}` has no bound"), "`at_most` or `at_least`");
+        return None;
+    }
+    let mut side = |given: &Option<Located<Bound>>, side: &str, wanted: Option<i64>, weaker: fn(i64, i64) -> bool| {
+        let given = given.as_ref()?;
+        let value = bound(given, metric, problems)?;
+        let Some(wanted) = wanted else {
+            let message = format!("`{metric}` has a gap in `{side}`, but no threshold there");
+            problems.note(given.span(), message, "nothing is missed by this");
+            return None;
+        };
+        if !weaker(value, wanted) {
+            let message = format!("a gap of {value} is not weaker than the threshold {wanted}");
+            problems.note(given.span(), message, "what is measured, not what is wanted");
+            return None;
+        }
+        Some(value)
+    };
+    let at_most = side(&entry.at_most, "at_most", most, |gap, wanted| gap > wanted);
+    let at_least = side(&entry.at_least, "at_least", least, |gap, wanted| gap < wanted);
+    let reason = entry.reason.as_ref()?;
+    if reason.trim().is_empty() {
+        problems.note(reason.span(), format!("the gap of `{metric}` has no reason"), "why it is missed");
+        return None;
+    }
+    Some(Gap { at_most, at_least, reason: String::clone(reason), varies: entry.varies })
 }
 
 /// The bound in the unit of the metric's name.
