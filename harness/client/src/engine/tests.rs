@@ -1,5 +1,7 @@
 //! Two engines over an ideal pipe: constant delay, and losses where a test asks for them.
 
+mod off;
+
 use super::*;
 use e2ee::{CallShare, Role, Transcript};
 use kernel::{
