@@ -1,7 +1,5 @@
 //! Two engines over an ideal pipe: constant delay, and losses where a test asks for them.
 
-mod off;
-
 use super::*;
 use e2ee::{CallShare, Role, Transcript};
 use kernel::{
@@ -161,6 +159,8 @@ macro_rules! all {
         events($log, |event| if let Event::$kind(event) = event { Some(event) } else { None })
     };
 }
+
+mod off;
 
 fn sealed_by<'a>(log: &'a Log, device: &ActorName, track: Track, counter: u64) -> &'a Sealed {
     let sealed = all!(log, Sealed).into_iter().map(|(_, sealed)| sealed);

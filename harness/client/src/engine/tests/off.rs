@@ -44,13 +44,12 @@ fn a_camera_that_is_off_is_closed_and_comes_back_with_a_key_frame() {
     assert_eq!(told.iter().map(|(_, on)| *on).collect::<Vec<_>>(), [false, true]);
     assert!(told[0].0.since(off) < PIPE + Micros::from_millis(1), "{:?}", told[0]);
     let sealed: Vec<_> = all!(&log, Sealed);
-    let video = |device: &str| move |seen: &&Sealed| seen.device == *device && seen.track == Track::Video;
+    let video = |seen: &&Sealed| seen.device == "alice-phone" && seen.track == Track::Video;
     let meanwhile = sealed.iter().filter(|(at, _)| *at > off && *at < on).map(|(_, seen)| *seen);
-    let meanwhile: Vec<_> = meanwhile.filter(video("alice-phone")).collect();
+    let meanwhile: Vec<_> = meanwhile.filter(video).collect();
     assert_eq!(meanwhile.len(), 5, "each 400 ms");
     assert!(meanwhile.iter().all(|seen| seen.bytes.len <= EMPTY && seen.clear_bytes == 0));
-    let numbers: Vec<u32> =
-        sealed.iter().map(|(_, seen)| *seen).filter(video("alice-phone")).map(|s| s.frame).collect();
+    let numbers: Vec<u32> = sealed.iter().map(|(_, seen)| *seen).filter(video).map(|s| s.frame).collect();
     assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "numbers go on");
     let encoded = all!(&log, Encoded);
     let first = encoded.iter().find(|(at, e)| *at > on && e.device == "alice-phone" && e.track == Track::Video);
