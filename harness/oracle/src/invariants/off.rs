@@ -154,7 +154,7 @@ mod tests {
         story.media_packet("alice-phone", "bob-phone");
         story.over(12_000);
         let sentence = story.fails_only("nothing_captured_while_off");
-        assert_eq!(sentence, "alice-phone still sends video 501 ms after its user switched it off");
+        assert_eq!(sentence, "alice-phone still sends video 501.000 ms after its user switched it off");
     }
 
     #[test]
