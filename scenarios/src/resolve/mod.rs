@@ -11,7 +11,7 @@ mod traffic;
 mod trouble;
 
 use crate::{
-    file::{Internet, Scenario, Server},
+    file::{Internet, PairedWith, Scenario, Server},
     located::Located,
     problem::Problems,
     scalar::Duration,
@@ -19,7 +19,7 @@ use crate::{
 };
 use kernel::{
     names::ActorName,
-    plan::{Expectation, Plan, ServerPlan},
+    plan::{Expectation, Pairing, Plan, ServerPlan},
     time::{Micros, SimTime},
 };
 use links::Links;
@@ -70,7 +70,10 @@ pub(crate) fn resolve(
         exercises: judgement.exercises,
         expect: judgement.expect.unwrap_or(Expectation::Holds),
         mutant: judgement.mutant,
-        paired_with_relay: file.paired_with_relay,
+        paired_with: file.paired_with.map(|with| match with {
+            PairedWith::Relay => Pairing::Relay,
+            PairedWith::CleanFeedback => Pairing::CleanFeedback,
+        }),
     }
 }
 

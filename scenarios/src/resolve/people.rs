@@ -174,6 +174,7 @@ impl People {
                 via,
             },
             relay_only: participant.relay_only,
+            priority: participant.priority.as_ref().map_or(1, |priority| **priority),
         });
     }
 

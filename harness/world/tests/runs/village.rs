@@ -56,7 +56,7 @@ pub(crate) fn village(duration: Micros) -> Plan {
         exercises: Vec::new(),
         expect: Expectation::Holds,
         mutant: None,
-        paired_with_relay: false,
+        paired_with: None,
     }
 }
 
@@ -90,6 +90,7 @@ fn participant(user: &str, address: IpAddr) -> Participant {
             via: Vec::new(),
         },
         relay_only: false,
+        priority: 1,
     }
 }
 
