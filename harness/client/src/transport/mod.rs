@@ -6,9 +6,11 @@
 mod bandwidth;
 mod events;
 mod gather;
+mod handover;
 mod health;
 mod limits;
 mod relays;
+mod reserve;
 mod restart;
 mod rtp;
 mod stun;
@@ -28,6 +30,7 @@ use kernel::{
     random::{self, SeedTree},
 };
 use limits::{Limits, MAX_REMOTE_CANDIDATES, MAX_SDP_BYTES};
+use reserve::Reserve;
 use restart::Restarts;
 use rtp::{PayloadTypes, ReceiveLedger, SendLedger};
 use std::{
@@ -57,8 +60,8 @@ pub struct TransportConfig {
     pub peer: ActorName,
     /// The call.
     pub call: CallId,
-    /// The socket for ICE, DTLS and SRTP.
-    pub local: SocketAddr,
+    /// The sockets for ICE, DTLS and SRTP, one for each address of the interfaces that are up, the preferred first.
+    pub locals: Vec<SocketAddr>,
     /// Only relayed candidates.
     pub relay_only: bool,
     /// What this client does against the protocol.
@@ -148,6 +151,7 @@ pub struct Transport {
     parsers: BTreeSet<&'static str>,
     bandwidth: Bandwidth,
     limits: Limits,
+    reserve: Reserve,
     /// The planted bug V83: who asked last to be used.
     misled: Option<SocketAddr>,
     /// When the peer's last request for a key frame was taken.
@@ -166,8 +170,10 @@ impl Transport {
     pub fn offer(config: TransportConfig, inline: bool, now: SimTime) -> Result<(Transport, String), DescriptionError> {
         let mut transport = Transport::new(config, now);
         let _scope = random::scope("str0m");
-        if inline && let Ok(host) = Candidate::host(transport.config.local, "udp") {
-            transport.rtc.add_local_candidate(host);
+        for local in transport.config.locals.iter().filter(|_| inline) {
+            if let Ok(host) = Candidate::host(*local, "udp") {
+                transport.rtc.add_local_candidate(host);
+            }
         }
         let mut changes = transport.rtc.sdp_api();
         transport.audio = Some(changes.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None));
@@ -240,14 +246,11 @@ impl Transport {
         if let Some(gathering) = &mut self.gathering {
             gathering.allow(candidate.addr());
         }
-        if mutant!(V82) {
+        if let Some(local) = self.config.locals.first().filter(|_| mutant!(V82)) {
             // No list of pairs and no pace: each candidate is checked as it comes.
             let check = stun::bare_check(candidate.addr(), &mut self.config.seeds.stream(line));
-            self.outputs.push_back(TransportOutput::Transmit(Datagram::new(
-                self.config.local,
-                candidate.addr(),
-                check,
-            )));
+            let check = Datagram::new(*local, candidate.addr(), check);
+            self.outputs.push_back(TransportOutput::Transmit(check));
         }
         let _scope = random::scope("str0m");
         self.rtc.add_remote_candidate(candidate);
@@ -385,6 +388,7 @@ impl Transport {
             parsers: BTreeSet::new(),
             bandwidth: Bandwidth::default(),
             limits: Limits::default(),
+            reserve: Reserve::default(),
             misled: None,
             key_frame_taken: None,
             sent: SendLedger::default(),
@@ -423,7 +427,9 @@ impl Transport {
         if !matches!(bytes.first(), Some(0..=3)) && !is_peers() && !mutant!(V78) {
             return;
         }
-        self.limits.received(source, bytes, now);
+        if self.limits.received(source, bytes, now) {
+            self.reserve.answered((destination, source), now);
+        }
         self.received.packet_arrived(&self.types, bytes, packet, now);
         if mutant!(V88) && self.types.is_foreign(bytes) {
             self.over = true;

@@ -17,9 +17,9 @@ pub use media::{
     OpenVerdict, Opened, PictureQuality, Reassembled, Rendered, RtpSent, Sealed,
 };
 pub use network::{
-    BitrateEstimate, CandidateGathered, CandidateKind, Damage, DropReason, DtlsConnected, IceState, LinkChanged,
-    LinkSampled, NatChanged, PacketArrived, PacketAtCore, PacketDamaged, PacketDropped, PacketSent, PairSelected,
-    WireProtocol,
+    BitrateEstimate, CandidateGathered, CandidateKind, Damage, DropReason, DtlsConnected, IceState, InterfaceChanged,
+    LinkChanged, LinkSampled, NatChanged, PacketArrived, PacketAtCore, PacketDamaged, PacketDropped, PacketSent,
+    PairSelected, WireProtocol,
 };
 pub use people::{CallOutcome, Fact, Notice, Signal, Store};
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
@@ -139,6 +139,8 @@ events! {
     LinkChanged,
     /// Something happened to a NAT.
     NatChanged,
+    /// An interface of a device came up or went down.
+    InterfaceChanged,
     /// A device learnt a candidate of its own.
     CandidateGathered,
     /// ICE moved.
