@@ -7,7 +7,7 @@ mod interfaces;
 mod legs;
 mod packets;
 
-pub(crate) use calls::{Call, Part};
+pub(crate) use calls::{Call, Moment, Part};
 pub(crate) use events::Seen;
 pub(crate) use frames::{Delivery, FrameIndex, SentFrame, hash_prefix};
 pub(crate) use interfaces::{Period, access};
