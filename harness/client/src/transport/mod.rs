@@ -14,6 +14,7 @@ mod rtp;
 mod stun;
 mod turn;
 mod turn_stream;
+mod unchecked;
 
 pub use restart::RestartError;
 
@@ -42,6 +43,7 @@ use str0m::{
     media::{Direction, Frequency, KeyframeRequestKind, MediaKind, MediaTime, Mid, Pt},
     net::{Protocol, Receive},
 };
+use unchecked::Unchecked;
 
 /// Steps of str0m within one instant before the rest waits for the next microsecond.
 const MAX_STEPS: usize = 10_000;
@@ -148,6 +150,7 @@ pub struct Transport {
     parsers: BTreeSet<&'static str>,
     bandwidth: Bandwidth,
     limits: Limits,
+    unchecked: Unchecked,
     /// The planted bug V83: who asked last to be used.
     misled: Option<SocketAddr>,
     /// When the peer's last request for a key frame was taken.
@@ -325,6 +328,7 @@ impl Transport {
             self.judge(result);
         }
         self.drive(now);
+        self.give_up_unchecked(now);
         self.look_after_path(now);
     }
 
@@ -333,7 +337,8 @@ impl Transport {
         let rtc = Some(self.rtc_wake).filter(|_| self.gathering.is_some() && !self.over);
         let health = self.health.next_wake().filter(|_| self.minds_path());
         let gathering = self.gathering.as_ref().and_then(gather::Gathering::next_wake);
-        rtc.into_iter().chain(health).chain(gathering).min()
+        let unchecked = self.unchecked.next_wake().filter(|_| !self.over);
+        [rtc, health, gathering, unchecked].into_iter().flatten().min()
     }
 
     /// The next output; call until none.
@@ -385,6 +390,7 @@ impl Transport {
             parsers: BTreeSet::new(),
             bandwidth: Bandwidth::default(),
             limits: Limits::default(),
+            unchecked: Unchecked::default(),
             misled: None,
             key_frame_taken: None,
             sent: SendLedger::default(),
@@ -413,23 +419,32 @@ impl Transport {
         if mutant!(V83) && stun::asks_to_be_used(bytes) {
             self.misled = Some(source);
         }
-        let _scope = random::scope("str0m");
-        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, bytes) else { return };
-        let input = Input::Receive(now.to_instant(), receive);
-        // str0m takes DTLS from anybody: only an address that the peer named or that passed a check of ICE may speak it,
-        // or a ClientHello from elsewhere would begin another handshake. Named ones at once: the peer may have its answer
-        // before this side has its own, and a lost ClientHello costs a second.
-        let is_peers = || self.remote_kinds.contains_key(&source) || self.rtc.accepts(&input);
-        if !matches!(bytes.first(), Some(0..=3)) && !is_peers() && !mutant!(V78) {
+        if !self.vouches(source, destination, bytes) {
+            self.hold_unchecked(source, destination, bytes, packet, now);
             return;
         }
+        self.take_in(source, destination, bytes, packet, now);
+        self.take_in_vouched_for(now);
+    }
+
+    /// Hands a packet of the peer to str0m.
+    fn take_in(
+        &mut self,
+        source: SocketAddr,
+        destination: SocketAddr,
+        bytes: &[u8],
+        packet: kernel::PacketId,
+        now: SimTime,
+    ) {
+        let _scope = random::scope("str0m");
+        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, bytes) else { return };
         self.limits.received(source, bytes, now);
         self.received.packet_arrived(&self.types, bytes, packet, now);
         if mutant!(V88) && self.types.is_foreign(bytes) {
             self.over = true;
             self.outputs.push_back(TransportOutput::Lost);
         }
-        let result = self.rtc.handle_input(input);
+        let result = self.rtc.handle_input(Input::Receive(now.to_instant(), receive));
         self.judge(result);
         self.drive(now);
     }
