@@ -70,6 +70,7 @@ kinds! {
     signals: Signal,
     facts: Store,
     captures: CaptureSwitched,
+    peer_switches: PeerSwitched,
     captured: Captured,
     encoded: Encoded,
     dropped_frames: FrameDropped,
