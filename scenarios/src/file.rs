@@ -292,6 +292,8 @@ pub(crate) enum Attack {
     ListThirdParties,
     /// A host off the path opens DTLS with the devices from its own address. It reaches devices without NAT.
     HelloFromElsewhere,
+    /// A host off the path opens DTLS with the devices in their peer's name. It reaches devices without NAT.
+    HelloInThePeersName,
     /// A host off the path sends binding requests that ask to be used, without a valid signature.
     ForgedBindings,
     /// A host off the path sends what is no valid SRTP or SRTCP, in the peer's name too.

@@ -32,8 +32,12 @@ pub struct Plan {
     pub title: String,
     /// The seed.
     pub seed: u64,
-    /// How long the world runs.
+    /// How long the world runs, from the beginning of the timeline.
     pub duration: Micros,
+    /// Time zero of the timeline: by then accounts and friendships exist. The set-up before it is real signaling; the
+    /// world gives it more time where the network is too bad for [`Plan::TIMELINE_START`].
+    #[serde(default = "Plan::earliest_start", skip_serializing_if = "Plan::is_earliest_start")]
+    pub timeline_start: SimTime,
     /// The people and their devices, in the order of the file. The index is the number in the camera's mark.
     pub participants: Vec<Participant>,
     /// The signaling server's access link.
@@ -237,6 +241,8 @@ pub enum AdversaryPlan {
     ListThirdParties,
     /// A host off the path opens DTLS with both devices, from its own address.
     HelloFromElsewhere,
+    /// A host off the path opens DTLS with both devices, from the address of their peer.
+    HelloInThePeersName,
     /// A host off the path sends both devices STUN binding requests that ask to be used, without a valid signature.
     ForgedBindings,
     /// A host off the path sends both devices and the relays what is no valid SRTP or SRTCP, in the peer's name too.
@@ -361,6 +367,14 @@ impl Plan {
         self.traffic.iter().any(|flow| flow.source.owns(address) || flow.sink.owns(address))
     }
 
-    /// Time zero of the timeline: when accounts and friendships exist. The set-up before it is real signaling.
+    /// When the timeline begins, unless the set-up needs longer.
     pub const TIMELINE_START: SimTime = SimTime(10_000_000);
+
+    fn earliest_start() -> SimTime {
+        Plan::TIMELINE_START
+    }
+
+    fn is_earliest_start(start: &SimTime) -> bool {
+        *start == Plan::TIMELINE_START
+    }
 }

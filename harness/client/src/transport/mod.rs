@@ -16,6 +16,7 @@ mod rtp;
 mod stun;
 mod turn;
 mod turn_stream;
+mod unchecked;
 
 pub use restart::RestartError;
 
@@ -45,6 +46,7 @@ use str0m::{
     media::{Direction, Frequency, KeyframeRequestKind, MediaKind, MediaTime, Mid, Pt},
     net::{Protocol, Receive},
 };
+use unchecked::Unchecked;
 
 /// Steps of str0m within one instant before the rest waits for the next microsecond.
 const MAX_STEPS: usize = 10_000;
@@ -152,6 +154,7 @@ pub struct Transport {
     bandwidth: Bandwidth,
     limits: Limits,
     reserve: Reserve,
+    unchecked: Unchecked,
     /// The planted bug V83: who asked last to be used.
     misled: Option<SocketAddr>,
     /// When the peer's last request for a key frame was taken.
@@ -328,6 +331,7 @@ impl Transport {
             self.judge(result);
         }
         self.drive(now);
+        self.give_up_unchecked(now);
         self.look_after_path(now);
     }
 
@@ -336,7 +340,8 @@ impl Transport {
         let rtc = Some(self.rtc_wake).filter(|_| self.gathering.is_some() && !self.over);
         let health = self.health.next_wake().filter(|_| self.minds_path());
         let gathering = self.gathering.as_ref().and_then(gather::Gathering::next_wake);
-        rtc.into_iter().chain(health).chain(gathering).min()
+        let unchecked = self.unchecked.next_wake().filter(|_| !self.over);
+        [rtc, health, gathering, unchecked].into_iter().flatten().min()
     }
 
     /// The next output; call until none.
@@ -389,6 +394,7 @@ impl Transport {
             bandwidth: Bandwidth::default(),
             limits: Limits::default(),
             reserve: Reserve::default(),
+            unchecked: Unchecked::default(),
             misled: None,
             key_frame_taken: None,
             sent: SendLedger::default(),
@@ -417,16 +423,25 @@ impl Transport {
         if mutant!(V83) && stun::asks_to_be_used(bytes) {
             self.misled = Some(source);
         }
-        let _scope = random::scope("str0m");
-        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, bytes) else { return };
-        let input = Input::Receive(now.to_instant(), receive);
-        // str0m takes DTLS from anybody: only an address that the peer named or that passed a check of ICE may speak it,
-        // or a ClientHello from elsewhere would begin another handshake. Named ones at once: the peer may have its answer
-        // before this side has its own, and a lost ClientHello costs a second.
-        let is_peers = || self.remote_kinds.contains_key(&source) || self.rtc.accepts(&input);
-        if !matches!(bytes.first(), Some(0..=3)) && !is_peers() && !mutant!(V78) {
+        if !self.vouches(source, destination, bytes) {
+            self.hold_unchecked(source, destination, bytes, packet, now);
             return;
         }
+        self.take_in(source, destination, bytes, packet, now);
+        self.take_in_vouched_for(now);
+    }
+
+    /// Hands a packet of the peer to str0m.
+    fn take_in(
+        &mut self,
+        source: SocketAddr,
+        destination: SocketAddr,
+        bytes: &[u8],
+        packet: kernel::PacketId,
+        now: SimTime,
+    ) {
+        let _scope = random::scope("str0m");
+        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, bytes) else { return };
         if self.limits.received(source, bytes, now) {
             self.reserve.answered((destination, source), now);
         }
@@ -435,7 +450,7 @@ impl Transport {
             self.over = true;
             self.outputs.push_back(TransportOutput::Lost);
         }
-        let result = self.rtc.handle_input(input);
+        let result = self.rtc.handle_input(Input::Receive(now.to_instant(), receive));
         self.judge(result);
         self.drive(now);
     }

@@ -19,7 +19,7 @@ pub use media::{
 pub use network::{
     BitrateEstimate, CandidateGathered, CandidateKind, Damage, DropReason, DtlsConnected, IceState, InterfaceChanged,
     LinkChanged, LinkSampled, NatChanged, PacketArrived, PacketAtCore, PacketDamaged, PacketDropped, PacketSent,
-    PairSelected, WireProtocol,
+    PairSelected, UncheckedDropped, UncheckedReason, WireProtocol,
 };
 pub use people::{CallOutcome, Fact, Notice, Signal, Store};
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
@@ -149,6 +149,8 @@ events! {
     IceState,
     /// ICE uses another pair.
     PairSelected,
+    /// A device dropped a packet from an address that no check of ICE vouches for.
+    UncheckedDropped,
     /// DTLS finished and the fingerprint was right.
     DtlsConnected,
     /// An end-to-end key sealed or opened a frame.

@@ -276,6 +276,31 @@ pub struct DtlsConnected {
     pub device: ActorName,
 }
 
+/// Why a packet of an address that no check of ICE vouches for is not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UncheckedReason {
+    /// Too many wait already, or it is too long.
+    NoRoom,
+    /// No check of its address was answered while it waited.
+    NotInTime,
+    /// It is no DTLS: only that is worth waiting for.
+    NotDtls,
+}
+
+/// A device dropped a packet from an address that no check of ICE vouches for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UncheckedDropped {
+    /// The device.
+    pub device: ActorName,
+    /// The packet that brought it.
+    pub packet: PacketId,
+    /// Whose it claims to be.
+    pub source: SocketAddr,
+    /// Why it is not looked at.
+    pub reason: UncheckedReason,
+}
+
 /// The sender's estimate of the path's rate changed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BitrateEstimate {

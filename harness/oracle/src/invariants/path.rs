@@ -8,7 +8,7 @@ use crate::{
     run::{LEGS, Legs, Period, Run, Seen, access},
 };
 use kernel::{
-    CallId, Micros, Plan, SimTime,
+    CallId, Micros, SimTime,
     event::{PairSelected, RtpSent},
 };
 
@@ -88,7 +88,7 @@ fn judge_path(run: &Run, call: CallId, (device, ends): (usize, [usize; 2]), peri
 fn open_until(run: &Run, call: CallId) -> SimTime {
     let devices = run.calls.by_id.get(&call).and_then(|call| call.devices);
     let cut = devices.and_then(|(one, other)| run.plan.trouble.first_cut(run.cast.name(one), run.cast.name(other)));
-    cut.map_or(SimTime::NEVER, |cut| Plan::TIMELINE_START + cut)
+    cut.map_or(SimTime::NEVER, |cut| run.plan.timeline_start + cut)
 }
 
 fn is_relayed(run: &Run, sent: &RtpSent) -> bool {

@@ -92,6 +92,7 @@ kinds! {
     candidates: CandidateGathered,
     ice_states: IceState,
     pairs: PairSelected,
+    unchecked: UncheckedDropped,
     dtls: DtlsConnected,
     keys_used: KeyUsed,
     secrets: Secret,

@@ -104,7 +104,7 @@ impl<'a> Run<'a> {
         let calls = Calls::of(&events, &cast);
         let last = log.records.last().map_or(SimTime::ZERO, |record| record.at);
         // A world in which nothing happens any more runs on all the same.
-        let end = last.max(Plan::TIMELINE_START + plan.duration);
+        let end = last.max(plan.timeline_start + plan.duration);
         let interfaces = Interfaces::of(&events, &cast);
         let outages = outages(&events, &cast, &interfaces, end);
         Run { log, plan, cast, events, packets, frames, calls, end, interfaces, outages }
