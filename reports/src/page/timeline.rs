@@ -218,9 +218,16 @@ fn sampled(steps: &Steps, ends: &[u64]) -> Vec<Option<u64>> {
     ends.iter().map(&mut sample).collect()
 }
 
-/// The narrowest of the sender's uplink, the receiver's downlink and the core links in between.
+/// The narrowest of the sender's uplink, the receiver's downlink and the core links in between; nothing where one of both
+/// has several interfaces.
 fn capacity(run: &Run<'_>, lane: &Lane<'_>) -> Steps {
-    let mut links = links(&run.judgement.plan, lane);
+    let plan = &run.judgement.plan;
+    let has_several =
+        |device: &ActorName| plan.participant(device.as_str()).is_some_and(|one| !one.interfaces.is_empty());
+    if has_several(lane.from) || has_several(lane.to) {
+        return Vec::new();
+    }
+    let mut links = links(plan, lane);
     let narrowest = |links: &[(String, Option<u64>)]| links.iter().filter_map(|(_, kbps)| *kbps).min();
     let mut steps = vec![(SimTime::ZERO, narrowest(&links))];
     for record in &run.log.records {
