@@ -65,7 +65,7 @@ pub enum ChannelEvent {
 /// What carries a connection.
 enum Wire {
     Quic(Box<Link>),
-    Stream(StreamLink),
+    Stream(Box<StreamLink>),
 }
 
 /// The server's end: all its connections.
@@ -209,7 +209,7 @@ impl ServerChannel {
     fn receive_segment(&mut self, datagram: &Datagram, now: SimTime) {
         self.tcp.handle(datagram, now);
         while let Some(connection) = self.tcp.accept() {
-            let link = Wire::Stream(StreamLink::server(connection, &self.identity, now));
+            let link = Wire::Stream(Box::new(StreamLink::server(connection, &self.identity, now)));
             self.peers.insert(ConnectionId(self.next_id), Peer { link, announced: false, closed: false });
             self.next_id += 1;
         }

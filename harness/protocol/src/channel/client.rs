@@ -60,7 +60,7 @@ pub struct ClientChannel {
 /// One attempt, or the connection that it became.
 enum Way {
     Quic { route: Route, endpoint: Box<Endpoint>, link: Box<Link> },
-    Stream { route: Route, tcp: Box<tcp::Endpoint>, link: StreamLink },
+    Stream { route: Route, tcp: Box<tcp::Endpoint>, link: Box<StreamLink> },
 }
 
 impl ClientChannel {
@@ -251,7 +251,7 @@ impl ClientChannel {
                 let route = Route { local: SocketAddr::new(route.local.ip(), port), ..route };
                 let mut tcp = Box::new(tcp::Endpoint::new(route.local.ip(), seeds.stream("tcp"), now));
                 let connection = tcp.connect(port, route.server, stream_link::SETTINGS).ok()?;
-                Some(Way::Stream { route, tcp, link: StreamLink::client(connection, self.key, now) })
+                Some(Way::Stream { route, tcp, link: Box::new(StreamLink::client(connection, self.key, now)) })
             }
         }
     }
