@@ -4,7 +4,7 @@ use kernel::{Log, Plan};
 use oracle::Judgement;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
-use world::{Outcome, Reference, RunOptions, WorldError};
+use world::{Outcome, Reference, RunOptions, WorldError, thread_cpu_time};
 
 /// A run and what the oracle says about it.
 #[derive(Debug)]
@@ -63,12 +63,13 @@ impl Judged {
             true => Some(world::run(&plan.over_relay(), Arc::new(Reference), &RunOptions::default())?),
             false => None,
         };
-        let judging = wall_clock();
+        let before = thread_cpu_time();
         let judgement = match &relayed {
             Some(relayed) => oracle::judge_pair(&outcome.log, &relayed.log),
             None => oracle::judge(&outcome.log),
         };
-        Ok(Judged { outcome, judgement, wall: started.elapsed(), judging: judging.elapsed() })
+        let judging = thread_cpu_time() - before;
+        Ok(Judged { outcome, judgement, wall: started.elapsed(), judging })
     }
 
     /// What must be equal when the run is repeated.

@@ -49,7 +49,7 @@ fn judge_with(log: &Log, relayed: Option<&[Metric]>) -> Judgement {
     let thresholds: Vec<ThresholdReport> =
         run.plan.thresholds.iter().map(|threshold| compare(threshold, &measured)).collect();
     let reasons = reasons(run.plan, &invariants, &thresholds);
-    let findings = findings::find(&run, &invariants, &measured);
+    let findings = findings::find(&evidence, &invariants, &measured);
     Judgement {
         plan: run.plan.clone(),
         verdict: if reasons.is_empty() { Verdict::Passed } else { Verdict::Failed },

@@ -242,7 +242,7 @@ impl Engine {
     pub fn next_wake(&self) -> Option<SimTime> {
         let camera = self.camera.as_ref().and_then(Outgoing::next_wake);
         let microphone = self.microphone.as_ref().and_then(Outgoing::next_wake);
-        [camera, microphone, self.incoming.next_wake(), self.stops_later].into_iter().flatten().min()
+        kernel::time::earliest([camera, microphone, self.incoming.next_wake(), self.stops_later])
     }
 
     /// The next thing to do; to be called until there is none.

@@ -285,7 +285,10 @@ impl RelayLeg {
     }
 
     fn ask(&mut self, now: SimTime) {
-        for peer in self.peers.difference(&self.asked.clone()) {
+        if self.asked == self.peers {
+            return;
+        }
+        for peer in self.peers.difference(&self.asked) {
             // Both refuse only what exists already.
             let _ = self.client.create_permission(TransportType::Udp, peer.ip(), instant(now));
             let _ = self.client.bind_channel(TransportType::Udp, *peer, instant(now));

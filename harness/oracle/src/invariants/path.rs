@@ -36,14 +36,8 @@ fn judge_path(run: &Run, call: CallId, (device, ends): (usize, [usize; 2]), chec
     let name = run.cast.name(device);
     let Some(part) = run.part(device, call) else { return };
     let is_connected = |state: &str| matches!(state, "connected" | "completed");
-    let Some(connected) = run
-        .events
-        .ice_states
-        .iter()
-        .find(|seen| seen.device == *name && seen.index > part.began.1 && is_connected(&seen.state))
-    else {
-        return;
-    };
+    let mut states = run.events.ice_states.of(name);
+    let Some(connected) = states.find(|seen| seen.index > part.began.1 && is_connected(&seen.state)) else { return };
     let limit = connected.at + SETTLING;
     let end = part.over().map_or(run.end, |(at, _)| at).min(open_until(run, call));
     if end < limit {
@@ -52,19 +46,19 @@ fn judge_path(run: &Run, call: CallId, (device, ends): (usize, [usize; 2]), chec
     // No direct path is open while an end is cut off.
     let is_open = |at: SimTime| !ends.iter().any(|end| run.is_cut(*end, at, SETTLING));
     let in_call = |at: SimTime, index: u64| index > part.began.1 && at <= end && is_open(at);
-    let own = |seen: &&Seen<PairSelected>| seen.device == *name && in_call(seen.at, seen.index);
-    let settled = run.events.pairs.iter().filter(own).rfind(|seen| seen.at <= limit);
+    let own = |seen: &&Seen<PairSelected>| in_call(seen.at, seen.index);
+    let settled = run.events.pairs.of(name).filter(own).rfind(|seen| seen.at <= limit);
     let (at, record) = settled.map_or((limit, connected.index), |seen| (seen.at, seen.index));
     checks.check(settled.is_some_and(|pair| !pair.relayed), at, record, || {
         format!("5 s after connecting {name} still uses a relay, although a direct path is open")
     });
-    for pair in run.events.pairs.iter().filter(own).filter(|seen| seen.at > limit) {
+    for pair in run.events.pairs.of(name).filter(own).filter(|seen| seen.at > limit) {
         checks.check(!pair.relayed, pair.at, pair.index, || {
             format!("{name} goes back to a relay, although a direct path is open")
         });
     }
-    let media = |sent: &&Seen<RtpSent>| sent.device == *name && sent.at > limit && in_call(sent.at, sent.index);
-    for sent in run.events.rtp_sent.iter().filter(media) {
+    let media = |sent: &&Seen<RtpSent>| sent.at > limit && in_call(sent.at, sent.index);
+    for sent in run.events.rtp_sent.of(name).filter(media) {
         checks.check(!is_relayed(run, sent), sent.at, sent.index, || {
             format!("{name} sends {} through a relay, although a direct path is open", sent.track)
         });

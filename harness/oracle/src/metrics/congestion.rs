@@ -79,7 +79,7 @@ impl Flow {
     fn of(run: &Run, way: Way, sheet: &mut Sheet) -> Option<Flow> {
         let (sender, receiver) = (run.cast.name(way.sender), run.cast.name(way.receiver));
         let (mut packets, mut queued, mut has_video) = (Vec::new(), Vec::new(), false);
-        for rtp in run.events.rtp_sent.iter().filter(|rtp| rtp.device == *sender) {
+        for rtp in run.events.rtp_sent.of(sender) {
             if run.way_of(way.sender, rtp.index).is_some_and(|of| of != way) {
                 continue;
             }
