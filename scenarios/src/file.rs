@@ -237,6 +237,14 @@ pub(crate) enum Does {
     Cancel,
     /// Ends the live call.
     HangUp,
+    /// Switches the own camera off during a call that began with it.
+    CameraOff,
+    /// Switches it on again.
+    CameraOn,
+    /// Switches the own microphone off during a call.
+    Mute,
+    /// Switches it on again.
+    Unmute,
 }
 
 /// Something that the adversary does.

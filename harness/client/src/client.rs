@@ -18,7 +18,7 @@ use crate::{
 use e2ee::DeviceIdentity;
 use insist::Insistence;
 use kernel::{
-    ActorName, CallId, Datagram, Micros, SimTime, UserName, event,
+    ActorName, CallId, Datagram, Micros, SimTime, Track, UserName, event,
     event::{Act, AttackKind, CallStateName, Screen, SecretKind},
     mutant,
     plan::{DeviceClass, MediaPlan},
@@ -197,6 +197,10 @@ impl Client {
             Act::Decline => self.step(Event::User(UserEvent::Decline), now),
             Act::Cancel => self.step(Event::User(UserEvent::Cancel), now),
             Act::HangUp => self.step(Event::User(UserEvent::HangUp), now),
+            Act::CameraOff => self.step(Event::User(UserEvent::SwitchOff(Track::Video)), now),
+            Act::CameraOn => self.step(Event::User(UserEvent::SwitchOn(Track::Video)), now),
+            Act::Mute => self.step(Event::User(UserEvent::SwitchOff(Track::Audio)), now),
+            Act::Unmute => self.step(Event::User(UserEvent::SwitchOn(Track::Audio)), now),
         }
     }
 

@@ -185,7 +185,7 @@ impl Fabric {
         let index = *self.link_names.get(link).ok_or_else(|| FabricError::UnknownLink(link.clone()))?;
         let plan = change.applied_to(&self.links[index].plan);
         self.check(link, &plan)?;
-        event!(LinkChanged { link: link.clone(), to: plan.clone() });
+        event!(LinkChanged { link: link.clone(), to: Box::new(plan.clone()) });
         let recording = plan.trace.as_ref().map(|trace| &self.traces[trace]);
         self.links[index].change(time::now(), plan, recording, &mut self.fates);
         self.settle(index);

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// More steps or arrivals than anybody needs at one instant: beyond it somebody acts without letting time pass.
 const MAX_STEPS_AT_ONE_INSTANT: u32 = 100_000;
-/// More wakes than anybody needs in a millisecond: one each 4 us. A flow of TCP at 100 Mbit/s has XXX.
+/// More wakes than anybody needs in a millisecond: one each 4 us.
 const MAX_WAKES_A_MILLISECOND: u32 = 250;
 
 enum Todo {

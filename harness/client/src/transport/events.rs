@@ -1,6 +1,6 @@
 //! What str0m says: states of ICE and DTLS, frames, estimates, and packets to send.
 
-use super::{MediaFrame, Transport, TransportOutput, bandwidth, gather::Gathering, turn::Wrapped};
+use super::{MediaFrame, Transport, TransportOutput, gather::Gathering, turn::Wrapped};
 use kernel::{Datagram, Micros, SimTime, Track, event, event::CandidateKind, log, mutant};
 use std::net::SocketAddr;
 use str0m::{
@@ -74,7 +74,7 @@ impl Transport {
 
     fn dtls_connected(&mut self) {
         self.connected = true;
-        self.desire(bandwidth::most(&self.config.media));
+        self.desire(self.wanted());
         event!(DtlsConnected { device: self.config.device.clone() });
         self.outputs.push_back(TransportOutput::Connected);
     }

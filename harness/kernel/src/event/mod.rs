@@ -14,7 +14,7 @@ pub use call::{
 };
 pub use media::{
     AudioPlayed, CaptureSwitched, Captured, Decoded, Encoded, EncoderTarget, FrameDropped, KeyFrameRequested, Mark,
-    OpenVerdict, Opened, PictureQuality, Reassembled, Rendered, RtpSent, Sealed,
+    OpenVerdict, Opened, PeerSwitched, PictureQuality, Reassembled, Rendered, RtpSent, Sealed,
 };
 pub use network::{
     BitrateEstimate, CandidateGathered, CandidateKind, Damage, DropReason, DtlsConnected, IceState, LinkChanged,
@@ -95,6 +95,8 @@ events! {
     Notice,
     /// A track was switched on or off.
     CaptureSwitched,
+    /// A device learnt that its peer switched a track off, or on again.
+    PeerSwitched,
     /// A frame was captured.
     Captured,
     /// A frame was encoded.

@@ -197,7 +197,7 @@ pub struct LinkChanged {
     /// The link.
     pub link: LinkName,
     /// What it does from now on.
-    pub to: LinkPlan,
+    pub to: Box<LinkPlan>,
 }
 
 /// Something happened to a NAT.

@@ -123,7 +123,7 @@ impl Fabric {
             }
         }
         let mut add = |name: LinkName, plan: LinkPlan| {
-            event!(LinkChanged { link: name.clone(), to: plan.clone() });
+            event!(LinkChanged { link: name.clone(), to: Box::new(plan.clone()) });
             let recording = plan.trace.as_ref().map(|trace| &self.traces[trace]);
             self.links.push(Link::new(name.clone(), plan, recording, &self.seeds));
             self.link_names.insert(name, self.links.len() - 1);

@@ -148,7 +148,7 @@ mod tests {
         for (at, ppm) in [(30_000, 1_000_000), (40_000, 0)] {
             link.loss = Loss::Bernoulli { ppm };
             for name in ["alice-phone/up", "bob-phone/down"] {
-                let change = event::LinkChanged { link: LinkName::from(name), to: link.clone() };
+                let change = event::LinkChanged { link: LinkName::from(name), to: Box::new(link.clone()) };
                 story.at(at).tell(Event::LinkChanged(change));
             }
         }

@@ -289,9 +289,10 @@ mod tests {
         story.live();
         let mut link = story.plan.participants[0].access.up.clone();
         link.rate = Some(BitRate(200_000));
-        story
-            .at(7_500)
-            .tell(Event::LinkChanged(event::LinkChanged { link: LinkName::from("alice-phone/up"), to: link.clone() }));
+        story.at(7_500).tell(Event::LinkChanged(event::LinkChanged {
+            link: LinkName::from("alice-phone/up"),
+            to: Box::new(link.clone()),
+        }));
         for number in 0..=50u32 {
             story.at(8_000 + 10 * u64::from(number)).frame("alice-phone", number);
         }
@@ -300,7 +301,7 @@ mod tests {
         story.at(8_503);
         for number in 51..=100u32 {
             if number == 51 {
-                let change = event::LinkChanged { link: LinkName::from("alice-phone/up"), to: link.clone() };
+                let change = event::LinkChanged { link: LinkName::from("alice-phone/up"), to: Box::new(link.clone()) };
                 story.tell(Event::LinkChanged(change));
             }
             story.at(8_000 + 10 * u64::from(number)).frame("alice-phone", number);

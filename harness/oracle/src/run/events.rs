@@ -116,6 +116,7 @@ kinds! {
     signals: Signal of to,
     facts: Store,
     captures: CaptureSwitched of device,
+    peer_switches: PeerSwitched,
     captured: Captured,
     encoded: Encoded of device,
     dropped_frames: FrameDropped of device,

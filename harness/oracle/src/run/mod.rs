@@ -6,7 +6,7 @@ mod frames;
 mod legs;
 mod packets;
 
-pub(crate) use calls::{Call, Part};
+pub(crate) use calls::{Call, Moment, Part};
 pub(crate) use events::Seen;
 pub(crate) use frames::{Delivery, FrameIndex, SentFrame, hash_prefix};
 pub(crate) use legs::{LEGS, Legs};
