@@ -92,14 +92,12 @@ pub enum WorldError {
         who: String,
     },
     /// An actor lets so little time pass between its wakes that the run would not come to its end.
-    #[error("at {at} {who} has woken {wakes} times within a millisecond: it spins")]
+    #[error("at {at} {who} has woken more than 250 times in each of the last 100 milliseconds: it spins")]
     Restless {
         /// When.
         at: SimTime,
         /// Who.
         who: ActorName,
-        /// How often in this millisecond.
-        wakes: u32,
     },
     /// turmoil failed.
     #[error("turmoil: {0}")]

@@ -24,6 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_STEPS_AT_ONE_INSTANT: u32 = 100_000;
 /// More wakes than anybody needs in a millisecond: one each 4 us.
 const MAX_WAKES_A_MILLISECOND: u32 = 250;
+/// So many milliseconds on end with more wakes than that are no burst.
+const MAX_RESTLESS_MS: u32 = 100;
 
 enum Todo {
     Act(ActorName, Act),
@@ -34,14 +36,38 @@ enum Todo {
     Snapshot,
 }
 
+/// How often an actor wakes. What wakes again at the same instant is not counted here.
+#[derive(Default)]
+struct Wakes {
+    last: SimTime,
+    in_this_millisecond: u32,
+    /// Milliseconds before this one, on end, with more wakes than anybody needs.
+    restless_ms: u32,
+}
+
+impl Wakes {
+    /// Counts a wake, and says for how many milliseconds the actor has been restless.
+    fn count(&mut self, now: SimTime) -> u32 {
+        match now.as_millis() - self.last.as_millis() {
+            0 => self.in_this_millisecond += u32::from(now > self.last),
+            gap => {
+                let was_restless = gap == 1 && self.in_this_millisecond > MAX_WAKES_A_MILLISECOND;
+                self.restless_ms = if was_restless { self.restless_ms + 1 } else { 0 };
+                self.in_this_millisecond = 1;
+            }
+        }
+        self.last = now;
+        self.restless_ms
+    }
+}
+
 struct Seat {
     actor: Box<dyn Actor>,
     /// The node whose links carry its packets: its own, but for guests.
     host: ActorName,
     /// When the actor wants to wake, as it said when its outputs were last drained.
     wake: Option<SimTime>,
-    /// When it last woke, and at how many instants of that millisecond it did.
-    woken: (SimTime, u32),
+    wakes: Wakes,
     store: StoreDriver,
 }
 
@@ -93,7 +119,7 @@ impl Stage {
 
     fn seat(&mut self, name: &ActorName, host: &ActorName, actor: Box<dyn Actor>) {
         let (host, store) = (host.clone(), StoreDriver::default());
-        self.seats.insert(name.clone(), Seat { actor, host, wake: None, woken: (SimTime::ZERO, 0), store });
+        self.seats.insert(name.clone(), Seat { actor, host, wake: None, wakes: Wakes::default(), store });
         self.drain(name);
         // A relay that starts again is told over the control channel what holds.
         let now = time::now();
@@ -207,14 +233,8 @@ impl Stage {
     /// Tells an actor that its time has come. One that wants to wake at every microsecond lets time pass, and hardly.
     fn wake(&mut self, name: &ActorName, now: SimTime) {
         if let Some(seat) = self.seats.get_mut(name) {
-            let (last, wakes) = seat.woken;
-            let wakes = match (last.as_millis() == now.as_millis(), last == now) {
-                (true, again) => wakes + u32::from(!again),
-                (false, _) => 1,
-            };
-            seat.woken = (now, wakes);
-            if wakes > MAX_WAKES_A_MILLISECOND {
-                self.error = Some(WorldError::Restless { at: now, who: name.clone(), wakes });
+            if seat.wakes.count(now) >= MAX_RESTLESS_MS {
+                self.error = Some(WorldError::Restless { at: now, who: name.clone() });
             }
         }
         self.tell(name, ActorInput::Timeout);

@@ -189,7 +189,15 @@ fn binary_forms(address: IpAddr) -> Vec<Vec<u8>> {
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    let Some((first, rest)) = needle.split_first() else { return true };
+    let mut behind = haystack;
+    while let Some(at) = behind.iter().position(|byte| byte == first) {
+        behind = &behind[at + 1..];
+        if behind.starts_with(rest) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Values of the attributes of a STUN message (RFC 8489 section 5) without those that are keyed hashes or checksums: four
@@ -271,6 +279,17 @@ mod tests {
             value,
         ]
         .concat()
+    }
+
+    #[test]
+    fn bytes_are_found_wherever_they_lie_and_only_there() {
+        let haystack = [1, 1, 1, 2, 3, 1, 2];
+        for needle in [&[1, 1, 2][..], &[1, 2], &[3, 1, 2], &[1], &[1, 1, 1, 2, 3, 1, 2], &[]] {
+            assert!(super::contains(&haystack, needle), "{needle:?}");
+        }
+        for needle in [&[2, 1][..], &[1, 1, 1, 1], &[2, 3, 1, 2, 1], &[4]] {
+            assert!(!super::contains(&haystack, needle), "{needle:?}");
+        }
     }
 
     #[test]

@@ -42,24 +42,38 @@ impl<T> Deref for Seen<'_, T> {
 /// must not read everybody's events each time.
 pub(crate) struct Kind<'a, T> {
     all: Vec<Seen<'a, T>>,
-    by_actor: BTreeMap<&'a ActorName, Vec<u32>>,
+    actors: BTreeMap<&'a ActorName, usize>,
+    by_actor: Vec<Vec<u32>>,
 }
 
 impl<T> Default for Kind<'_, T> {
     fn default() -> Self {
-        Kind { all: Vec::new(), by_actor: BTreeMap::new() }
+        Kind { all: Vec::new(), actors: BTreeMap::new(), by_actor: Vec::new() }
     }
 }
 
 impl<'a, T> Kind<'a, T> {
     /// The events of one actor, in order.
     pub(crate) fn of(&self, actor: &ActorName) -> impl DoubleEndedIterator<Item = &Seen<'a, T>> {
-        self.by_actor.get(actor).into_iter().flatten().map(|at| &self.all[*at as usize])
+        let own = self.actors.get(actor).map(|actor| &self.by_actor[*actor]);
+        own.into_iter().flatten().map(|at| &self.all[*at as usize])
     }
 
     fn index(&mut self, actor: impl Fn(&'a T) -> &'a ActorName) {
+        // Whose event it is, is asked of the map only where it is another's than the one before.
+        let mut last: Option<(&ActorName, usize)> = None;
         for (at, seen) in (0..).zip(&self.all) {
-            self.by_actor.entry(actor(seen.event)).or_default().push(at);
+            let name = actor(seen.event);
+            let number = match last {
+                Some((before, number)) if before == name => number,
+                _ => {
+                    let next = self.actors.len();
+                    *self.actors.entry(name).or_insert(next)
+                }
+            };
+            self.by_actor.resize_with(self.actors.len(), Vec::new);
+            self.by_actor[number].push(at);
+            last = Some((name, number));
         }
     }
 }

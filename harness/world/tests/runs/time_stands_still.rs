@@ -48,7 +48,7 @@ fn an_actor_that_never_stops_giving_outputs_is_named() {
 
 /// An actor that wakes again so soon, from 10.000500 s on.
 fn restless(every: Micros) -> Result<Outcome, WorldError> {
-    run(&village(Micros::from_millis(10)), move |name| match name {
+    run(&village(Micros::from_millis(200)), move |name| match name {
         "bob-phone" => {
             Puppet::idle(name).waking(SimTime(10_000_500)).doing(move |_, now, bob| bob.wake = Some(now + every))
         }
@@ -59,9 +59,9 @@ fn restless(every: Micros) -> Result<Outcome, WorldError> {
 #[test]
 fn an_actor_that_wakes_at_every_microsecond_is_named() {
     let error = restless(Micros(1)).unwrap_err();
-    let WorldError::Restless { at, who, wakes } = &error else { panic!("{error}") };
-    assert_eq!((*at, who.as_str(), *wakes), (SimTime(10_000_750), "bob-phone", 251));
-    assert_eq!(error.to_string(), "at 10.000750 s bob-phone has woken 251 times within a millisecond: it spins");
+    let WorldError::Restless { at, who } = &error else { panic!("{error}") };
+    assert_eq!((*at, who.as_str()), (SimTime(10_100_000), "bob-phone"));
+    assert!(error.to_string().starts_with("at 10.100000 s bob-phone has woken more than 250 times"), "{error}");
 }
 
 #[test]
