@@ -90,15 +90,18 @@ fn samples<'a>(run: &Run<'a>) -> Vec<(usize, SealedFrame<'a>)> {
     samples
 }
 
+/// Samples by the block of key stream that opens them.
+type Blocks = BTreeMap<[u8; 16], Vec<usize>>;
+
 /// The frames to open, by key id and counter and by the block of key stream that opens them.
 struct Locks<'a> {
     samples: Vec<(usize, SealedFrame<'a>)>,
-    by_id: BTreeMap<u64, BTreeMap<u64, BTreeMap<[u8; 16], Vec<usize>>>>,
+    by_id: BTreeMap<u64, BTreeMap<u64, Blocks>>,
 }
 
 impl<'a> Locks<'a> {
     fn of(samples: Vec<(usize, SealedFrame<'a>)>) -> Locks<'a> {
-        let mut by_id: BTreeMap<u64, BTreeMap<u64, BTreeMap<[u8; 16], Vec<usize>>>> = BTreeMap::new();
+        let mut by_id: BTreeMap<u64, BTreeMap<u64, Blocks>> = BTreeMap::new();
         for (at, (_, frame)) in samples.iter().enumerate() {
             if let Some(block) = frame.first_block() {
                 by_id

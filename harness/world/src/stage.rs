@@ -232,10 +232,10 @@ impl Stage {
 
     /// Tells an actor that its time has come. One that wants to wake at every microsecond lets time pass, and hardly.
     fn wake(&mut self, name: &ActorName, now: SimTime) {
-        if let Some(seat) = self.seats.get_mut(name) {
-            if seat.wakes.count(now) >= MAX_RESTLESS_MS {
-                self.error = Some(WorldError::Restless { at: now, who: name.clone() });
-            }
+        if let Some(seat) = self.seats.get_mut(name)
+            && seat.wakes.count(now) >= MAX_RESTLESS_MS
+        {
+            self.error = Some(WorldError::Restless { at: now, who: name.clone() });
         }
         self.tell(name, ActorInput::Timeout);
     }
