@@ -7,7 +7,11 @@ use crate::{
     run::{Run, Way},
     trial::Trial,
 };
-use kernel::{Micros, SimTime, event::DropReason, plan::Participant};
+use kernel::{
+    ActorName, Micros, SimTime,
+    event::{DropReason, UncheckedReason},
+    plan::Participant,
+};
 use std::collections::BTreeMap;
 
 /// More freezes than this a direction are summed up.
@@ -26,6 +30,7 @@ pub(crate) fn find(evidence: &Evidence, invariants: &[InvariantReport], metrics:
     find_by_metric(run, metrics, &mut findings);
     find_blind_spot(run, metrics, &mut findings);
     find_untried(evidence, &mut findings);
+    find_unchecked(run, &mut findings);
     findings
         .sort_by_key(|finding| (finding.severity, std::cmp::Reverse(finding.until.since(finding.from)), finding.from));
     findings
@@ -110,6 +115,7 @@ fn named(reason: DropReason) -> &'static str {
         DropReason::NoRoute => "a missing route",
         DropReason::PortClosed => "a closed port",
         DropReason::HostDown => "a host that was down",
+        DropReason::InterfaceDown => "an interface that was down",
     }
 }
 
@@ -276,6 +282,24 @@ fn find_untried(evidence: &Evidence, findings: &mut Vec<Finding>) {
         let all = windows + untried;
         let sentence = format!("{untried} of {all} windows of what servers saw were not tried as keys.");
         findings.push(Finding { severity: 2, sentence, from, until });
+    }
+}
+
+/// What came from addresses that no check of ICE vouches for, by device and by why it was dropped.
+fn find_unchecked(run: &Run, findings: &mut Vec<Finding>) {
+    let mut spans: BTreeMap<(&ActorName, UncheckedReason), (u64, SimTime, SimTime)> = BTreeMap::new();
+    for dropped in &run.events.unchecked {
+        let span = spans.entry((&dropped.get().device, dropped.reason)).or_insert((0, dropped.at, dropped.at));
+        (span.0, span.2) = (span.0 + 1, dropped.at);
+    }
+    for ((device, reason), (count, from, until)) in spans {
+        let why = match reason {
+            UncheckedReason::NoRoom => "too many waited already",
+            UncheckedReason::NotInTime => "no check reached their sender in time",
+            UncheckedReason::NotDtls => "they were no DTLS",
+        };
+        let sentence = format!("{device} dropped {count} packets from addresses that ICE had not checked: {why}.");
+        findings.push(Finding { severity: 3, sentence, from, until });
     }
 }
 

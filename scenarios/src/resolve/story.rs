@@ -134,6 +134,7 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::FloodKeyFrames => AdversaryPlan::FloodKeyFrames,
         Attack::ListThirdParties => AdversaryPlan::ListThirdParties,
         Attack::HelloFromElsewhere => AdversaryPlan::HelloFromElsewhere,
+        Attack::HelloInThePeersName => AdversaryPlan::HelloInThePeersName,
         Attack::ForgedBindings => AdversaryPlan::ForgedBindings,
         Attack::GarbageMedia => AdversaryPlan::GarbageMedia,
     })

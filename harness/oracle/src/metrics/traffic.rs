@@ -3,7 +3,7 @@
 use super::Sheet;
 use crate::run::{Run, Way};
 use kernel::{
-    BitRate, LinkName, Micros, Plan, SimTime, Track,
+    BitRate, LinkName, Micros, SimTime, Track,
     plan::{LinkPlan, RateTrace},
 };
 use std::collections::BTreeSet;
@@ -141,9 +141,13 @@ fn frames_lost(run: &Run, way: Way) -> (u64, u64) {
 }
 
 /// Bits that the narrowest link of the way could have carried during the flow: the sender's uplink, the core links of both,
-/// and the receiver's downlink. `None` while all are unlimited.
+/// and the receiver's downlink. `None` while all are unlimited, and for devices with several access networks.
 fn capacity(run: &Run, way: Way, flow: &Flow) -> Option<u64> {
     let from = flow.first?;
+    if [way.sender, way.receiver].iter().any(|end| !run.cast.participant(*end).interfaces.is_empty()) {
+        // Which of its links a device used when is not followed here.
+        return None;
+    }
     let (sender, receiver) = (&run.cast.participant(way.sender).access, &run.cast.participant(way.receiver).access);
     let access = |device: usize, direction| format!("{}/{direction}", run.cast.name(device));
     let mut links = vec![
@@ -184,7 +188,8 @@ pub(super) struct Rates<'a> {
 enum Pace<'a> {
     Unlimited,
     Rate(BitRate),
-    Trace(&'a RateTrace),
+    /// A trace and when it began.
+    Trace(&'a RateTrace, SimTime),
 }
 
 impl<'a> Rates<'a> {
@@ -193,14 +198,17 @@ impl<'a> Rates<'a> {
         let traces: &'a [RateTrace] = &run.plan.traces;
         let pace = |plan: &LinkPlan| {
             let trace = plan.trace.as_ref().and_then(|name| traces.iter().find(|trace| trace.name == *name));
-            trace.map(Pace::Trace).or(plan.rate.map(Pace::Rate)).unwrap_or(Pace::Unlimited)
+            trace
+                .map(|trace| Pace::Trace(trace, run.plan.timeline_start))
+                .or(plan.rate.map(Pace::Rate))
+                .unwrap_or(Pace::Unlimited)
         };
         let changes = run.events.links.iter().filter(|seen| seen.link == link).map(|seen| (seen.at, pace(&seen.to)));
         Rates { paces: [(SimTime::ZERO, pace(planned))].into_iter().chain(changes).collect() }
     }
 
     fn has_trace(&self) -> bool {
-        self.paces.iter().any(|(_, pace)| matches!(pace, Pace::Trace(_)))
+        self.paces.iter().any(|(_, pace)| matches!(pace, Pace::Trace(..)))
     }
 
     /// The spans between two times in which the pace does not change, with the mean rate of each in bits per second.
@@ -229,7 +237,7 @@ impl<'a> Rates<'a> {
         match self.paces.iter().rfind(|(since, _)| *since <= from).map(|(_, pace)| *pace)? {
             Pace::Unlimited => None,
             Pace::Rate(rate) => Some(u128::from(rate.0) * u128::from(to.since(from).0)),
-            Pace::Trace(trace) => Some(u128::from(trace.capacity(Plan::TIMELINE_START, from, to)) * 1_000_000),
+            Pace::Trace(trace, start) => Some(u128::from(trace.capacity(start, from, to)) * 1_000_000),
         }
     }
 }

@@ -152,6 +152,8 @@ kinds! {
     ice_states: IceState of device,
     pairs: PairSelected of device,
     dtls: DtlsConnected of device,
+    interfaces: InterfaceChanged,
+    unchecked: UncheckedDropped,
     keys_used: KeyUsed,
     secrets: Secret,
     snapshots: Snapshot,
