@@ -14,7 +14,7 @@ use crate::{
 };
 use kernel::{
     Log,
-    plan::{Expectation, Plan, Threshold},
+    plan::{Expectation, Pairing, Plan, Threshold},
 };
 
 /// Judges a run by its log alone: every invariant, every metric, the plan's thresholds and expectation.
@@ -25,25 +25,31 @@ pub fn judge(log: &Log) -> Judgement {
     judge_with(log, None)
 }
 
-/// Judges a run as [`judge`] does, and compares it with the run of the same plan over the relay.
+/// Judges a run as [`judge`] does, and compares it with the second run of the plan, whose pairing says what is different
+/// there.
 ///
 /// # Panics
 /// When one of the logs holds no plan.
-pub fn judge_pair(direct: &Log, relayed: &Log) -> Judgement {
-    let run = Run::of(relayed);
+pub fn judge_pair(first: &Log, second: &Log) -> Judgement {
+    let run = Run::of(second);
     let (search, trial) = (views::search(&run), Trial::of(&run));
     let evidence = Evidence { run: &run, search: &search, trial: &trial, pair: None };
-    judge_with(direct, Some(&metrics::measure(&evidence).metrics()))
+    judge_with(first, Some(&metrics::measure(&evidence).metrics()))
 }
 
-fn judge_with(log: &Log, relayed: Option<&[Metric]>) -> Judgement {
+fn judge_with(log: &Log, second: Option<&[Metric]>) -> Judgement {
     let run = Run::of(log);
     let search = views::search(&run);
     let trial = Trial::of(&run);
     let alone = Evidence { run: &run, search: &search, trial: &trial, pair: None };
-    let sheet = metrics::measure(&alone);
+    let mut sheet = metrics::measure(&alone);
+    let with = |pairing| second.filter(|_| run.plan.paired_with == Some(pairing));
+    if let Some(clean) = with(Pairing::CleanFeedback) {
+        metrics::compare_with_clean_feedback(&run, clean, &mut sheet);
+    }
     let measured = sheet.metrics();
-    let evidence = Evidence { pair: relayed.map(|relayed| Pair { direct: &measured, relayed }), ..alone };
+    let pair = with(Pairing::Relay).map(|relayed| Pair { direct: &measured, relayed });
+    let evidence = Evidence { pair, ..alone };
     let invariants: Vec<InvariantReport> =
         INVARIANTS.iter().map(|invariant| report(invariant, (invariant.checker)(&evidence))).collect();
     let thresholds: Vec<ThresholdReport> =
@@ -59,6 +65,7 @@ fn judge_with(log: &Log, relayed: Option<&[Metric]>) -> Judgement {
         metrics: measured,
         findings,
         histograms: sheet.histograms,
+        courses: sheet.courses,
     }
 }
 

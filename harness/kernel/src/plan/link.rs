@@ -133,6 +133,14 @@ pub enum Aqm {
 }
 
 impl Aqm {
+    /// Whether it marks packets that can be marked in place of dropping them (RFC 3168).
+    pub fn marks(self) -> bool {
+        match self {
+            Aqm::DropTail => false,
+            Aqm::Codel { ecn, .. } | Aqm::FqCodel { ecn, .. } | Aqm::Red { ecn, .. } => ecn,
+        }
+    }
+
     /// `CoDel` with the RFC's numbers: 5 ms, 100 ms.
     pub const CODEL: Aqm =
         Aqm::Codel { target: Micros::from_millis(5), interval: Micros::from_millis(100), ecn: false };

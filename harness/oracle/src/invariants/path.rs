@@ -144,7 +144,7 @@ mod tests {
     use kernel::{
         Micros,
         event::{Event, InterfaceChanged},
-        plan::{InterfacePlan, NatPlan},
+        plan::{InterfacePlan, NatPlan, Pairing},
         trouble::{Fault, FaultKind},
     };
 
@@ -161,6 +161,7 @@ mod tests {
     /// A call whose frames take longer by `late` at the screen, over a direct or a relayed path.
     fn paired(relayed: bool, late: u64) -> Story {
         let mut story = Story::new();
+        story.plan.paired_with = Some(Pairing::Relay);
         story.live().at(7_400);
         for (device, peer) in [("alice-phone", "bob-phone"), ("bob-phone", "alice-phone")] {
             let local = if relayed { relay_address() } else { address_of(device) };

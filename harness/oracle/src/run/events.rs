@@ -148,6 +148,7 @@ kinds! {
     packets_arrived: PacketArrived of to,
     packets_dropped: PacketDropped,
     links: LinkChanged,
+    link_samples: LinkSampled,
     candidates: CandidateGathered of device,
     ice_states: IceState of device,
     pairs: PairSelected of device,
