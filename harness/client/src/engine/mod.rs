@@ -16,6 +16,7 @@ mod frames;
 mod incoming;
 mod microphone;
 mod outgoing;
+mod ramp;
 mod rate;
 mod screen;
 mod speaker;
