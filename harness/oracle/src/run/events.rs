@@ -87,6 +87,7 @@ kinds! {
     packets_arrived: PacketArrived,
     packets_dropped: PacketDropped,
     links: LinkChanged,
+    link_samples: LinkSampled,
     candidates: CandidateGathered,
     ice_states: IceState,
     pairs: PairSelected,
