@@ -55,7 +55,10 @@ pub fn arm(plan: &[AdversaryPlan], seeds: SeedTree) -> Armed {
             AdversaryPlan::FloodKeyFrames => armed.misbehaviour.push(Misbehaviour::FloodKeyFrames),
             AdversaryPlan::ListThirdParties => armed.misbehaviour.push(Misbehaviour::ListThirdParties),
             // A host of its own: `OffPathHost`.
-            AdversaryPlan::HelloFromElsewhere | AdversaryPlan::ForgedBindings | AdversaryPlan::GarbageMedia => {}
+            AdversaryPlan::HelloFromElsewhere
+            | AdversaryPlan::HelloInThePeersName
+            | AdversaryPlan::ForgedBindings
+            | AdversaryPlan::GarbageMedia => {}
             AdversaryPlan::TamperAtHop { every } => armed.hop.0.push(HopAttack::Tamper { every: *every }),
             AdversaryPlan::ReplayAtHop { every, after } => {
                 armed.hop.0.push(HopAttack::Replay { every: *every, after: *after });

@@ -39,6 +39,13 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/candidates-inside-the-offer",
     },
     KnownAttack {
+        mutant: Mutant::V07,
+        sentence: "Mute was a mark on the screen only while apps went on sampling (PoPETs 2022, \"Are You Really \
+                   Muted?\"): here what the user switches off stays open",
+        invariant: "nothing_captured_while_off",
+        scenario: "canary/mute-is-only-shown",
+    },
+    KnownAttack {
         mutant: Mutant::V20,
         sentence: "Blocked users could still ring where only the client checked: here the server's friend gate is \
                    missing at the invite",

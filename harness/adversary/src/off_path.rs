@@ -5,7 +5,7 @@ mod forgeries;
 
 use forgeries::{client_hello, garbage_rtcp, garbage_rtp, unsigned_binding};
 use kernel::{
-    Datagram, Micros, Plan, SimTime,
+    Datagram, Micros, SimTime,
     bystander::Bystander,
     event,
     event::AttackKind,
@@ -31,6 +31,7 @@ pub struct Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Weapon {
     Hello,
+    PeersHello,
     Bindings,
     Garbage,
 }
@@ -41,20 +42,23 @@ pub struct OffPathHost {
     targets: Vec<Target>,
     relays: Vec<SocketAddr>,
     stream: Stream,
+    start: SimTime,
     wake: SimTime,
     outgoing: VecDeque<Datagram>,
 }
 
 impl OffPathHost {
-    /// The attacker of a plan, who begins with the timeline.
+    /// The attacker of a plan, who begins at `start`, with the timeline.
     pub fn new(
         adversary: &[AdversaryPlan],
         targets: Vec<Target>,
         relays: Vec<SocketAddr>,
         seeds: SeedTree,
+        start: SimTime,
     ) -> OffPathHost {
         let weapon = |attack: &AdversaryPlan| match attack {
             AdversaryPlan::HelloFromElsewhere => Some(Weapon::Hello),
+            AdversaryPlan::HelloInThePeersName => Some(Weapon::PeersHello),
             AdversaryPlan::ForgedBindings => Some(Weapon::Bindings),
             AdversaryPlan::GarbageMedia => Some(Weapon::Garbage),
             _ => None,
@@ -64,7 +68,8 @@ impl OffPathHost {
             targets,
             relays,
             stream: seeds.stream("off-path"),
-            wake: Plan::TIMELINE_START,
+            start,
+            wake: start,
             outgoing: VecDeque::new(),
         }
     }
@@ -79,7 +84,7 @@ impl OffPathHost {
         if now < self.wake {
             return;
         }
-        if self.wake == Plan::TIMELINE_START {
+        if self.wake == self.start {
             self.announce();
         }
         self.wake = now + PERIOD;
@@ -106,6 +111,10 @@ impl OffPathHost {
             Weapon::Hello => {
                 let hello = client_hello(&mut self.stream);
                 self.send(own(), device, hello);
+            }
+            Weapon::PeersHello => {
+                let hello = client_hello(&mut self.stream);
+                self.send(peer, device, hello);
             }
             Weapon::Bindings => {
                 for (source, signed) in [(own(), false), (own(), true), (peer, false), (peer, true)] {
@@ -152,10 +161,12 @@ mod tests {
         text.parse().unwrap()
     }
 
+    const START: SimTime = SimTime(10_000_000);
+
     fn packets(attack: AdversaryPlan) -> Vec<Datagram> {
         let target = Target { device: address("198.51.100.10:5000"), peer: address("198.51.100.11:5000") };
         let relays = vec![address("192.0.2.2:3478")];
-        let mut host = OffPathHost::new(&[attack], vec![target], relays, SeedTree::root(1));
+        let mut host = OffPathHost::new(&[attack], vec![target], relays, SeedTree::root(1), START);
         host.handle_timeout(SimTime(1));
         assert!(host.poll().is_none(), "nothing before the timeline");
         let now = host.next_wake();
@@ -170,6 +181,13 @@ mod tests {
         let [hello] = &packets[..] else { panic!("one packet a target") };
         assert_eq!((hello.source, hello.destination), (own(), address("198.51.100.10:5000")));
         assert_eq!(hello.bytes[0], 22);
+    }
+
+    #[test]
+    fn a_hello_in_the_peers_name_comes_from_its_address() {
+        let packets = packets(AdversaryPlan::HelloInThePeersName);
+        let [hello] = &packets[..] else { panic!("one packet a target") };
+        assert_eq!((hello.source, hello.bytes[0]), (address("198.51.100.11:5000"), 22));
     }
 
     #[test]

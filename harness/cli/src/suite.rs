@@ -110,7 +110,7 @@ pub(crate) fn facts(scenario: &Path, judged: &Judged, reproduce: String) -> RunF
         commit: commit().to_owned(),
         environment: environment(),
         wall_ms: u64::try_from(judged.wall.as_millis()).unwrap_or(u64::MAX),
-        simulated: Plan::TIMELINE_START + plan.duration,
+        simulated: plan.timeline_start + plan.duration,
         reproduce,
         draws: judged.outcome.draws.clone(),
         pictures: judged.outcome.pictures.clone(),

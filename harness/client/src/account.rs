@@ -176,6 +176,21 @@ impl Account {
         self.sends.pop_front()
     }
 
+    /// The socket is another one: a connection migrates there (RFC 9000 section 9), one that is not up yet, or waits to
+    /// be tried again, begins anew at once.
+    pub(crate) fn move_to(&mut self, local: SocketAddr, now: SimTime) {
+        if local == self.config.local {
+            return;
+        }
+        self.config.local = local;
+        if self.channel.is_connected() {
+            self.channel.rebind(local, now);
+        } else {
+            self.reconnect_at = Some(now);
+        }
+        self.drive(now);
+    }
+
     /// Sends a message about a call, at once or after the sign-in.
     pub(crate) fn send(&mut self, message: ClientMessage, now: SimTime) {
         self.queue(message);

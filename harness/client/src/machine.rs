@@ -5,7 +5,7 @@
 //! consent.
 
 use kernel::{
-    CallId, Micros, SimTime, UserName,
+    CallId, Micros, SimTime, Track, UserName,
     event::{CallStateName, EndReason},
     mutant,
 };
@@ -44,6 +44,10 @@ pub enum UserEvent {
     Cancel,
     /// Hangs up.
     HangUp,
+    /// Switches the own camera or microphone off.
+    SwitchOff(Track),
+    /// Switches it on again.
+    SwitchOn(Track),
 }
 
 /// What the server says. Only it decides whether a call exists.
@@ -139,6 +143,10 @@ pub enum Effect {
     GoLive,
     /// Show that the path is gone, and restart ICE. Capture, keys and counters go on.
     Reconnect,
+    /// Switch an own track off: the device is closed, and the peer learns it.
+    SwitchOff(Track),
+    /// Switch an own track on that was switched off.
+    SwitchOn(Track),
     /// Tell the server that this device is in another call.
     SendBusy(CallId),
     /// Tell the server that the user declines.
@@ -268,6 +276,12 @@ impl Machine {
             }
             (Accepting | Connecting | Live | Reconnecting, UserEvent::HangUp) => {
                 self.end(Idle, "user.hangup", EndReason::HungUp, Some(Effect::SendHangUp))
+            }
+            (state @ (Connecting | Live | Reconnecting), UserEvent::SwitchOff(track)) => {
+                self.go(state, "user.switch-off", vec![Effect::SwitchOff(track)])
+            }
+            (state @ (Connecting | Live | Reconnecting), UserEvent::SwitchOn(track)) => {
+                self.go(state, "user.switch-on", vec![Effect::SwitchOn(track)])
             }
             _ => None,
         }

@@ -5,7 +5,7 @@ use client::machine::{
     ServerEvent, Transition, UserEvent,
 };
 use kernel::{
-    CallId, Micros, SimTime,
+    CallId, Micros, SimTime, Track,
     event::{
         CallStateName::{self, Accepting, Connecting, Ended, Idle, Incoming, Live, Outgoing, Reconnecting},
         EndReason,
@@ -25,6 +25,10 @@ enum Kind {
     Decline,
     Cancel,
     HangUp,
+    CameraOff,
+    CameraOn,
+    Mute,
+    Unmute,
     Ring,
     StaleRing,
     Accepted,
@@ -46,12 +50,16 @@ enum Kind {
     OtherEnded,
 }
 
-const KINDS: [Kind; 24] = [
+const KINDS: [Kind; 28] = [
     Kind::Call,
     Kind::Accept,
     Kind::Decline,
     Kind::Cancel,
     Kind::HangUp,
+    Kind::CameraOff,
+    Kind::CameraOn,
+    Kind::Mute,
+    Kind::Unmute,
     Kind::Ring,
     Kind::StaleRing,
     Kind::Accepted,
@@ -99,6 +107,10 @@ fn row(state: CallStateName, kind: Kind) -> Option<(CallStateName, &'static [&'s
         (Connecting | Live | Reconnecting, Kind::Mismatch) => (Ended, &["SendHangUp", "End(Security)"]),
         (Connecting | Live | Reconnecting, Kind::Lost) => (Ended, &["SendHangUp", "End(Failed)"]),
         (Accepting | Connecting | Live | Reconnecting, Kind::HangUp) => (Idle, &["SendHangUp", "End(HungUp)"]),
+        (Connecting | Live | Reconnecting, Kind::CameraOff) => (state, &["SwitchOff(Video)"]),
+        (Connecting | Live | Reconnecting, Kind::CameraOn) => (state, &["SwitchOn(Video)"]),
+        (Connecting | Live | Reconnecting, Kind::Mute) => (state, &["SwitchOff(Audio)"]),
+        (Connecting | Live | Reconnecting, Kind::Unmute) => (state, &["SwitchOn(Audio)"]),
         (Idle | Ended, Kind::EndedByServer) => return None,
         (_, Kind::EndedByServer) => (Idle, &["End(PeerHungUp)"]),
         // The first two rows took the states without a call.
@@ -127,6 +139,10 @@ fn event(kind: Kind, in_call: bool) -> Event {
         Kind::Decline => Event::User(UserEvent::Decline),
         Kind::Cancel => Event::User(UserEvent::Cancel),
         Kind::HangUp => Event::User(UserEvent::HangUp),
+        Kind::CameraOff => Event::User(UserEvent::SwitchOff(Track::Video)),
+        Kind::CameraOn => Event::User(UserEvent::SwitchOn(Track::Video)),
+        Kind::Mute => Event::User(UserEvent::SwitchOff(Track::Audio)),
+        Kind::Unmute => Event::User(UserEvent::SwitchOn(Track::Audio)),
         Kind::Ring => ring(Micros::ZERO),
         Kind::StaleRing => ring(Micros(RING_LIMIT.0 + 1)),
         Kind::Accepted => Event::Server(ServerEvent::Accepted { call: own, verified: true }),

@@ -38,9 +38,9 @@ impl Bystander {
     }
 
     fn needed_by(attack: &AdversaryPlan) -> Option<Bystander> {
-        use AdversaryPlan::{ForgedBindings, GarbageMedia, HelloFromElsewhere, ProbeInternal};
+        use AdversaryPlan::{ForgedBindings, GarbageMedia, HelloFromElsewhere, HelloInThePeersName, ProbeInternal};
         match attack {
-            HelloFromElsewhere | ForgedBindings | GarbageMedia => Some(Bystander::OffPath),
+            HelloFromElsewhere | HelloInThePeersName | ForgedBindings | GarbageMedia => Some(Bystander::OffPath),
             ProbeInternal => Some(Bystander::Internal),
             _ => None,
         }

@@ -3,8 +3,8 @@
 use crate::{
     checks::Checks,
     invariants::{
-        call_machine, confidentiality, consent, friend_gating, identity, integrity, key_hygiene, path, privacy, relays,
-        third_parties,
+        call_machine, confidentiality, consent, friend_gating, identity, integrity, key_hygiene, off, path, privacy,
+        relays, third_parties,
     },
     judgement::Metric,
     run::Run,
@@ -83,6 +83,15 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: false,
         mutants: &[Mutant::V04],
         checker: consent::nothing_parsed_or_sent_before_accept,
+    },
+    Invariant {
+        id: "CON-5/CON-6",
+        name: "nothing_captured_while_off",
+        truth: "From when its user switches camera or microphone off until it is switched on again, the device is \
+                closed, and what is sent of the track has no content.",
+        foreign: false,
+        mutants: &[Mutant::V07],
+        checker: off::nothing_captured_while_off,
     },
     Invariant {
         id: "CON-8",

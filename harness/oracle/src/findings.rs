@@ -5,7 +5,11 @@ use crate::{
     metrics::{Freeze, smoothness},
     run::{Run, Way},
 };
-use kernel::{Micros, SimTime, event::DropReason, plan::Participant};
+use kernel::{
+    ActorName, Micros, SimTime,
+    event::{DropReason, UncheckedReason},
+    plan::Participant,
+};
 use std::collections::BTreeMap;
 
 /// More freezes than this a direction are summed up.
@@ -22,6 +26,7 @@ pub(crate) fn find(run: &Run, invariants: &[InvariantReport], metrics: &[Metric]
     }
     find_by_metric(run, metrics, &mut findings);
     find_blind_spot(run, metrics, &mut findings);
+    find_unchecked(run, &mut findings);
     findings
         .sort_by_key(|finding| (finding.severity, std::cmp::Reverse(finding.until.since(finding.from)), finding.from));
     findings
@@ -106,6 +111,7 @@ fn named(reason: DropReason) -> &'static str {
         DropReason::NoRoute => "a missing route",
         DropReason::PortClosed => "a closed port",
         DropReason::HostDown => "a host that was down",
+        DropReason::InterfaceDown => "an interface that was down",
     }
 }
 
@@ -261,6 +267,24 @@ fn find_blind_spot(run: &Run, metrics: &[Metric], findings: &mut Vec<Finding>) {
         let all = searched + skipped;
         let sentence = format!("{skipped} of {all} encoded frames are too short to be searched for in the views.");
         findings.push(Finding { severity: 2, sentence, from, until });
+    }
+}
+
+/// What came from addresses that no check of ICE vouches for, by device and by why it was dropped.
+fn find_unchecked(run: &Run, findings: &mut Vec<Finding>) {
+    let mut spans: BTreeMap<(&ActorName, UncheckedReason), (u64, SimTime, SimTime)> = BTreeMap::new();
+    for dropped in &run.events.unchecked {
+        let span = spans.entry((&dropped.get().device, dropped.reason)).or_insert((0, dropped.at, dropped.at));
+        (span.0, span.2) = (span.0 + 1, dropped.at);
+    }
+    for ((device, reason), (count, from, until)) in spans {
+        let why = match reason {
+            UncheckedReason::NoRoom => "too many waited already",
+            UncheckedReason::NotInTime => "no check reached their sender in time",
+            UncheckedReason::NotDtls => "they were no DTLS",
+        };
+        let sentence = format!("{device} dropped {count} packets from addresses that ICE had not checked: {why}.");
+        findings.push(Finding { severity: 3, sentence, from, until });
     }
 }
 

@@ -484,6 +484,7 @@ fn plan() -> Plan {
             firewall: Firewall::Open,
             via: Vec::new(),
         },
+        interfaces: Vec::new(),
         relay_only: false,
     };
     let server =
@@ -493,6 +494,7 @@ fn plan() -> Plan {
         title: "Alice and Bob in a test".into(),
         seed: 1,
         duration: Micros::ZERO,
+        timeline_start: Plan::TIMELINE_START,
         participants: vec![participant("alice", "192.168.71.5"), participant("bob", "192.168.84.6")],
         signaling: server(SIGNALING, "192.0.2.44".parse().unwrap()),
         relays: vec![server("relay", relay_address().ip())],

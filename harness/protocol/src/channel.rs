@@ -137,6 +137,15 @@ impl ClientChannel {
         self.link.is_lost()
     }
 
+    /// From now on it sends from another address of the device: the server checks the new path, and the connection goes on
+    /// there with new connection ids (RFC 9000 section 9).
+    pub fn rebind(&mut self, local: SocketAddr, now: SimTime) {
+        let _scope = random::scope("quic");
+        self.now = now;
+        self.local = local;
+        self.link.migrate(&mut self.endpoint);
+    }
+
     /// Closes the connection. What is still queued is dropped; one more packet tells the server.
     pub fn close(&mut self, now: SimTime) {
         let _scope = random::scope("quic");

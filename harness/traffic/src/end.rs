@@ -7,7 +7,7 @@ use crate::{
     udp::{UdpSink, UdpSource},
 };
 use kernel::{
-    Datagram, Micros, Plan, SimTime, event,
+    Datagram, Micros, SimTime, event,
     plan::{CongestionKind, TRAFFIC_PORTS, TrafficKind, TrafficPlan, TrafficSide},
     random::SeedTree,
 };
@@ -69,8 +69,8 @@ enum Phase {
 }
 
 impl End {
-    /// One side of a flow. Streams are below `seeds`.
-    pub fn new(plan: &TrafficPlan, side: TrafficSide, seeds: &SeedTree, now: SimTime) -> End {
+    /// One side of a flow, whose times count from the beginning of the timeline. Streams are below `seeds`.
+    pub fn new(plan: &TrafficPlan, side: TrafficSide, seeds: &SeedTree, timeline: SimTime, now: SimTime) -> End {
         let (own, peer) = match side {
             TrafficSide::Source => (plan.source.address, plan.sink.address),
             TrafficSide::Sink => (plan.sink.address, plan.source.address),
@@ -104,13 +104,13 @@ impl End {
                 ))
             }
         };
-        let start = Plan::TIMELINE_START + plan.start;
+        let start = timeline + plan.start;
         End {
             flow: plan.name.clone(),
             side,
             part,
             start,
-            end: Plan::TIMELINE_START + plan.end,
+            end: timeline + plan.end,
             phase: Phase::Before,
             measure_at: start + MEASURED_EVERY,
             measured: 0,

@@ -36,7 +36,7 @@ struct Run {
 fn run(plan: &TrafficPlan, seed: u64) -> Run {
     let seeds = SeedTree::root(seed);
     let mut ends = [TrafficSide::Source, TrafficSide::Sink]
-        .map(|side| End::new(plan, side, &seeds.child(&format!("{side:?}")), SimTime::ZERO));
+        .map(|side| End::new(plan, side, &seeds.child(&format!("{side:?}")), Plan::TIMELINE_START, SimTime::ZERO));
     let mut flying: BTreeMap<(SimTime, u64), (usize, Datagram)> = BTreeMap::new();
     let mut run = [Vec::new(), Vec::new()];
     let mut connections = BTreeMap::new();

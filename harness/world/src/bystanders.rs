@@ -12,7 +12,13 @@ pub(crate) fn actor(plan: &Plan, bystander: Bystander) -> Box<dyn Actor> {
         Bystander::OffPath => {
             let seeds = SeedTree::root(plan.seed).child("adversary");
             let relays = plan.relays.iter().map(|relay| SocketAddr::new(relay.address, crate::stack::RELAY_PORT));
-            Box::new(OffPath(OffPathHost::new(&plan.adversary, targets(plan), relays.collect(), seeds)))
+            Box::new(OffPath(OffPathHost::new(
+                &plan.adversary,
+                targets(plan),
+                relays.collect(),
+                seeds,
+                plan.timeline_start,
+            )))
         }
         Bystander::Internal => Box::new(Idle),
     }

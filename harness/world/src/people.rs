@@ -61,7 +61,7 @@ impl People {
             for Step { when, act, .. } in plan.timeline.iter().filter(|step| step.user == *user) {
                 match when {
                     When::At { at } => {
-                        let at = Plan::TIMELINE_START + *at;
+                        let at = plan.timeline_start + *at;
                         planned.push(Intent { at, device: device.clone(), act: act.clone() });
                     }
                     When::AfterRing { delay } => person.after_ring.push((*delay, act.clone())),

@@ -24,6 +24,7 @@ use network::{Fabric, NodePlan};
 use std::{
     cell::RefCell,
     collections::VecDeque,
+    net::IpAddr,
     rc::Rc,
     sync::{
         Arc,
@@ -38,6 +39,9 @@ use std::{
 const TICK: Micros = Micros::from_millis(100);
 /// How often the servers show what they hold.
 const SNAPSHOT_EVERY: Micros = Micros::from_secs(2);
+/// A set-up that is not over by then fails the run. Each try doubles the time, so that a run that needs no more than
+/// [`Plan::TIMELINE_START`] knows nothing of it.
+const LATEST_TIMELINE_START: SimTime = SimTime(80_000_000);
 /// codec and crypto libraries use more stack than Rust's default for threads.
 const STACK_BYTES: usize = 16 << 20;
 
@@ -108,7 +112,20 @@ pub enum WorldError {
 pub fn run(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<Outcome, WorldError> {
     // Process-wide initialization happens outside the seam: it must not depend on which simulation comes first.
     media::initialize().map_err(|error| WorldError::Environment(error.to_string()))?;
-    let (plan, options) = (plan.clone(), options.clone());
+    let mut plan = plan.clone();
+    loop {
+        match run_once(plan.clone(), stack.clone(), options.clone()) {
+            // Accounts and friendships are not what is on trial. The run begins anew, with a longer set-up.
+            Err(WorldError::SetUp { .. }) if plan.timeline_start < LATEST_TIMELINE_START => {
+                plan.timeline_start = SimTime(plan.timeline_start.0 * 2);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Runs a plan on a fresh thread.
+fn run_once(plan: Plan, stack: Arc<dyn Stack>, options: RunOptions) -> Result<Outcome, WorldError> {
     let thread = thread::Builder::new().name(format!("{}-{}", plan.scenario, plan.seed)).stack_size(STACK_BYTES);
     let handle =
         thread.spawn(move || simulate(&plan, stack, &options)).map_err(|error| WorldError::Plan(error.to_string()))?;
@@ -165,7 +182,7 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
     let seeds = SeedTree::root(plan.seed);
     let (people, planned) = People::of(plan);
     let stage = Rc::new(RefCell::new(Stage::new(fabric(plan, seeds)?, people)));
-    let end = next_look(Plan::TIMELINE_START + plan.duration);
+    let end = next_look(plan.timeline_start + plan.duration);
     schedule(plan, end, &mut stage.borrow_mut());
     traffic::seat_all(plan, &seeds, &mut stage.borrow_mut());
 
@@ -203,7 +220,7 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
     let mut faults: VecDeque<&Fault> = plan.trouble.faults.iter().collect();
     let mut now = SimTime::ZERO;
     while now < end {
-        while let Some(fault) = faults.pop_front_if(|fault| Plan::TIMELINE_START + fault.at <= now) {
+        while let Some(fault) = faults.pop_front_if(|fault| plan.timeline_start + fault.at <= now) {
             strike(&mut sim, &stage, &fault.kind);
         }
         if now.0.is_multiple_of(TICK.0) {
@@ -211,11 +228,11 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
             let _turmoil_scope = random::scope("turmoil");
             sim.step().map_err(|error| WorldError::Turmoil(error.to_string()))?;
         }
-        let next_fault = faults.front().map(|fault| next_look(Plan::TIMELINE_START + fault.at));
+        let next_fault = faults.front().map(|fault| next_look(plan.timeline_start + fault.at));
         let next_tick = SimTime((now.0 + 1).next_multiple_of(TICK.0));
         now = next_tick.min(end).min(next_fault.unwrap_or(SimTime::NEVER));
         stage.borrow_mut().run_until(now)?;
-        if now == Plan::TIMELINE_START {
+        if now == plan.timeline_start {
             check_set_up(plan, &stage.borrow())?;
         }
         if let Some(progress) = &options.progress {
@@ -256,13 +273,15 @@ fn strike(sim: &mut turmoil::Sim<'_>, stage: &RefCell<Stage>, fault: &FaultKind)
         }
         FaultKind::Cut { between: (one, other) } => stage.borrow_mut().set_cut(one, other, true),
         FaultKind::Mend { between: (one, other) } => stage.borrow_mut().set_cut(one, other, false),
+        FaultKind::InterfaceDown { interface } => stage.borrow_mut().set_interface(interface, false),
+        FaultKind::InterfaceUp { interface } => stage.borrow_mut().set_interface(interface, true),
     }
 }
 
 fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
     let mut fabric = Fabric::new(seeds.child("network"));
     for trace in &plan.traces {
-        fabric.add_trace(trace.clone(), Plan::TIMELINE_START);
+        fabric.add_trace(trace.clone(), plan.timeline_start);
     }
     for link in &plan.core_links {
         fabric.add_core_link(link.clone()).map_err(|error| WorldError::Plan(error.to_string()))?;
@@ -274,12 +293,25 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
     let ends = plan.traffic.iter().flat_map(|flow| [&flow.source, &flow.sink]);
     let hosts = ends.filter_map(|end| Some((&end.host, end.address.ip(), end.access.as_ref()?)));
     for (name, address, access) in devices.chain(hosts) {
-        let AccessPlan { up, down, nat, public_address, carrier, firewall, via, .. } = access.clone();
-        let name = name.clone();
-        add(&mut fabric, NodePlan { name, address, up, down, nat, public_address, carrier, firewall, via })?;
+        add(&mut fabric, node(name, address, access))?;
+    }
+    for participant in &plan.participants {
+        for further in &participant.interfaces {
+            let interface = node(&further.name, further.address, &further.access);
+            let added = fabric.add_interface(&participant.device, interface);
+            added.map_err(|error| WorldError::Plan(error.to_string()))?;
+            if further.starts_down {
+                fabric.set_interface(&further.name, false);
+            }
+        }
     }
     add_bystanders(plan, &mut fabric)?;
     Ok(fabric)
+}
+
+fn node(name: &ActorName, address: IpAddr, access: &AccessPlan) -> NodePlan {
+    let AccessPlan { up, down, nat, public_address, carrier, firewall, via, .. } = access.clone();
+    NodePlan { name: name.clone(), address, up, down, nat, public_address, carrier, firewall, via }
 }
 
 /// Adds the hosts that the adversary needs: fast links of 10 ms to the core, or none but to the relay.
@@ -305,7 +337,7 @@ fn add_bystanders(plan: &Plan, fabric: &mut Fabric) -> Result<(), WorldError> {
 
 /// The timeline must not begin before what it takes for granted: accounts and friendships.
 fn check_set_up(plan: &Plan, stage: &Stage) -> Result<(), WorldError> {
-    let missing = |what: String| Err(WorldError::SetUp { what, limit: Plan::TIMELINE_START });
+    let missing = |what: String| Err(WorldError::SetUp { what, limit: plan.timeline_start });
     for participant in &plan.participants {
         if !stage.is_signed_in(&participant.device) {
             return missing(format!("{} is not signed in", participant.device));
@@ -332,7 +364,7 @@ fn add(fabric: &mut Fabric, node: NodePlan) -> Result<(), WorldError> {
 
 fn schedule(plan: &Plan, end: SimTime, stage: &mut Stage) {
     for step in &plan.link_schedule {
-        let mut at = Plan::TIMELINE_START + step.at;
+        let mut at = plan.timeline_start + step.at;
         stage.change_link_at(at, &step.link, &step.change);
         // The room that resolves plans refuses a period of nothing.
         while let Some(every) = step.every.filter(|every| *every > Micros::ZERO && at + *every <= end) {
@@ -341,9 +373,9 @@ fn schedule(plan: &Plan, end: SimTime, stage: &mut Stage) {
         }
     }
     for step in &plan.nat_schedule {
-        stage.change_nat_at(Plan::TIMELINE_START + step.at, step.clone());
+        stage.change_nat_at(plan.timeline_start + step.at, step.clone());
     }
-    let mut at = Plan::TIMELINE_START;
+    let mut at = plan.timeline_start;
     while at <= end {
         stage.snapshot_at(at);
         at += SNAPSHOT_EVERY;

@@ -17,7 +17,11 @@ pub(crate) fn seat_all(plan: &Plan, seeds: &SeedTree, stage: &mut Stage) {
         for (side, end, suffix) in [(Source, &flow.source, "source"), (Sink, &flow.sink, "sink")] {
             let name = ActorName::from(format!("{}-{suffix}", flow.name));
             let seeds = seeds.child("traffic").child(name.as_str());
-            stage.seat_traffic(&name, end, Box::new(Traffic(End::new(flow, side, &seeds, SimTime::ZERO))));
+            stage.seat_traffic(
+                &name,
+                end,
+                Box::new(Traffic(End::new(flow, side, &seeds, plan.timeline_start, SimTime::ZERO))),
+            );
         }
     }
 }

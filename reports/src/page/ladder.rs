@@ -136,6 +136,10 @@ fn act_sentence(user: &str, act: &Act) -> String {
         Act::Decline => format!("{user} declines"),
         Act::Cancel => format!("{user} cancels"),
         Act::HangUp => format!("{user} hangs up"),
+        Act::CameraOff => format!("{user} switches the camera off"),
+        Act::CameraOn => format!("{user} switches the camera on"),
+        Act::Mute => format!("{user} mutes"),
+        Act::Unmute => format!("{user} unmutes"),
     }
 }
 

@@ -6,6 +6,7 @@ mod links;
 mod media;
 mod nat;
 mod people;
+mod places;
 mod story;
 mod traffic;
 mod trouble;
@@ -47,6 +48,7 @@ pub(crate) fn resolve(
         title: file.title.as_deref().cloned().unwrap_or_default(),
         seed: 0,
         duration,
+        timeline_start: Plan::TIMELINE_START,
         signaling: access::server(
             ActorName::from(SIGNALING),
             server_address(file, 1),

@@ -76,13 +76,20 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::Decline, None) => Act::Decline,
         (Does::Cancel, None) => Act::Cancel,
         (Does::HangUp, None) => Act::HangUp,
+        (Does::CameraOff, None) => Act::CameraOff,
+        (Does::CameraOn, None) => Act::CameraOn,
+        (Does::Mute, None) => Act::Mute,
+        (Does::Unmute, None) => Act::Unmute,
         _ => return None,
     })
 }
 
 /// The other user of a step; notes when one is missing, not wanted, or the same.
 fn with(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut Problems) -> Option<UserName> {
-    let alone = matches!(**does, Does::Accept | Does::Decline | Does::Cancel | Does::HangUp);
+    let alone = !matches!(
+        **does,
+        Does::RequestFriend | Does::AcceptFriend | Does::DeclineFriend | Does::Unfriend | Does::Block | Does::Call
+    );
     match (&entry.with, alone) {
         (None, true) => None,
         (Some(with), true) => {
@@ -127,6 +134,7 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::FloodKeyFrames => AdversaryPlan::FloodKeyFrames,
         Attack::ListThirdParties => AdversaryPlan::ListThirdParties,
         Attack::HelloFromElsewhere => AdversaryPlan::HelloFromElsewhere,
+        Attack::HelloInThePeersName => AdversaryPlan::HelloInThePeersName,
         Attack::ForgedBindings => AdversaryPlan::ForgedBindings,
         Attack::GarbageMedia => AdversaryPlan::GarbageMedia,
     })

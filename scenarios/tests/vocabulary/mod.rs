@@ -14,6 +14,7 @@ const INVARIANTS: &[&str] = &[
     "unfriending_ends_the_call",
     "nothing_before_accept",
     "nothing_parsed_or_sent_before_accept",
+    "nothing_captured_while_off",
     "media_stops_after_hangup",
     "media_unreadable",
     "relay_and_server_hold_no_key",
@@ -45,6 +46,12 @@ const METRICS: &[&str] = &[
     "freeze_count",
     "reconnect_us",
     "freeze_total_us",
+    "pause_count",
+    "reconnects",
+    "resume_us_max",
+    "off_known_us_max",
+    "concealed_ppm",
+    "fair_share_us_max",
     "harmonic_fps_milli",
     "psnr_y_mdb_p5",
     "ssim_y_ppm_p5",
@@ -62,7 +69,6 @@ const METRICS: &[&str] = &[
     "relayed_ppm",
     "video_sent_bps",
     "loss_ppm",
-    "reconnects",
 ];
 
 /// A vocabulary with round figures in its presets.

@@ -42,6 +42,8 @@ impl Client {
             Effect::Connect => self.connect(call, relays, now),
             Effect::GoLive => self.go_live(call, now),
             Effect::Reconnect => self.reconnect(call, now),
+            Effect::SwitchOff(track) => self.switch(track, false, now),
+            Effect::SwitchOn(track) => self.switch(track, true, now),
             Effect::SendBusy(other) => self.tell_server(ClientMessage::Busy { call: other }, now),
             Effect::SendDecline => self.say_farewell(ClientMessage::Decline { call }, call, now),
             Effect::SendCancel => self.say_farewell(ClientMessage::Cancel { call }, call, now),
@@ -221,6 +223,20 @@ impl Client {
         }
         let safety_number = call.safety_number.clone();
         self.show(Screen::Live { call: id, peer, safety_number });
+    }
+
+    /// Switches an own track; without video there is no rate to look for.
+    fn switch(&mut self, track: Track, on: bool, now: SimTime) {
+        let Some(call) = &mut self.call else { return };
+        let Some(engine) = &mut call.engine else { return };
+        if on {
+            engine.switch_on(track, now);
+        } else {
+            engine.switch_off(track, now);
+        }
+        if let (Track::Video, Some(transport)) = (track, &mut call.transport) {
+            transport.sends_video(engine.is_capturing(Track::Video));
+        }
     }
 
     pub(super) fn refuse(&mut self, mismatch: &Mismatch, now: SimTime) {

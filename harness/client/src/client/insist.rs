@@ -11,7 +11,8 @@ use std::collections::VecDeque;
 
 /// How soon what got no answer is said again.
 const SOON: Micros = Micros::from_millis(1_000);
-/// How soon it is while all is well and somebody rings.
+/// How soon it is while all is well and somebody rings. Also the most that the pause grows to: on a slow uplink every
+/// repetition stands in the way of what it repeats.
 const RARELY: Micros = Micros::from_secs(5);
 /// Calls that are over and whose end the server has not confirmed; older ones are left to its own time limits.
 const MAX_FAREWELLS: usize = 4;
@@ -24,6 +25,8 @@ const MAX_PAST: usize = 16;
 #[derive(Default)]
 pub(super) struct Insistence {
     at: Option<SimTime>,
+    /// How often it was said again in this state and over this connection.
+    said: u32,
     /// The other side is known to ring.
     pub(super) rings: bool,
     farewells: VecDeque<(ClientMessage, CallId, u32)>,
@@ -42,8 +45,21 @@ impl Insistence {
         if state == Outgoing {
             self.rings = false;
         }
+        self.said = 0;
         let waits = matches!(state, Outgoing | Incoming | Accepting | Connecting) || !self.farewells.is_empty();
         self.at = waits.then_some(now + SOON);
+    }
+
+    /// The connection is another: what was said over the old one may be lost.
+    pub(super) fn resumed(&mut self) {
+        self.said = 0;
+    }
+
+    /// The pause until it is said once more: one second twice, then twice as long each time.
+    fn pause(&mut self) -> Micros {
+        let pause = Micros(SOON.0 << self.said.saturating_sub(1).min(8)).min(RARELY);
+        self.said += 1;
+        pause
     }
 
     /// The own end of a call was told to the server.
@@ -91,11 +107,13 @@ impl Client {
         }
         let mut again = self.insistence.due();
         let call = self.machine.dialog().map(|dialog| dialog.call);
-        let mut wait = SOON;
+        let mut wait = self.insistence.pause();
         match (state, &self.call, call) {
             (CallStateName::Outgoing, Some(own), _) => {
                 again.extend(own.invite.clone());
-                wait = if self.insistence.rings { RARELY } else { SOON };
+                if self.insistence.rings {
+                    wait = RARELY;
+                }
             }
             (CallStateName::Incoming, _, Some(call)) => {
                 again.push(ClientMessage::Ringing { call });
@@ -153,6 +171,17 @@ mod tests {
         insistence.confirmed(call(2));
         let said = std::iter::from_fn(|| insistence.due().pop()).inspect(|said| assert_eq!(*said, hang_up)).count();
         assert_eq!(said, MOST_FAREWELLS as usize);
+    }
+
+    #[test]
+    fn pauses_grow_until_there_is_another_state_or_connection() {
+        let mut insistence = Insistence::default();
+        let seconds = |insistence: &mut Insistence| [(); 6].map(|()| insistence.pause().0 / 1_000_000);
+        assert_eq!(seconds(&mut insistence), [1, 1, 2, 4, 5, 5]);
+        insistence.resumed();
+        assert_eq!(seconds(&mut insistence), [1, 1, 2, 4, 5, 5]);
+        insistence.entered(CallStateName::Accepting, SimTime(0));
+        assert_eq!(insistence.pause(), SOON);
     }
 
     #[test]

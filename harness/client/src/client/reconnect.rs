@@ -20,6 +20,7 @@ impl Client {
 
     /// The connection to signaling is there again: what may have been lost with the old one is said again.
     pub(super) fn resume(&mut self, now: SimTime) {
+        self.insistence.resumed();
         self.insist(now);
         if self.machine.state() == CallStateName::Reconnecting {
             self.ask_restart(now);

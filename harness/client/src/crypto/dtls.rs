@@ -1,6 +1,6 @@
 //! DTLS by dimpl with RustCrypto, whose every draw comes from the simulation's streams.
 
-use super::certificate;
+use super::{certificate, flight::Flight};
 use dimpl::crypto::{ActiveKeyExchange, Buf, NamedGroup, SecureRandom, SupportedKxGroup};
 use kernel::random;
 use std::{
@@ -57,11 +57,12 @@ impl DtlsProvider for SeededDtls {
             certificate: certificate.certificate.clone(),
             private_key: certificate.private_key.clone(),
         };
-        Ok(Box::new(Association(match version {
+        let dtls = match version {
             DtlsVersion::Dtls13 => dimpl::Dtls::new_13(config, certificate, now),
             DtlsVersion::Auto => dimpl::Dtls::new_auto(config, certificate, now),
             _ => dimpl::Dtls::new_12(config, certificate, now),
-        })))
+        };
+        Ok(Box::new(Association { dtls, flight: Flight::default(), now }))
     }
 
     fn is_test(&self) -> bool {
@@ -144,7 +145,12 @@ impl ActiveKeyExchange for Exchange {
     }
 }
 
-struct Association(dimpl::Dtls);
+struct Association {
+    dtls: dimpl::Dtls,
+    flight: Flight,
+    /// When time passed last.
+    now: Instant,
+}
 
 impl fmt::Debug for Association {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -154,42 +160,59 @@ impl fmt::Debug for Association {
 
 impl DtlsInstance for Association {
     fn set_active(&mut self, active: bool) {
-        self.0.set_active(active);
+        self.dtls.set_active(active);
     }
 
     fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
-        self.0.handle_packet(packet)
+        self.flight.came(packet, self.dtls.is_active());
+        self.dtls.handle_packet(packet)
     }
 
     fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
-        self.0.poll_output(buffer)
+        if let Some(datagram) = self.flight.poll().filter(|datagram| datagram.len() <= buffer.len()) {
+            let (copy, _) = buffer.split_at_mut(datagram.len());
+            copy.copy_from_slice(&datagram);
+            return DtlsOutput::Packet(copy);
+        }
+        let output = self.dtls.poll_output(buffer);
+        match &output {
+            DtlsOutput::Packet(datagram) => self.flight.leaves(datagram),
+            DtlsOutput::Connected => self.flight.connected(),
+            DtlsOutput::Timeout(at) => {
+                return DtlsOutput::Timeout(self.flight.next_wake(self.now).map_or(*at, |wake| wake.min(*at)));
+            }
+            _ => {}
+        }
+        output
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
-        self.0.handle_timeout(now)
+        self.now = now;
+        self.flight.handle_timeout(now);
+        self.dtls.handle_timeout(now)
     }
 
     fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
-        self.0.send_application_data(data)
+        self.dtls.send_application_data(data)
     }
 
     fn is_active(&self) -> bool {
-        self.0.is_active()
+        self.dtls.is_active()
     }
 
     fn protocol_version(&self) -> Option<ProtocolVersion> {
-        self.0.protocol_version()
+        self.dtls.protocol_version()
     }
 
     fn is_closing(&self) -> bool {
-        self.0.is_closing()
+        self.dtls.is_closing()
     }
 
     fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.dtls.is_closed()
     }
 
     fn close(&mut self) -> Result<(), DtlsImplError> {
-        self.0.close()
+        self.dtls.close()
     }
 }

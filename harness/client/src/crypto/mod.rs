@@ -3,6 +3,7 @@
 
 mod certificate;
 mod dtls;
+mod flight;
 mod null;
 
 use str0m_proto::crypto::CryptoProvider;

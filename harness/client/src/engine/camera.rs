@@ -10,7 +10,8 @@ use media::{VideoEncoder, codec::NextPicture};
 
 /// A camera that is on.
 pub(super) struct Camera {
-    first: SimTime,
+    /// The number of its first picture, and when it meets the sensor.
+    first: (u32, SimTime),
     fps: u64,
     readout: Micros,
     encode_cost: Micros,
@@ -21,15 +22,21 @@ pub(super) struct Camera {
 }
 
 impl Camera {
-    /// A camera whose first picture comes within the first frame interval.
-    pub(super) fn switch_on(local: &Local, seeds: &SeedTree, target: BitRate, now: SimTime) -> Outgoing<Camera> {
+    /// A camera whose first picture, the number `first_frame`, comes within the first frame interval.
+    pub(super) fn switch_on(
+        local: &Local,
+        seeds: &SeedTree,
+        target: BitRate,
+        first_frame: u32,
+        now: SimTime,
+    ) -> Outgoing<Camera> {
         let fps = u64::from(local.media.fps.max(1));
         let phase = Micros(seeds.stream("camera-phase").below(1_000_000 / fps));
         let encoder = VideoEncoder::new(&local.media, local.size, target, local.index, seeds);
         let encoder = encoder.expect("media::initialize found the video encoder");
         announce(local, target);
         let camera = Camera {
-            first: now + phase,
+            first: (first_frame, now + phase),
             fps,
             readout: local.costs.camera,
             encode_cost: local.costs.encode_picture(local.size),
@@ -38,7 +45,7 @@ impl Camera {
             wants_key_frame: false,
             newest: None,
         };
-        Outgoing::new(camera, encoder)
+        Outgoing::new(camera, encoder, first_frame)
     }
 
     /// Another bit rate, from the next picture on that enters the encoder.
@@ -68,8 +75,9 @@ impl Source for Camera {
     type Encoder = VideoEncoder;
 
     fn sensed_at(&self, frame: u32) -> SimTime {
+        let (number, at) = self.first;
         // Computed from the number: the rounding of 1/30 s does not add up.
-        self.first + Micros(u64::from(frame) * 1_000_000 / self.fps)
+        at + Micros(u64::from(frame - number) * 1_000_000 / self.fps)
     }
 
     fn exposure(&self) -> Micros {
@@ -99,8 +107,13 @@ impl Source for Camera {
     }
 
     fn rtp_timestamp(sensed_at: SimTime) -> u64 {
-        sensed_at.0 * 9 / 100
+        rtp_timestamp(sensed_at)
     }
+}
+
+/// The RTP timestamp of an instant, 90 kHz.
+pub(super) fn rtp_timestamp(at: SimTime) -> u64 {
+    at.0 * 9 / 100
 }
 
 fn announce(local: &Local, rate: BitRate) {

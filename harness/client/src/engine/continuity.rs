@@ -57,6 +57,13 @@ impl Continuity {
         self.refused_since_fed = true;
     }
 
+    /// The track is off from this counter on: what comes next begins anew, and nothing is asked for until then.
+    pub(super) fn switched_off(&mut self, counter: u64) {
+        self.newest = Some(counter);
+        self.next = None;
+        self.refused_since_fed = false;
+    }
+
     /// What was fed is lost after all: only a key frame helps.
     pub(super) fn break_off(&mut self) {
         self.next = None;
@@ -95,6 +102,18 @@ mod tests {
         assert_eq!(continuity.admit(2, false), Admission::Late);
         assert_eq!(continuity.admit(5, true), Admission::Feed);
         assert_eq!(continuity.admit(6, false), Admission::Feed);
+    }
+
+    #[test]
+    fn a_track_that_was_off_begins_with_a_key_frame() {
+        let mut continuity = Continuity::default();
+        continuity.admit(0, true);
+        continuity.switched_off(3);
+        assert_eq!(continuity.admit(2, false), Admission::Late);
+        assert_eq!(continuity.admit(4, false), Admission::MissingReference);
+        continuity.switched_off(5);
+        assert_eq!(continuity.admit(6, true), Admission::Feed);
+        assert_eq!(continuity.admit(7, false), Admission::Feed);
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub(super) struct Incoming {
     continuity: Continuity,
     screen: Screen,
     speaker: Speaker,
+    /// What the newest frame of each track says of it: the SFrame counter, and whether the track is on.
+    said: BTreeMap<Track, (u64, bool)>,
 }
 
 impl Incoming {
@@ -76,6 +78,7 @@ impl Incoming {
             continuity: Continuity::default(),
             screen: Screen::new(local, first_refresh),
             speaker: Speaker::new(local),
+            said: BTreeMap::new(),
         }
     }
 
@@ -134,13 +137,46 @@ impl Incoming {
         outputs: &mut VecDeque<EngineOutput>,
     ) {
         let Opening { frame, began } = opening;
-        match (cipher.open(local, frame.track, &frame.bytes, now - began), frame.track) {
+        let opened = cipher.open(local, frame.track, &frame.bytes, now - began);
+        if let Ok(opened) = &opened
+            && !self.is_on(local, frame.track, opened)
+        {
+            return;
+        }
+        match (opened, frame.track) {
             (Ok(opened), Track::Video) => self.admit(local, opened, frame.rtp_timestamp, now, outputs),
             (Ok(opened), Track::Audio) => self.speaker.take(local, opened, frame.rtp_timestamp, now),
             // Fail closed: nothing of a refused frame goes on from here.
             (Err(_), Track::Video) => self.continuity.note_refused(),
             (Err(_), Track::Audio) => {}
         }
+    }
+
+    /// Whether a frame belongs to a track that is on. A frame without content says that it is off; one that is older
+    /// than such a word is of a time that is over.
+    fn is_on(&mut self, local: &Local, track: Track, opened: &OpenedFrame) -> bool {
+        let (counter, on) = (opened.counter, !opened.bytes.is_empty());
+        let (newest, was_on) = self.said.get(&track).copied().unwrap_or((counter, true));
+        if counter < newest {
+            if on && !was_on {
+                dropped(local, track, counter, "switched_off");
+            }
+            return on && was_on;
+        }
+        self.said.insert(track, (counter, on));
+        if on != was_on {
+            let (device, sender) = (local.device.clone(), local.peer.clone());
+            event!(PeerSwitched { device, sender, track, on });
+        }
+        match (track, on) {
+            (_, true) => {}
+            (Track::Video, false) => {
+                self.continuity.switched_off(counter);
+                self.screen.clear(local);
+            }
+            (Track::Audio, false) => self.speaker.fall_silent(),
+        }
+        on
     }
 
     fn admit(

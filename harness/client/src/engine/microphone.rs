@@ -11,26 +11,27 @@ const BLOCK: Micros = Micros::from_millis(20);
 
 /// A microphone that is on.
 pub(super) struct Microphone {
-    first: SimTime,
+    /// The number of its first block, and when it begins.
+    first: (u32, SimTime),
     readout: Micros,
     encode_cost: Micros,
     target: BitRate,
 }
 
 impl Microphone {
-    /// A microphone whose first block begins within 20 ms.
-    pub(super) fn switch_on(local: &Local, seeds: &SeedTree, now: SimTime) -> Outgoing<Microphone> {
+    /// A microphone whose first block, the number `first_frame`, begins within 20 ms.
+    pub(super) fn switch_on(local: &Local, seeds: &SeedTree, first_frame: u32, now: SimTime) -> Outgoing<Microphone> {
         let target = local.media.audio_rate;
         let encoder = AudioEncoder::new(&local.media, local.index, seeds);
         let encoder = encoder.expect("media::initialize found the audio encoder");
         event!(EncoderTarget { device: local.device.clone(), track: Track::Audio, rate: target });
         let microphone = Microphone {
-            first: now + Micros(seeds.stream("microphone-phase").below(BLOCK.0)),
+            first: (first_frame, now + Micros(seeds.stream("microphone-phase").below(BLOCK.0))),
             readout: local.costs.microphone,
             encode_cost: local.costs.encode_block(),
             target,
         };
-        Outgoing::new(microphone, BlockEncoder(encoder))
+        Outgoing::new(microphone, BlockEncoder(encoder), first_frame)
     }
 }
 
@@ -39,7 +40,8 @@ impl Source for Microphone {
     type Encoder = BlockEncoder;
 
     fn sensed_at(&self, frame: u32) -> SimTime {
-        self.first + Micros(u64::from(frame) * BLOCK.0)
+        let (number, at) = self.first;
+        at + Micros(u64::from(frame - number) * BLOCK.0)
     }
 
     fn exposure(&self) -> Micros {
@@ -66,8 +68,13 @@ impl Source for Microphone {
     }
 
     fn rtp_timestamp(sensed_at: SimTime) -> u64 {
-        sensed_at.0 * 48 / 1_000
+        rtp_timestamp(sensed_at)
     }
+}
+
+/// The RTP timestamp of an instant, 48 kHz.
+pub(super) fn rtp_timestamp(at: SimTime) -> u64 {
+    at.0 * 48 / 1_000
 }
 
 /// The encoder of sound seen as that of a track: no packet is a key frame, since none refers to another.

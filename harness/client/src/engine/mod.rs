@@ -2,7 +2,8 @@
 //!
 //! # Contract
 //!
-//! Nothing is captured before [`Engine::start`] and after [`Engine::stop`]. A frame leaves only sealed; a frame that
+//! Nothing is captured before [`Engine::start`], after [`Engine::stop`], and of a track between [`Engine::switch_off`] and
+//! [`Engine::switch_on`]. A frame leaves only sealed; a frame that
 //! frame decryption refused never reaches a decoder, nor does one whose reference is missing. Each step emits its event
 //! when it ends, with the duration that it took by its own count: for every rendered picture the legs add up to the
 //! time from sensor to screen.
@@ -15,6 +16,7 @@ mod dropper;
 mod frames;
 mod incoming;
 mod microphone;
+mod off;
 mod outgoing;
 mod ramp;
 mod rate;
@@ -38,9 +40,10 @@ use kernel::{
 };
 use media::{PictureSize, device::DeviceCosts};
 use microphone::Microphone;
+use off::Off;
 use outgoing::Outgoing;
 use rate::RateControl;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What an engine is made from.
 pub struct EngineConfig {
@@ -120,6 +123,10 @@ pub struct Engine {
     call: Option<CallId>,
     camera: Option<Outgoing<Camera>>,
     microphone: Option<Outgoing<Microphone>>,
+    /// The tracks that the user switched off.
+    off: BTreeMap<Track, Off>,
+    /// How often a track was switched on again: each time is another phase of the device.
+    resumed: u64,
     incoming: Incoming,
     rate: RateControl,
     stopped: bool,
@@ -149,6 +156,8 @@ impl Engine {
             call: None,
             camera: None,
             microphone: None,
+            off: BTreeMap::new(),
+            resumed: 0,
             rate,
             stopped: false,
             stops_later: None,
@@ -166,16 +175,55 @@ impl Engine {
         }
         self.call = Some(call);
         for &track in tracks {
-            if self.is_capturing(track) {
-                continue;
+            if !self.is_capturing(track) && !self.off.contains_key(&track) {
+                self.capture(track, self.seeds, 0, now);
             }
-            event!(CaptureSwitched { device: self.local.device.clone(), call, track, on: true });
-            match track {
-                Track::Video => {
-                    self.camera = Some(Camera::switch_on(&self.local, &self.seeds, self.rate.target(), now))
-                }
-                Track::Audio => self.microphone = Some(Microphone::switch_on(&self.local, &self.seeds, now)),
+        }
+    }
+
+    /// Closes the device of a track that is on: what is under way is dropped, nothing more is captured, and the peer
+    /// learns it. Any other track stays as it is.
+    pub fn switch_off(&mut self, track: Track, now: SimTime) {
+        // V07: what the user sees changes, and nothing else.
+        if mutant!(V07) {
+            return;
+        }
+        let next_frame = match track {
+            Track::Video => self.camera.take().map(|camera| camera.abandon(&self.local)),
+            Track::Audio => self.microphone.take().map(|microphone| microphone.abandon(&self.local)),
+        };
+        let (Some(next_frame), Some(call)) = (next_frame, self.call) else { return };
+        event!(CaptureSwitched { device: self.local.device.clone(), call, track, on: false });
+        self.off.insert(track, Off::since(now, next_frame, &self.local));
+    }
+
+    /// Opens the device of a track again that was switched off. Of video the first frame is a key frame.
+    ///
+    /// # Panics
+    /// As [`Engine::start`].
+    pub fn switch_on(&mut self, track: Track, now: SimTime) {
+        let Some(off) = self.off.remove(&track) else { return };
+        self.resumed += 1;
+        self.cipher.sequence_restarts(track);
+        self.capture(track, self.seeds.child(&format!("resumed-{}", self.resumed)), off.next_frame(), now);
+    }
+
+    /// Whether the device of a track is open.
+    pub fn is_capturing(&self, track: Track) -> bool {
+        match track {
+            Track::Video => self.camera.is_some(),
+            Track::Audio => self.microphone.is_some(),
+        }
+    }
+
+    fn capture(&mut self, track: Track, seeds: SeedTree, first_frame: u32, now: SimTime) {
+        let (local, Some(call)) = (&self.local, self.call) else { return };
+        event!(CaptureSwitched { device: local.device.clone(), call, track, on: true });
+        match track {
+            Track::Video => {
+                self.camera = Some(Camera::switch_on(local, &seeds, self.rate.target(), first_frame, now));
             }
+            Track::Audio => self.microphone = Some(Microphone::switch_on(local, &seeds, first_frame, now)),
         }
     }
 
@@ -234,6 +282,9 @@ impl Engine {
             if let Some(microphone) = &mut self.microphone {
                 microphone.handle_timeout(&self.local, &mut self.cipher, now, &mut self.outputs);
             }
+            for (track, off) in &mut self.off {
+                off.handle_timeout(*track, &self.local, &mut self.cipher, now, &mut self.outputs);
+            }
             let own_picture = self.camera.as_ref().and_then(|camera| camera.source().newest_picture());
             self.incoming.handle_timeout(&self.local, &mut self.cipher, own_picture, now, &mut self.outputs);
         }
@@ -243,19 +294,13 @@ impl Engine {
     pub fn next_wake(&self) -> Option<SimTime> {
         let camera = self.camera.as_ref().and_then(Outgoing::next_wake);
         let microphone = self.microphone.as_ref().and_then(Outgoing::next_wake);
-        [camera, microphone, self.incoming.next_wake(), self.stops_later].into_iter().flatten().min()
+        let off = self.off.values().map(Off::next_wake).min();
+        [camera, microphone, off, self.incoming.next_wake(), self.stops_later].into_iter().flatten().min()
     }
 
     /// The next thing to do; to be called until there is none.
     pub fn poll(&mut self) -> Option<EngineOutput> {
         self.outputs.pop_front()
-    }
-
-    fn is_capturing(&self, track: Track) -> bool {
-        match track {
-            Track::Video => self.camera.is_some(),
-            Track::Audio => self.microphone.is_some(),
-        }
     }
 
     fn stop_at_once(&mut self) {
@@ -276,6 +321,7 @@ impl Engine {
         if let Some(microphone) = self.microphone.take() {
             microphone.abandon(&self.local);
         }
+        self.off.clear();
         self.incoming.abandon();
         self.outputs.clear();
         self.cipher.erase(&self.local);

@@ -72,11 +72,12 @@ pub(super) struct Outgoing<S: Source> {
 }
 
 impl<S: Source> Outgoing<S> {
-    pub(super) fn new(source: S, encoder: S::Encoder) -> Outgoing<S> {
+    /// A source whose first frame has the number `next_frame`.
+    pub(super) fn new(source: S, encoder: S::Encoder, next_frame: u32) -> Outgoing<S> {
         Outgoing {
             source,
             lane: Lane::new(encoder),
-            next_frame: 0,
+            next_frame,
             in_readout: VecDeque::new(),
             waiting: None,
             encoding: None,
@@ -123,11 +124,13 @@ impl<S: Source> Outgoing<S> {
         self.begin_encoding(local, now);
     }
 
-    /// Drops everything under way, and says which frames will never be encoded.
-    pub(super) fn abandon(self, local: &Local) {
+    /// Drops everything under way, and says which frames will never be encoded. Answers the number that the next frame
+    /// would have had.
+    pub(super) fn abandon(self, local: &Local) -> u32 {
         let unencoded =
             self.encoding.map(|encoding| encoding.of).into_iter().chain(self.waiting).chain(self.in_readout);
         unencoded.for_each(|sensed| dropped(local, S::TRACK, sensed.frame, "stopped"));
+        self.next_frame
     }
 
     fn captured_at(&self) -> SimTime {

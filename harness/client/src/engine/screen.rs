@@ -105,6 +105,15 @@ impl Screen {
         result
     }
 
+    /// Takes the picture from the tile: the peer's camera is off. What waits would be shown too late.
+    pub(super) fn clear(&mut self, local: &Local) {
+        self.buffer.clear().for_each(|frame| dropped(local, Track::Video, frame.order, "switched_off"));
+        let decoding = self.decoding.take().map(|decoding| decoding.counter);
+        let decoded = self.decoded.take().map(|decoded| decoded.counter);
+        decoding.into_iter().chain(decoded).for_each(|counter| dropped(local, Track::Video, counter, "switched_off"));
+        self.decoder = None;
+    }
+
     /// Drops everything that waits and shows nothing any more.
     pub(super) fn switch_off(&mut self) {
         self.buffer.clear().for_each(drop);

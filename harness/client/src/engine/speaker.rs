@@ -63,6 +63,11 @@ impl Speaker {
         }
     }
 
+    /// The peer's microphone is off: after what waits there is silence, and nothing to conceal.
+    pub(super) fn fall_silent(&mut self) {
+        self.buffer.fall_silent();
+    }
+
     pub(super) fn next_wake(&self) -> Option<SimTime> {
         let sounding = self.sounding.front().map(|block| block.at);
         [self.next_step(), sounding].into_iter().flatten().min()

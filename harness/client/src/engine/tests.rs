@@ -160,6 +160,8 @@ macro_rules! all {
     };
 }
 
+mod off;
+
 fn sealed_by<'a>(log: &'a Log, device: &ActorName, track: Track, counter: u64) -> &'a Sealed {
     let sealed = all!(log, Sealed).into_iter().map(|(_, sealed)| sealed);
     sealed.into_iter().find(|s| s.device == *device && s.track == track && s.counter == counter).unwrap()

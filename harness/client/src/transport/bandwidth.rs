@@ -25,6 +25,8 @@ pub(super) struct Bandwidth {
     collapse: Collapse,
     /// Whether the wish was lowered to be raised again.
     lowered: bool,
+    /// Whether the own camera is off: then nothing larger than sound is looked for.
+    video_off: bool,
 }
 
 /// The rate that estimation begins with.
@@ -33,7 +35,7 @@ pub(super) fn start(media: &MediaPlan) -> Bitrate {
 }
 
 /// The most that will be sent.
-pub(super) fn most(media: &MediaPlan) -> BitRate {
+fn most(media: &MediaPlan) -> BitRate {
     BitRate(media.video_max.0 + media.audio_rate.0)
 }
 
@@ -41,6 +43,19 @@ impl Transport {
     /// Tells str0m up to which rate it should explore. Without a minimum: that would be filled up with padding.
     pub(super) fn desire(&mut self, rate: BitRate) {
         self.rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(rate.0));
+    }
+
+    /// Whether the own camera gives video from now on. Without it the path is not probed, and no padding is sent.
+    pub(crate) fn sends_video(&mut self, on: bool) {
+        if std::mem::replace(&mut self.bandwidth.video_off, !on) == on && self.connected {
+            self.bandwidth.lowered = false;
+            self.desire(self.wanted());
+        }
+    }
+
+    /// The most that will be sent as things are.
+    pub(super) fn wanted(&self) -> BitRate {
+        if self.bandwidth.video_off { self.config.media.audio_rate } else { most(&self.config.media) }
     }
 
     /// Reads the estimate and the round trip.
@@ -59,7 +74,7 @@ impl Transport {
     /// Makes str0m probe after a collapse, while the path gives much less than before it: it may be back. By itself str0m
     /// would not while video fills the estimate; it probes when the wish rises, so the wish falls for one sample.
     fn ask_for_probe(&mut self, estimate: BitRate, now: SimTime) {
-        let most = most(&self.config.media);
+        let most = self.wanted();
         if std::mem::take(&mut self.bandwidth.lowered) {
             return self.desire(most);
         }

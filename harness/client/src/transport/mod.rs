@@ -6,14 +6,17 @@
 mod bandwidth;
 mod events;
 mod gather;
+mod handover;
 mod health;
 mod limits;
 mod relays;
+mod reserve;
 mod restart;
 mod rtp;
 mod stun;
 mod turn;
 mod turn_stream;
+mod unchecked;
 
 pub use restart::RestartError;
 
@@ -28,6 +31,7 @@ use kernel::{
     random::{self, SeedTree},
 };
 use limits::{Limits, MAX_REMOTE_CANDIDATES, MAX_SDP_BYTES};
+use reserve::Reserve;
 use restart::Restarts;
 use rtp::{PayloadTypes, ReceiveLedger, SendLedger};
 use std::{
@@ -42,6 +46,7 @@ use str0m::{
     media::{Direction, Frequency, KeyframeRequestKind, MediaKind, MediaTime, Mid, Pt},
     net::{Protocol, Receive},
 };
+use unchecked::Unchecked;
 
 /// Steps of str0m within one instant before the rest waits for the next microsecond.
 const MAX_STEPS: usize = 10_000;
@@ -57,8 +62,8 @@ pub struct TransportConfig {
     pub peer: ActorName,
     /// The call.
     pub call: CallId,
-    /// The socket for ICE, DTLS and SRTP.
-    pub local: SocketAddr,
+    /// The sockets for ICE, DTLS and SRTP, one for each address of the interfaces that are up, the preferred first.
+    pub locals: Vec<SocketAddr>,
     /// Only relayed candidates.
     pub relay_only: bool,
     /// What this client does against the protocol.
@@ -148,6 +153,8 @@ pub struct Transport {
     parsers: BTreeSet<&'static str>,
     bandwidth: Bandwidth,
     limits: Limits,
+    reserve: Reserve,
+    unchecked: Unchecked,
     /// The planted bug V83: who asked last to be used.
     misled: Option<SocketAddr>,
     /// When the peer's last request for a key frame was taken.
@@ -166,8 +173,10 @@ impl Transport {
     pub fn offer(config: TransportConfig, inline: bool, now: SimTime) -> Result<(Transport, String), DescriptionError> {
         let mut transport = Transport::new(config, now);
         let _scope = random::scope("str0m");
-        if inline && let Ok(host) = Candidate::host(transport.config.local, "udp") {
-            transport.rtc.add_local_candidate(host);
+        for local in transport.config.locals.iter().filter(|_| inline) {
+            if let Ok(host) = Candidate::host(*local, "udp") {
+                transport.rtc.add_local_candidate(host);
+            }
         }
         let mut changes = transport.rtc.sdp_api();
         transport.audio = Some(changes.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None));
@@ -240,14 +249,11 @@ impl Transport {
         if let Some(gathering) = &mut self.gathering {
             gathering.allow(candidate.addr());
         }
-        if mutant!(V82) {
+        if let Some(local) = self.config.locals.first().filter(|_| mutant!(V82)) {
             // No list of pairs and no pace: each candidate is checked as it comes.
             let check = stun::bare_check(candidate.addr(), &mut self.config.seeds.stream(line));
-            self.outputs.push_back(TransportOutput::Transmit(Datagram::new(
-                self.config.local,
-                candidate.addr(),
-                check,
-            )));
+            let check = Datagram::new(*local, candidate.addr(), check);
+            self.outputs.push_back(TransportOutput::Transmit(check));
         }
         let _scope = random::scope("str0m");
         self.rtc.add_remote_candidate(candidate);
@@ -325,6 +331,7 @@ impl Transport {
             self.judge(result);
         }
         self.drive(now);
+        self.give_up_unchecked(now);
         self.look_after_path(now);
     }
 
@@ -333,7 +340,8 @@ impl Transport {
         let rtc = Some(self.rtc_wake).filter(|_| self.gathering.is_some() && !self.over);
         let health = self.health.next_wake().filter(|_| self.minds_path());
         let gathering = self.gathering.as_ref().and_then(gather::Gathering::next_wake);
-        rtc.into_iter().chain(health).chain(gathering).min()
+        let unchecked = self.unchecked.next_wake().filter(|_| !self.over);
+        [rtc, health, gathering, unchecked].into_iter().flatten().min()
     }
 
     /// The next output; call until none.
@@ -385,6 +393,8 @@ impl Transport {
             parsers: BTreeSet::new(),
             bandwidth: Bandwidth::default(),
             limits: Limits::default(),
+            reserve: Reserve::default(),
+            unchecked: Unchecked::default(),
             misled: None,
             key_frame_taken: None,
             sent: SendLedger::default(),
@@ -413,23 +423,34 @@ impl Transport {
         if mutant!(V83) && stun::asks_to_be_used(bytes) {
             self.misled = Some(source);
         }
-        let _scope = random::scope("str0m");
-        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, bytes) else { return };
-        let input = Input::Receive(now.to_instant(), receive);
-        // str0m takes DTLS from anybody: only an address that the peer named or that passed a check of ICE may speak it,
-        // or a ClientHello from elsewhere would begin another handshake. Named ones at once: the peer may have its answer
-        // before this side has its own, and a lost ClientHello costs a second.
-        let is_peers = || self.remote_kinds.contains_key(&source) || self.rtc.accepts(&input);
-        if !matches!(bytes.first(), Some(0..=3)) && !is_peers() && !mutant!(V78) {
+        if !self.vouches(source, destination, bytes) {
+            self.hold_unchecked(source, destination, bytes, packet, now);
             return;
         }
-        self.limits.received(source, bytes, now);
+        self.take_in(source, destination, bytes, packet, now);
+        self.take_in_vouched_for(now);
+    }
+
+    /// Hands a packet of the peer to str0m.
+    fn take_in(
+        &mut self,
+        source: SocketAddr,
+        destination: SocketAddr,
+        bytes: &[u8],
+        packet: kernel::PacketId,
+        now: SimTime,
+    ) {
+        let _scope = random::scope("str0m");
+        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, bytes) else { return };
+        if self.limits.received(source, bytes, now) {
+            self.reserve.answered((destination, source), now);
+        }
         self.received.packet_arrived(&self.types, bytes, packet, now);
         if mutant!(V88) && self.types.is_foreign(bytes) {
             self.over = true;
             self.outputs.push_back(TransportOutput::Lost);
         }
-        let result = self.rtc.handle_input(input);
+        let result = self.rtc.handle_input(Input::Receive(now.to_instant(), receive));
         self.judge(result);
         self.drive(now);
     }

@@ -6,7 +6,7 @@ use crate::{
 };
 use kernel::{
     Log, Micros, SimTime,
-    event::{CallStateName, EndReason, Event, KeyUsed, Screen},
+    event::{Act, CallStateName, EndReason, Event, KeyUsed, Screen},
 };
 
 /// The moves of a device's machine from Live on, with their times.
@@ -51,6 +51,33 @@ fn a_second_of_silence_reconnects_and_the_keys_go_on() {
         matches!(&record.event, Event::IceState(state) if state.state == "checking" && record.at > SimTime(3_500_000))
     });
     assert!(restarts.count() >= 2, "both devices check pairs again");
+}
+
+#[test]
+fn a_call_in_which_everything_is_off_keeps_its_path_and_notices_when_it_breaks() {
+    let off = |house: &mut House| {
+        for (who, act) in [(0, Act::CameraOff), (0, Act::Mute), (1, Act::CameraOff), (1, Act::Mute)] {
+            house.act(who, act);
+        }
+    };
+    let (_, log) = tell(35, Story::default(), move |house| {
+        go_live(house);
+        off(house);
+        house.run(Micros::from_secs(5));
+    });
+    assert_eq!([states_of(&log, "alice-phone"), states_of(&log, "bob-phone")], [vec![], vec![]]);
+    let (states, log) = tell(35, Story::default(), move |house| {
+        go_live(house);
+        off(house);
+        house.run(SECOND);
+        cut_for(house, Micros::from_secs(3));
+        house.run(Micros::from_secs(3));
+        house.states()
+    });
+    assert_eq!(states, [CallStateName::Live; 2]);
+    for device in ["alice-phone", "bob-phone"] {
+        assert_eq!(states_of(&log, device), [CallStateName::Reconnecting, CallStateName::Live], "{device}");
+    }
 }
 
 /// No frame counter of any key is used twice, and none goes back.

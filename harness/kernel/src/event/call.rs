@@ -55,6 +55,14 @@ pub enum Act {
     Cancel,
     /// Ends the live call.
     HangUp,
+    /// Switches the own camera off during a call.
+    CameraOff,
+    /// Switches it on again.
+    CameraOn,
+    /// Switches the own microphone off during a call.
+    Mute,
+    /// Switches it on again.
+    Unmute,
 }
 
 /// A user did something.
@@ -271,6 +279,17 @@ impl Act {
             Act::Call { video: true, .. } | Act::Accept { video: true } => &[Track::Audio, Track::Video],
             Act::Call { video: false, .. } | Act::Accept { video: false } => &[Track::Audio],
             _ => &[],
+        }
+    }
+
+    /// The track that an act switches during a call, and whether it is on from then.
+    pub fn switches(&self) -> Option<(Track, bool)> {
+        match self {
+            Act::CameraOff => Some((Track::Video, false)),
+            Act::CameraOn => Some((Track::Video, true)),
+            Act::Mute => Some((Track::Audio, false)),
+            Act::Unmute => Some((Track::Audio, true)),
+            _ => None,
         }
     }
 }

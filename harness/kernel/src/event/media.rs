@@ -22,6 +22,19 @@ pub struct CaptureSwitched {
     pub on: bool,
 }
 
+/// A device learnt from a frame that its peer switched a track off, or on again. Frame encryption vouches for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PeerSwitched {
+    /// The device that learnt it.
+    pub device: ActorName,
+    /// The peer's device.
+    pub sender: ActorName,
+    /// Camera or microphone.
+    pub track: Track,
+    /// On or off.
+    pub on: bool,
+}
+
 /// A frame was captured (for audio: a block of 20 ms).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Captured {
@@ -63,8 +76,8 @@ pub struct FrameDropped {
     pub track: Track,
     /// Frame number where known: of the sender before encoding, the SFrame counter after it.
     pub frame: Option<u64>,
-    /// Why: `encoder_busy`, `encoder_failed`, `not_sealed`, `stopped`, `before_key_frame`, `missing_reference`, `late`,
-    /// `no_path`.
+    /// Why: `encoder_busy`, `encoder_failed`, `not_sealed`, `stopped`, `over_rate`, `before_key_frame`,
+    /// `missing_reference`, `late`, `switched_off`, `no_path`.
     pub reason: String,
 }
 

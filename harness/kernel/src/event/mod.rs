@@ -14,12 +14,12 @@ pub use call::{
 };
 pub use media::{
     AudioPlayed, CaptureSwitched, Captured, Decoded, Encoded, EncoderTarget, FrameDropped, KeyFrameRequested, Mark,
-    OpenVerdict, Opened, PictureQuality, Reassembled, Rendered, RtpSent, Sealed,
+    OpenVerdict, Opened, PeerSwitched, PictureQuality, Reassembled, Rendered, RtpSent, Sealed,
 };
 pub use network::{
-    BitrateEstimate, CandidateGathered, CandidateKind, Damage, DropReason, DtlsConnected, IceState, LinkChanged,
-    LinkSampled, NatChanged, PacketArrived, PacketAtCore, PacketDamaged, PacketDropped, PacketSent, PairSelected,
-    WireProtocol,
+    BitrateEstimate, CandidateGathered, CandidateKind, Damage, DropReason, DtlsConnected, IceState, InterfaceChanged,
+    LinkChanged, LinkSampled, NatChanged, PacketArrived, PacketAtCore, PacketDamaged, PacketDropped, PacketSent,
+    PairSelected, UncheckedDropped, UncheckedReason, WireProtocol,
 };
 pub use people::{CallOutcome, Fact, Notice, Signal, Store};
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
@@ -95,6 +95,8 @@ events! {
     Notice,
     /// A track was switched on or off.
     CaptureSwitched,
+    /// A device learnt that its peer switched a track off, or on again.
+    PeerSwitched,
     /// A frame was captured.
     Captured,
     /// A frame was encoded.
@@ -139,12 +141,16 @@ events! {
     LinkChanged,
     /// Something happened to a NAT.
     NatChanged,
+    /// An interface of a device came up or went down.
+    InterfaceChanged,
     /// A device learnt a candidate of its own.
     CandidateGathered,
     /// ICE moved.
     IceState,
     /// ICE uses another pair.
     PairSelected,
+    /// A device dropped a packet from an address that no check of ICE vouches for.
+    UncheckedDropped,
     /// DTLS finished and the fingerprint was right.
     DtlsConnected,
     /// An end-to-end key sealed or opened a frame.

@@ -123,6 +123,8 @@ pub enum DropReason {
     PortClosed,
     /// The node is down.
     HostDown,
+    /// The node's interface is down.
+    InterfaceDown,
 }
 
 /// A packet was lost.
@@ -205,6 +207,17 @@ pub struct NatChanged {
     pub mappings: u32,
 }
 
+/// An interface of a device came up or went down, and the device was told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InterfaceChanged {
+    /// The device.
+    pub device: ActorName,
+    /// The interface, by its name in the plan.
+    pub interface: ActorName,
+    /// Whether it is up from now on.
+    pub up: bool,
+}
+
 /// The kinds of ICE candidate (RFC 8445).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -261,6 +274,31 @@ pub struct PairSelected {
 pub struct DtlsConnected {
     /// The device.
     pub device: ActorName,
+}
+
+/// Why a packet of an address that no check of ICE vouches for is not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UncheckedReason {
+    /// Too many wait already, or it is too long.
+    NoRoom,
+    /// No check of its address was answered while it waited.
+    NotInTime,
+    /// It is no DTLS: only that is worth waiting for.
+    NotDtls,
+}
+
+/// A device dropped a packet from an address that no check of ICE vouches for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UncheckedDropped {
+    /// The device.
+    pub device: ActorName,
+    /// The packet that brought it.
+    pub packet: PacketId,
+    /// Whose it claims to be.
+    pub source: SocketAddr,
+    /// Why it is not looked at.
+    pub reason: UncheckedReason,
 }
 
 /// The sender's estimate of the path's rate changed.

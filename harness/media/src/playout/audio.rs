@@ -79,6 +79,8 @@ pub struct AudioBuffer<T> {
     /// would have needed.
     invented: u64,
     starved: u32,
+    /// Whether silence follows what waits.
+    falls_silent: bool,
     blocks_since_stretch: u32,
 }
 
@@ -91,6 +93,7 @@ impl<T> Default for AudioBuffer<T> {
             playing: false,
             invented: 0,
             starved: 0,
+            falls_silent: false,
             blocks_since_stretch: 0,
         }
     }
@@ -110,7 +113,13 @@ impl<T> AudioBuffer<T> {
             return Err(RefusedPacket::Full);
         }
         self.packets.insert(packet.timestamp, packet);
+        self.falls_silent = false;
         Ok(())
+    }
+
+    /// No sound follows what waits, until another packet comes: its end is silence and no loss.
+    pub fn fall_silent(&mut self) {
+        self.falls_silent = true;
     }
 
     /// When playing begins; `None` while it plays or while nothing is here.
@@ -153,7 +162,7 @@ impl<T> AudioBuffer<T> {
             return Block::Silence;
         }
         self.starved += 1;
-        if self.starved > MAX_STARVED {
+        if self.falls_silent || self.starved > MAX_STARVED {
             self.playing = false;
             return Block::Silence;
         }
@@ -253,6 +262,20 @@ mod tests {
         // What comes after the end is concealed for a second, and then it is silent.
         assert_eq!(concealed(&played), MAX_STARVED as usize);
         assert_eq!(played.last().unwrap().1, Block::Silence);
+    }
+
+    #[test]
+    fn silence_that_was_told_of_is_not_concealed() {
+        let mut buffer = AudioBuffer::default();
+        buffer.insert(packet(0, PATH)).unwrap();
+        buffer.fall_silent();
+        assert!(matches!(buffer.next_block(SimTime(PATH)), Block::Packet(..)));
+        assert_eq!(buffer.next_block(SimTime(PATH + 20_000)), Block::Silence);
+        let later = PATH + 2_000_000;
+        buffer.insert(packet(100, later)).unwrap();
+        assert_eq!(buffer.begins_at(), Some(SimTime(later) + buffer.target()));
+        assert!(matches!(buffer.next_block(SimTime(later)), Block::Packet(..)));
+        assert_eq!(buffer.next_block(SimTime(later + 20_000)), Block::Concealed);
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(crate) mod friend_gating;
 pub(crate) mod identity;
 pub(crate) mod integrity;
 pub(crate) mod key_hygiene;
+pub(crate) mod off;
 pub(crate) mod path;
 pub(crate) mod privacy;
 pub(crate) mod relays;

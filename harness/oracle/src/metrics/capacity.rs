@@ -5,7 +5,7 @@
 
 use crate::run::Run;
 use kernel::{
-    BitRate, LinkName, Micros, Plan, SimTime,
+    BitRate, LinkName, Micros, SimTime,
     plan::{LinkPlan, RateTrace, TrafficEnd, TrafficKind, TrafficPlan},
 };
 
@@ -19,7 +19,8 @@ pub(super) struct Capacity<'a> {
 enum Pace<'a> {
     Unlimited,
     Rate(BitRate),
-    Trace(&'a RateTrace),
+    /// A trace and when it began.
+    Trace(&'a RateTrace, SimTime),
 }
 
 /// A flow that does not yield: the mean of what it takes for a time.
@@ -32,7 +33,8 @@ struct Taken {
 impl<'a> Capacity<'a> {
     /// What of a link cross traffic that does not yield leaves.
     pub(super) fn of(run: &Run<'a>, link: String, planned: &'a LinkPlan) -> Capacity<'a> {
-        let taken = run.plan.traffic.iter().filter(|flow| crosses(run, flow, &link)).filter_map(Taken::by).collect();
+        let over = run.plan.traffic.iter().filter(|flow| crosses(run, flow, &link));
+        let taken = over.filter_map(|flow| Taken::by(flow, run.plan.timeline_start)).collect();
         Capacity { taken, ..Capacity::whole(run, link, planned) }
     }
 
@@ -42,7 +44,8 @@ impl<'a> Capacity<'a> {
         let traces: &'a [RateTrace] = &run.plan.traces;
         let pace = |plan: &LinkPlan| {
             let trace = plan.trace.as_ref().and_then(|name| traces.iter().find(|trace| trace.name == *name));
-            trace.map(Pace::Trace).or(plan.rate.map(Pace::Rate)).unwrap_or(Pace::Unlimited)
+            let trace = trace.map(|trace| Pace::Trace(trace, run.plan.timeline_start));
+            trace.or(plan.rate.map(Pace::Rate)).unwrap_or(Pace::Unlimited)
         };
         let changes = run.events.links.iter().filter(|seen| seen.link == link).map(|seen| (seen.at, pace(&seen.to)));
         let paces = [(SimTime::ZERO, pace(planned))].into_iter().chain(changes).collect();
@@ -50,7 +53,7 @@ impl<'a> Capacity<'a> {
     }
 
     pub(super) fn has_trace(&self) -> bool {
-        self.paces.iter().any(|(_, pace)| matches!(pace, Pace::Trace(_)))
+        self.paces.iter().any(|(_, pace)| matches!(pace, Pace::Trace(..)))
     }
 
     /// When it changes, in no order.
@@ -85,7 +88,7 @@ impl<'a> Capacity<'a> {
         let whole = match self.paces.iter().rfind(|(since, _)| *since <= from).map(|(_, pace)| *pace)? {
             Pace::Unlimited => return None,
             Pace::Rate(rate) => u128::from(rate.0) * span,
-            Pace::Trace(trace) => u128::from(trace.capacity(Plan::TIMELINE_START, from, to)) * 1_000_000,
+            Pace::Trace(trace, start) => u128::from(trace.capacity(start, from, to)) * 1_000_000,
         };
         let taken = self.taken.iter().filter(|taken| taken.from <= from && from < taken.to);
         Some(whole.saturating_sub(taken.map(|taken| u128::from(taken.rate.0) * span).sum()))
@@ -94,14 +97,14 @@ impl<'a> Capacity<'a> {
 
 impl Taken {
     /// What a flow takes; `None` for TCP.
-    fn by(flow: &TrafficPlan) -> Option<Taken> {
+    fn by(flow: &TrafficPlan, timeline_start: SimTime) -> Option<Taken> {
         let rate = match flow.kind {
             TrafficKind::Cbr { rate } => rate,
             TrafficKind::RandomWalk { least, most, .. } => BitRate(least.0.midpoint(most.0)),
             TrafficKind::Pulses { rate, on, off } => mean_of_pulses(rate, on, off),
             TrafficKind::LongTcp { .. } | TrafficKind::ShortTcp { .. } => return None,
         };
-        Some(Taken { from: Plan::TIMELINE_START + flow.start, to: Plan::TIMELINE_START + flow.end, rate })
+        Some(Taken { from: timeline_start + flow.start, to: timeline_start + flow.end, rate })
     }
 }
 
@@ -126,7 +129,7 @@ fn crosses(run: &Run, flow: &TrafficPlan, link: &str) -> bool {
 mod tests {
     use super::*;
 
-    const BEGIN: SimTime = Plan::TIMELINE_START;
+    const BEGIN: SimTime = SimTime(10_000_000);
 
     fn at(seconds: u64) -> SimTime {
         BEGIN + Micros::from_secs(seconds)

@@ -41,6 +41,7 @@ pub fn metric_names() -> impl Iterator<Item = String> {
 const ALONE: &[&str] = &[];
 const LATENCY: &[&str] = &["p50", "p95", "p99", "max"];
 const LEG: &[&str] = &["p50", "p95", "max"];
+const LONGEST: &[&str] = &["max"];
 const LOW: &[&str] = &["p5", "p50"];
 
 const fn family(
@@ -186,6 +187,21 @@ pub const METRICS: &[MetricFamily] = &[
         Higher,
         Worst,
         "Harmonic frame rate in thousandths: sum of frame durations over the sum of their squares.",
+    ),
+    family(
+        "off_known_us",
+        LONGEST,
+        Lower,
+        Worst,
+        "From the act that switches camera or microphone off until the peer's device knows it.",
+    ),
+    family(
+        "resume_us",
+        LONGEST,
+        Lower,
+        Worst,
+        "From the act that switches camera or microphone on again until the peer sees the next picture, or hears the next \
+         sound.",
     ),
     family(
         "psnr_y_mdb",
@@ -360,9 +376,9 @@ pub const METRICS: &[MetricFamily] = &[
         LEG,
         Lower,
         Worst,
-        "After each change of what a core link can carry and UDP cross traffic leaves of it, the first included: until the \
-         media over it stays for 2 s at 70 to 110 % of that, or of all that the calls may send; the whole span where it \
-         never does.",
+        "After each change of what a core link can carry and UDP cross traffic leaves of it, the first included, and each \
+         pause of a call's media: until the media over it stays for 2 s at 70 to 110 % of that, or of all that the calls \
+         may send; the whole span where it never does.",
     ),
     family(
         "oscillations",
@@ -382,6 +398,14 @@ pub const METRICS: &[MetricFamily] = &[
     ),
     family("fairness_5s_ppm", LOW, Higher, Worst, "The same in windows of 5 s."),
     family("fairness_20s_ppm", LOW, Higher, Worst, "The same in windows of 20 s."),
+    family(
+        "fair_share_us",
+        LONGEST,
+        Lower,
+        Worst,
+        "After a flow starts or resumes on a core link that others use: until none has less than a third of another's rate \
+         over 1 s, for 2 s; the time until the next one starts, pauses or ends where that never is.",
+    ),
 ];
 
 #[cfg(test)]

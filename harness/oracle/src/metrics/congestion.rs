@@ -7,6 +7,7 @@
 use super::{Sheet, capacity::Capacity};
 use crate::run::{Run, Way};
 use kernel::{Micros, SimTime, Track};
+use std::collections::BTreeSet;
 
 /// How often rates are sampled.
 const SAMPLE: Micros = Micros::from_millis(200);
@@ -76,8 +77,14 @@ fn measure_link(run: &Run, name: &str, flows: &[&Flow], capacity: &Capacity, she
     let mut convergence = Vec::new();
     let mut oscillations = 0;
     // Where cross traffic leaves nothing there is nothing to converge to.
-    for (begin, end, rate) in spans.into_iter().filter(|(_, _, rate)| *rate > 0) {
-        let wanted = rate.min(most * flows.len() as u64);
+    let spans = spans.into_iter().filter(|(_, _, rate)| *rate > 0).collect();
+    for (begin, end, rate) in divided(spans, flows) {
+        // Those that have not begun count: what the first could have, the others leave to it.
+        let sending = flows.iter().filter(|flow| !flow.is_paused(begin)).count() as u64;
+        if sending == 0 {
+            continue;
+        }
+        let wanted = rate.min(most * sending);
         let samples = samples(flows, begin, end);
         let converged = converged_at(&samples, wanted);
         convergence.push((begin, converged.unwrap_or(end).since(begin).0));
@@ -90,12 +97,33 @@ fn measure_link(run: &Run, name: &str, flows: &[&Flow], capacity: &Capacity, she
     for (window, metric) in WINDOWS.iter().filter(|_| flows.len() > 1) {
         sheet.distribution(name, metric, fairness(flows, *window));
     }
+    sheet.distribution(name, "fair_share_us", fair_shares(flows));
+}
+
+/// Spans of a constant rate, divided where a flow pauses or resumes.
+fn divided(spans: Vec<(SimTime, SimTime, u64)>, flows: &[&Flow]) -> Vec<(SimTime, SimTime, u64)> {
+    let mut edges: Vec<SimTime> =
+        flows.iter().flat_map(|flow| &flow.pauses).flat_map(|(from, until)| [*from, *until]).collect();
+    edges.sort_unstable();
+    let mut divided = Vec::new();
+    for (mut begin, end, rate) in spans {
+        for edge in edges.iter().filter(|edge| **edge < end) {
+            if begin < *edge {
+                divided.push((begin, *edge, rate));
+                begin = *edge;
+            }
+        }
+        divided.push((begin, end, rate));
+    }
+    divided
 }
 
 /// The packets of one flow, in order, and the links that they go over.
 struct Flow {
     links: Vec<String>,
     packets: Vec<(SimTime, u64)>,
+    /// From when to when the user had everything switched off.
+    pauses: Vec<(SimTime, SimTime)>,
 }
 
 impl Flow {
@@ -121,7 +149,21 @@ impl Flow {
         let via = |device: usize| run.cast.participant(device).access.via.iter().map(ToString::to_string);
         let outwards = via(way.sender).map(|link| format!("{link}/up"));
         let inwards = via(way.receiver).map(|link| format!("{link}/down"));
-        Some(Flow { links: outwards.chain(inwards).collect(), packets })
+        Some(Flow { links: outwards.chain(inwards).collect(), packets, pauses: pauses(run, way) })
+    }
+
+    fn is_paused(&self, at: SimTime) -> bool {
+        self.pauses.iter().any(|(from, until)| (*from..*until).contains(&at))
+    }
+
+    /// Whether it sends from one time to another without a pause.
+    fn sends(&self, from: SimTime, to: SimTime) -> bool {
+        self.first() <= from && to <= self.last() && self.pause_in(from, to).is_none()
+    }
+
+    /// The first pause that overlaps a window.
+    fn pause_in(&self, from: SimTime, to: SimTime) -> Option<(SimTime, SimTime)> {
+        self.pauses.iter().copied().find(|(begin, end)| *begin < to && *end > from)
     }
 
     fn first(&self) -> SimTime {
@@ -138,6 +180,22 @@ impl Flow {
         let (begin, end) = (index(from), index(to));
         self.packets.get(begin..end).unwrap_or_default().iter().map(|(_, bytes)| bytes).sum()
     }
+}
+
+/// When neither camera nor microphone of a direction's sender was on, between times when one was.
+fn pauses(run: &Run, way: Way) -> Vec<(SimTime, SimTime)> {
+    let device = run.cast.name(way.sender);
+    let switches = run.events.captures.iter().filter(|seen| seen.device == *device);
+    let (mut on, mut since, mut pauses) = (BTreeSet::new(), None, Vec::new());
+    for seen in switches.filter(|seen| run.way_of(way.sender, seen.index).is_none_or(|of| of == way)) {
+        if seen.on {
+            pauses.extend(since.take().map(|since| (since, seen.at)));
+            on.insert(seen.track);
+        } else if on.remove(&seen.track) && on.is_empty() {
+            since = Some(seen.at);
+        }
+    }
+    pauses
 }
 
 /// The rate of all flows together, in bits per second, at each sample between two times.
@@ -189,12 +247,56 @@ fn fairness(flows: &[&Flow], window: Micros) -> Vec<(SimTime, u64)> {
     let Some(end) = flows.iter().map(|flow| flow.last()).min() else { return Vec::new() };
     let mut ratios = Vec::new();
     while from + window <= end {
+        if let Some((_, resumed)) = flows.iter().find_map(|flow| flow.pause_in(from, from + window)) {
+            from = resumed;
+            continue;
+        }
         let sent = flows.iter().map(|flow| flow.bytes_between(from, from + window));
         let (least, most) = sent.fold((u64::MAX, 0), |(least, most), bytes| (least.min(bytes), most.max(bytes)));
         ratios.extend((least * 1_000_000).checked_div(most).map(|ratio| (from, ratio)));
         from += window;
     }
     ratios
+}
+
+/// For each time at which a flow starts or resumes while others send: how long until none of them has less than a third
+/// of another's rate for [`STEADY`]. Where that never is, the time until the next flow starts, pauses, resumes or ends.
+fn fair_shares(flows: &[&Flow]) -> Vec<(SimTime, u64)> {
+    let starts = flows.iter().flat_map(|flow| flow.pauses.iter().map(|(_, until)| *until).chain([flow.first()]));
+    let mut starts: Vec<SimTime> = starts.collect();
+    let ends = flows.iter().flat_map(|flow| flow.pauses.iter().map(|(from, _)| *from).chain([flow.last()]));
+    let mut turns: Vec<SimTime> = starts.iter().copied().chain(ends).collect();
+    starts.sort_unstable();
+    starts.dedup();
+    turns.sort_unstable();
+    let mut shares = Vec::new();
+    for start in starts {
+        let Some(end) = turns.iter().copied().find(|turn| *turn > start).filter(|end| start + SMOOTHED < *end) else {
+            // Another one follows at once: the time counts from that.
+            continue;
+        };
+        let sending: Vec<&Flow> = flows.iter().copied().filter(|flow| flow.sends(start, end)).collect();
+        if sending.len() > 1 {
+            shares.push((start, fair_from(&sending, start, end).unwrap_or(end).since(start).0));
+        }
+    }
+    shares
+}
+
+/// The first sample from which on the flows share fairly for [`STEADY`].
+fn fair_from(flows: &[&Flow], start: SimTime, end: SimTime) -> Option<SimTime> {
+    let mut since = None;
+    let mut at = start + SMOOTHED;
+    while at <= end {
+        let sent = flows.iter().map(|flow| flow.bytes_between(SimTime(at.0 - SMOOTHED.0), at));
+        let (least, most) = sent.fold((u64::MAX, 0), |(least, most), bytes| (least.min(bytes), most.max(bytes)));
+        since = (least * 3 >= most).then_some(since.unwrap_or(at));
+        if let Some(since) = since.filter(|since| at.since(*since) >= STEADY) {
+            return Some(since);
+        }
+        at += SAMPLE;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -204,7 +306,18 @@ mod tests {
     /// So many bytes each 10 ms.
     fn flow(from: u64, to: u64, bytes: impl Fn(u64) -> u64) -> Flow {
         let at = |n: u64| SimTime(n * 10_000);
-        Flow { links: Vec::new(), packets: (from * 100..to * 100).map(|n| (at(n), bytes(n))).collect() }
+        let packets = (from * 100..to * 100).map(|n| (at(n), bytes(n))).collect();
+        Flow { links: Vec::new(), packets, pauses: Vec::new() }
+    }
+
+    /// 100 kbit/s for 40 s, with a pause from 10 to 20 s and half the rate in the 3 s after it.
+    fn pausing() -> Flow {
+        let rate = |n| match n {
+            1_000..2_000 => 0,
+            2_000..2_300 => 30,
+            _ => 125,
+        };
+        Flow { pauses: vec![(SimTime(10_000_000), SimTime(20_000_000))], ..flow(0, 40, rate) }
     }
 
     #[test]
@@ -240,5 +353,31 @@ mod tests {
         assert_eq!(ratios.len(), 5);
         assert!(ratios.iter().all(|(_, ratio)| *ratio == 250_000));
         assert!(fairness(&[&fast, &slow], Micros::from_secs(20)).is_empty());
+    }
+
+    #[test]
+    fn no_flow_is_unfair_to_one_that_pauses() {
+        let (other, paused) = (flow(0, 40, |_| 125), pausing());
+        let ratios = fairness(&[&other, &paused], Micros::from_secs(5));
+        let expected = [(0, 1_000_000), (5, 1_000_000), (20, 544_000), (25, 1_000_000), (30, 1_000_000)];
+        assert_eq!(ratios, expected.map(|(from, ratio)| (SimTime(from * 1_000_000), ratio)));
+    }
+
+    #[test]
+    fn a_pause_divides_a_span_and_lowers_what_is_wanted() {
+        let paused = pausing();
+        let at = |s: u64| SimTime(s * 1_000_000);
+        let spans = divided(vec![(at(0), at(15), 7), (at(15), at(40), 8)], &[&paused]);
+        assert_eq!(spans, [(at(0), at(10), 7), (at(10), at(15), 7), (at(15), at(20), 8), (at(20), at(40), 8)]);
+        assert!(!paused.is_paused(at(5)) && paused.is_paused(at(10)) && !paused.is_paused(at(20)));
+    }
+
+    #[test]
+    fn a_fair_share_is_found_some_time_after_a_start_or_a_pause() {
+        let (other, paused) = (flow(0, 40, |_| 125), pausing());
+        // 30 of 125 bytes is less than a third; over the second before it is one from 23.2 s on.
+        assert_eq!(fair_shares(&[&other, &paused]), [(SimTime(0), 1_000_000), (SimTime(20_000_000), 3_200_000)]);
+        let late = flow(30, 35, |_| 40);
+        assert_eq!(fair_shares(&[&other, &late]), [(SimTime(30_000_000), 4_990_000)]);
     }
 }

@@ -3,7 +3,7 @@
 use super::Sheet;
 use crate::run::Run;
 use kernel::{
-    Micros, Plan, SimTime,
+    Micros, SimTime,
     plan::{TrafficKind, TrafficPlan, TrafficSide},
 };
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ pub(super) fn measure(run: &Run, sheet: &mut Sheet) {
         let name = format!("traffic/{}", flow.name);
         let delivered = samples(run, flow, TrafficSide::Sink);
         let total: u64 = delivered.values().sum();
-        let (start, end) = (Plan::TIMELINE_START + flow.start, run.end.min(Plan::TIMELINE_START + flow.end));
+        let (start, end) = (run.plan.timeline_start + flow.start, run.end.min(run.plan.timeline_start + flow.end));
         let Some(goodput) = rate(total, end.since(start.min(end))) else { continue };
         sheet.of(&name, "goodput_bps", goodput);
         sheet.distribution(&name, "goodput_1s_bps", by_second(&delivered, start, end));

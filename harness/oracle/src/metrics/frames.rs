@@ -60,9 +60,23 @@ pub(crate) fn smoothness(run: &Run, way: Way) -> Smoothness {
     }
     let mut smoothness = Smoothness::default();
     for (call, times) in calls {
-        smoothness.add(&times, video_end(run, way, call));
+        let end = video_end(run, way, call);
+        let mut shown = &times[..];
+        for off in off_at(run, way) {
+            let (before, after) = shown.split_at(shown.partition_point(|at| *at <= off));
+            smoothness.add(before, end.min(off));
+            shown = after;
+        }
+        smoothness.add(shown, end);
     }
     smoothness
+}
+
+/// When the receiver knew that the sender's camera is off: its tile shows no picture from then on, so that none freezes.
+fn off_at(run: &Run, way: Way) -> impl Iterator<Item = SimTime> {
+    let (device, sender) = (run.cast.name(way.receiver), run.cast.name(way.sender));
+    let switches = run.events.peer_switches.iter().filter(|seen| !seen.on && seen.track == Track::Video);
+    switches.filter(move |seen| seen.device == *device && seen.sender == *sender).map(|seen| seen.at)
 }
 
 /// When either side took the call as over.

@@ -6,6 +6,7 @@ mod congestion;
 mod cross_traffic;
 mod frames;
 mod freezes;
+mod off;
 mod path;
 mod percentile;
 mod reconnects;
@@ -31,6 +32,7 @@ pub(crate) fn measure(evidence: &Evidence) -> Sheet {
     for way in run.ways() {
         frames::measure(run, way, &mut sheet);
         traffic::measure(run, way, &mut sheet);
+        off::measure(run, way, &mut sheet);
     }
     cross_traffic::measure(run, &mut sheet);
     congestion::measure(run, &mut sheet);

@@ -47,6 +47,14 @@ pub(crate) struct Consent {
     pub(crate) tracks: &'static [Track],
 }
 
+/// The user of a device switched a track off during a call, or on again.
+#[derive(Clone, Copy)]
+pub(crate) struct Switch {
+    pub(crate) given: Moment,
+    pub(crate) track: Track,
+    pub(crate) on: bool,
+}
+
 /// A device's part in a call.
 pub(crate) struct Part<'a> {
     pub(crate) device: usize,
@@ -57,6 +65,7 @@ pub(crate) struct Part<'a> {
     pub(crate) ring: Option<Seen<'a, Ring>>,
     pub(crate) ended: Option<Seen<'a, Ended>>,
     pub(crate) consents: Vec<Consent>,
+    pub(crate) switches: Vec<Switch>,
     /// When the user hung up, cancelled or declined.
     pub(crate) hung_up: Option<Moment>,
 }
@@ -98,6 +107,31 @@ impl<'a> Part<'a> {
             Act::Decline => state.is_none_or(|state| state == CallStateName::Incoming),
             _ => true,
         }
+    }
+
+    /// From when to when the user wanted a track off; the last time until the call was over, if not for less.
+    pub(crate) fn times_off(&self, track: Track) -> Vec<(Moment, Moment)> {
+        let mut times: Vec<(Moment, Moment)> = Vec::new();
+        let mut since = None;
+        for switch in self.switches.iter().filter(|switch| switch.track == track) {
+            match since {
+                None if !switch.on => since = Some(switch.given),
+                Some(off) if switch.on => {
+                    times.push((off, switch.given));
+                    since = None;
+                }
+                _ => {}
+            }
+        }
+        let over = self.over().unwrap_or((SimTime::NEVER, u64::MAX));
+        times.extend(since.map(|off| (off, over)));
+        times
+    }
+
+    /// Whether the machine is where a track can be switched.
+    fn can_switch(&self) -> bool {
+        use CallStateName::{Connecting, Live, Reconnecting};
+        self.states.last().is_some_and(|state| matches!(state.to, Connecting | Live | Reconnecting))
     }
 
     /// Whether the user had agreed to a track before a record.
@@ -222,6 +256,10 @@ impl<'a> Calls<'a> {
 
     fn act(&mut self, act: Seen<'a, UserAct>, device: usize, hand: &mut Hand) {
         let given = (act.at, act.index);
+        if let Some((track, on)) = act.what.switches() {
+            let current = self.current(device).filter(|part| part.can_switch());
+            return current.into_iter().for_each(|part| part.switches.push(Switch { given, track, on }));
+        }
         let tracks = act.what.consents_to();
         match &act.what {
             // The call has no id yet: the next outgoing one is it.
@@ -232,9 +270,7 @@ impl<'a> Calls<'a> {
                 }
             }
             Act::Decline | Act::Cancel | Act::HangUp => {
-                let current =
-                    self.parts.values_mut().filter(|part| part.device == device).max_by_key(|part| part.began.1);
-                if let Some(part) = current
+                if let Some(part) = self.current(device)
                     && part.over().is_none()
                     && part.ends_with(&act.what)
                 {
@@ -250,6 +286,11 @@ impl<'a> Calls<'a> {
         part.consents.extend(hand.calling.take());
     }
 
+    /// The part that a device has in the call that it came to last.
+    fn current(&mut self, device: usize) -> Option<&mut Part<'a>> {
+        self.parts.values_mut().filter(|part| part.device == device).max_by_key(|part| part.began.1)
+    }
+
     fn part(&mut self, device: usize, call: CallId, began: Moment) -> &mut Part<'a> {
         self.parts.entry((device, call)).or_insert_with(|| Part {
             device,
@@ -259,6 +300,7 @@ impl<'a> Calls<'a> {
             ring: None,
             ended: None,
             consents: Vec::new(),
+            switches: Vec::new(),
             hung_up: None,
         })
     }

@@ -23,7 +23,7 @@ pub(crate) struct SentFrame<'a> {
     pub(crate) captured: Option<Seen<'a, Captured>>,
     pub(crate) encoded: Option<Seen<'a, Encoded>>,
     pub(crate) sealed: Option<Seen<'a, Sealed>>,
-    /// First 8 bytes of blake3 over the encoder's output.
+    /// First 8 bytes of blake3 over what was sealed: the encoder's output, or nothing while the track is off.
     pub(crate) hash: Option<u64>,
 }
 
@@ -168,6 +168,8 @@ impl<'a> Frames<'a> {
                 let Some(device) = cast.device(&seen.device) else { continue };
                 let index = self.frame(&mut newest, device, seen.track, seen.frame);
                 self.sent[index].sealed = Some(seen);
+                // Without an encoder's output it is a frame without content: the track is off.
+                self.sent[index].hash.get_or_insert_with(|| hash_of(&[]));
                 self.by_counter.entry((device, seen.track, seen.counter)).or_default().push(index);
                 by_mark.entry(sealed_mark(log.bytes(seen.bytes))).or_default().push(index);
             }

@@ -273,6 +273,25 @@ fn a_client_notices_a_server_that_started_again() {
 }
 
 #[test]
+fn a_client_with_another_address_goes_on_with_its_connection() {
+    let mut network = Network::new(1, 0, SeedTree::root(1));
+    network.run(secs(1));
+    let id = network.connection(0);
+    // What is under way when the address changes is lost.
+    network.server.send(id, &answer(1)).unwrap();
+    network.clients[0].send(&request(1, 2_000)).unwrap();
+    network.drain();
+    network.in_flight.clear();
+    network.clients[0].rebind(address(77, 5443), network.now);
+    network.clients[0].send(&request(2, 10)).unwrap();
+    network.run(secs(2));
+    assert_eq!(network.server.peer_address(id), Some(address(77, 5443)));
+    assert_eq!(network.messages(), [&request(1, 2_000), &request(2, 10)]);
+    assert_eq!(network.received[0], [answer(1)]);
+    assert!(network.clients[0].is_connected() && !network.events.contains(&ChannelEvent::Closed(id)));
+}
+
+#[test]
 fn a_close_reaches_the_other_side() {
     let mut network = Network::new(2, 0, SeedTree::root(1));
     network.run(secs(1));

@@ -4,7 +4,7 @@ use crate::{
     puppets::{Puppet, lines, notes, run},
     village::{friends, village},
 };
-use kernel::{Micros, Plan, SimTime, event::Act, plan::Loss};
+use kernel::{Event, Micros, Plan, SimTime, event::Act, plan::Loss};
 use std::sync::Arc;
 use world::{ActorInput, ActorOutput, Reference, RunOptions, WorldError};
 
@@ -67,10 +67,25 @@ fn friends_are_asked_when_everybody_has_an_account_and_accept_after_a_tenth_of_a
     );
 }
 
-/// What the error says is missing when the timeline begins.
+#[test]
+fn a_set_up_that_needs_longer_gets_more_time_and_the_plan_says_so() {
+    let signs_in = 21_000_000;
+    let outcome = run(&village(Micros::from_secs(1)), move |name| match name {
+        "bob-phone" => Puppet::absent(name).waking(SimTime(signs_in)).doing(|_, _, bob| {
+            bob.output(ActorOutput::SignedIn);
+            bob.wake = None;
+        }),
+        _ => Puppet::idle(name),
+    });
+    let log = outcome.unwrap().log;
+    let Event::Plan(plan) = &log.records[0].event else { panic!("the plan comes first") };
+    assert_eq!(plan.timeline_start, SimTime(40_000_000));
+}
+
+/// What the error says is missing when the timeline should begin at last.
 fn missing(error: WorldError) -> String {
     match error {
-        WorldError::SetUp { what, limit: Plan::TIMELINE_START } => what,
+        WorldError::SetUp { what, limit: SimTime(80_000_000) } => what,
         other => panic!("{other}"),
     }
 }

@@ -29,6 +29,7 @@ pub(crate) fn village(duration: Micros) -> Plan {
         title: "Alice and Bob".into(),
         seed: 1,
         duration,
+        timeline_start: Plan::TIMELINE_START,
         participants: vec![participant("alice", ALICE.ip()), participant("bob", BOB.ip())],
         signaling: server("signaling", 1),
         relays: Vec::new(),
@@ -89,6 +90,7 @@ fn participant(user: &str, address: IpAddr) -> Participant {
             firewall: Firewall::Open,
             via: Vec::new(),
         },
+        interfaces: Vec::new(),
         relay_only: false,
     }
 }

@@ -191,6 +191,7 @@ fn plan() -> Plan {
             firewall: Firewall::Open,
             via: Vec::new(),
         },
+        interfaces: Vec::new(),
         relay_only: false,
     };
     let server = |name: &str| ServerPlan {
@@ -204,6 +205,7 @@ fn plan() -> Plan {
         title: "Alice calls Bob from home; both are friends.".into(),
         seed: 1,
         duration: Micros::from_secs(20),
+        timeline_start: Plan::TIMELINE_START,
         participants: vec![
             participant("alice", ALICE, DeviceClass::Flagship),
             participant("bob", BOB, DeviceClass::Laptop),
