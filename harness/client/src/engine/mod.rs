@@ -18,6 +18,7 @@ mod incoming;
 mod microphone;
 mod off;
 mod outgoing;
+mod ramp;
 mod rate;
 mod screen;
 mod speaker;
