@@ -84,10 +84,10 @@ pub(super) fn check(names: &str, password: String, stream: &mut Stream) -> Vec<u
     let mut request = Message::builder(kind, transaction, MessageWriteVec::new());
     let credentials = MessageIntegrityCredentials::from(ShortTermCredentials::new(password));
     let added = Username::new(names)
-        .and_then(|name| Ok(request.add_attribute(&name)?))
-        .and_then(|()| Ok(request.add_attribute(&RawAttribute::new(PRIORITY, &[0x6e, 0, 0xff, 0xff]))?))
-        .and_then(|()| Ok(request.add_message_integrity(&credentials, IntegrityAlgorithm::Sha1)?))
-        .and_then(|()| Ok(request.add_fingerprint()?));
+        .and_then(|name| request.add_attribute(&name))
+        .and_then(|()| request.add_attribute(&RawAttribute::new(PRIORITY, &[0x6e, 0, 0xff, 0xff])))
+        .and_then(|()| request.add_message_integrity(&credentials, IntegrityAlgorithm::Sha1))
+        .and_then(|()| request.add_fingerprint());
     added.map(|()| request.finish()).unwrap_or_default()
 }
 
