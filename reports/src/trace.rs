@@ -149,5 +149,6 @@ pub(crate) fn reason_name(reason: DropReason) -> &'static str {
         DropReason::NoRoute => "no route",
         DropReason::PortClosed => "port closed",
         DropReason::HostDown => "host down",
+        DropReason::InterfaceDown => "interface down",
     }
 }

@@ -7,7 +7,10 @@ use crate::{
     pcapng::{Capture, IpFields, ip_packet},
     trace::{Packets, Passage, reason_name},
 };
-use kernel::{Log, SimTime, plan::Plan};
+use kernel::{
+    Log, SimTime,
+    plan::{Participant, Plan},
+};
 use std::{collections::BTreeMap, net::IpAddr};
 
 /// The interface of packets that passed the core.
@@ -70,12 +73,10 @@ fn names(plan: &Plan) -> BTreeMap<IpAddr, String> {
     for server in plan.relays.iter().chain([&plan.signaling]) {
         names.insert(server.address, server.name.to_string());
     }
-    for participant in &plan.participants {
-        names.insert(participant.address, participant.device.to_string());
-    }
     let mut outer: BTreeMap<IpAddr, Vec<&str>> = BTreeMap::new();
-    for participant in &plan.participants {
-        outer.entry(participant.access.public_address).or_default().push(participant.device.as_str());
+    for (name, address, access) in plan.participants.iter().flat_map(Participant::interfaces) {
+        names.insert(address, name.to_string());
+        outer.entry(access.public_address).or_default().push(name.as_str());
     }
     for (address, devices) in outer {
         names.entry(address).or_insert_with(|| format!("nat-of-{}", devices.join("-and-")));

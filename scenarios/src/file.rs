@@ -3,11 +3,13 @@
 //! Fields that a file must have are `Option`s marked as required: [`crate::structure`] reports a missing one at its
 //! place, and reading goes on without it.
 
+mod interface;
 mod link;
 mod nat;
 mod traffic;
 mod trouble;
 
+pub(crate) use interface::Interface;
 pub(crate) use link::{Aqm, AqmKind, CoreLink, GilbertElliott, Jitter, Link, LinkChange, Nothing, Policer, Reordering};
 pub(crate) use nat::{Carrier, Dependence, Firewall, Nat, NatChange, NatChangeKind, NatTable, Ports, Refresh};
 pub(crate) use traffic::{CongestionWord, Traffic, TrafficWord};
@@ -146,6 +148,9 @@ pub(crate) struct Participant {
     /// The core links that the traffic goes over after its NAT, nearest first. All of a home name the same.
     #[serde(default)]
     pub(crate) via: Vec<Located<String>>,
+    /// Further access networks of the device, the preferred first; all come behind `network`.
+    #[serde(default)]
+    pub(crate) interface: Vec<Located<Interface>>,
     /// The user hides the own addresses: media goes through a relay only.
     #[serde(default)]
     pub(crate) relay_only: bool,

@@ -233,6 +233,64 @@ change = "renumber"
 }
 
 #[test]
+fn interfaces_that_cannot_be_meant_are_refused() {
+    let text = STORY.replace(
+        r#"{ user = "alice", network = "home-wifi" }"#,
+        r#"{ user = "alice", network = "home-wifi", interface = [
+        { name = "lte", network = "lte-goood", down = true },
+        { name = "lte", network = "lte-good" },
+        { name = "4G", network = "lte-good" },
+        { network = "lte-good" },
+    ] }"#,
+    ) + r#"
+[[fault]]
+at = "2s"
+interface = "alice.lt"
+does = "go-down"
+
+[[fault]]
+at = "3s"
+interface = "alice.lte"
+does = "crash"
+lasts = "2s"
+
+[[fault]]
+at = "4s"
+node = "signaling"
+does = "come-up"
+
+[[fault]]
+at = "12s"
+node = "signaling"
+interface = "bob"
+does = "restart"
+
+[[link_change]]
+at = "2s"
+link = "alice.lte/upp"
+loss = "1%"
+"#;
+    insta::assert_snapshot!(errors(&text, &Overrides::default()));
+}
+
+#[test]
+fn a_phone_with_two_networks_is_what_the_file_says() {
+    let interface = r#"network = "home-wifi", interface = [{ name = "lte", network = "lte-good", down = true }] },"#;
+    let text = STORY.replacen(r#"network = "home-wifi" },"#, interface, 1)
+        + "[[fault]]\nat = \"2s\"\ninterface = \"alice.lte\"\ndoes = \"come-up\"\n\
+           [[link_change]]\nat = \"3s\"\nlink = \"alice.lte/down\"\nloss = \"1%\"\n";
+    let read = read(Path::new("story.toml"), &text, &vocabulary(), &Overrides::default()).unwrap();
+    let plan = read[0].plan(1);
+    let [lte] = &plan.participants[0].interfaces[..] else { panic!("one further interface") };
+    assert_eq!((lte.name.as_str(), lte.starts_down), ("alice-phone.lte", true));
+    assert_ne!(lte.access.public_address, plan.participants[0].access.public_address);
+    let kernel::trouble::FaultKind::InterfaceUp { interface } = &plan.trouble.faults[0].kind else {
+        panic!("it comes up")
+    };
+    assert_eq!((interface.as_str(), plan.link_schedule[0].link.as_str()), ("alice-phone.lte", "alice-phone.lte/down"));
+}
+
+#[test]
 fn links_that_cannot_be_meant_are_refused() {
     let text = STORY.replace("title", "# A story with links.\ntitle")
         + r#"

@@ -2,7 +2,7 @@
 
 use kernel::{ActorName, Datagram, Micros, SimTime, UserName, event, event::SecretKind, mutant, random::SeedTree};
 use protocol::{
-    ClientChannel, ClientMessage, DeviceKeys, PROTOCOL_VERSION, RequestId, ServerIdentityPublic, ServerMessage,
+    ClientChannel, ClientMessage, DeviceKeys, PROTOCOL_VERSION, RequestId, Route, ServerIdentityPublic, ServerMessage,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -174,6 +174,21 @@ impl Account {
 
     pub(crate) fn poll_transmit(&mut self) -> Option<Datagram> {
         self.sends.pop_front()
+    }
+
+    /// The socket is another one: a connection migrates there (RFC 9000 section 9), one that is not up yet, or waits to
+    /// be tried again, begins anew at once.
+    pub(crate) fn move_to(&mut self, local: SocketAddr, now: SimTime) {
+        if local == self.config.local {
+            return;
+        }
+        self.config.local = local;
+        if !self.channel.rebind(local, now) {
+            self.signed_in = false;
+            self.requests.clear();
+            self.reconnect_at = Some(now);
+        }
+        self.drive(now);
     }
 
     /// Sends a message about a call, at once or after the sign-in.
@@ -348,7 +363,8 @@ impl Account {
 
 fn connect(config: &AccountConfig, connection: u32, now: SimTime) -> ClientChannel {
     let seeds = config.seeds.child(&format!("signaling-{connection}"));
-    ClientChannel::new(config.local, config.server, config.server_key, seeds, now)
+    let route = Route { local: config.local, server: config.server };
+    ClientChannel::new(&[route], config.server_key, seeds, connection, now)
 }
 
 #[cfg(test)]

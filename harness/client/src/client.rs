@@ -2,6 +2,7 @@
 //! nothing has anything left to do at this instant.
 
 mod effects;
+mod handover;
 mod insist;
 mod media;
 mod messages;
@@ -11,7 +12,7 @@ mod reconnect;
 use crate::{
     account::{Account, AccountConfig, AccountEvent},
     call::Call,
-    config::{ClientConfig, HOARD_PORTS, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORT},
+    config::{ClientConfig, HOARD_PORTS, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORTS},
     machine::{Event, Machine, UserEvent},
     transport::TransportConfig,
 };
@@ -39,7 +40,8 @@ pub struct Client {
     device: ActorName,
     index: u8,
     peers: Vec<(UserName, ActorName, u8)>,
-    address: IpAddr,
+    /// The addresses of the interfaces that are up, the preferred first.
+    addresses: Vec<IpAddr>,
     class: DeviceClass,
     relay_only: bool,
     stun: Option<SocketAddr>,
@@ -76,11 +78,12 @@ impl Client {
             let (holders, kind) = (vec![config.device.clone()], SecretKind::PrivateKey);
             event!(Secret { holders, kind, kid: None, value });
         }
+        let addresses = handover::addresses(&config.interfaces);
         let account = AccountConfig {
             device: config.device.clone(),
             password: config.password,
             keys: DeviceKeys { user: config.user.clone(), device: config.device.clone(), signing, sealing },
-            local: SocketAddr::new(config.address, SIGNALING_PORT),
+            local: handover::signaling_socket(&addresses).unwrap_or(handover::NO_SOCKET),
             server: config.signaling,
             server_key: config.signaling_key,
             seeds,
@@ -90,7 +93,7 @@ impl Client {
             device: config.device,
             index: config.index,
             peers: config.peers,
-            address: config.address,
+            addresses,
             class: config.device_class,
             relay_only: config.relay_only,
             stun: config.stun,
@@ -124,6 +127,7 @@ impl Client {
             Input::Datagram(datagram) => self.receive(datagram, now),
             Input::Timeout => self.handle_timeout(now),
             Input::Act(act) => self.act(act, now),
+            Input::Interfaces(up) => self.change_interfaces(&up, now),
         }
         self.settle(now);
     }
@@ -149,7 +153,7 @@ impl Client {
 
     fn receive(&mut self, datagram: Datagram, now: SimTime) {
         match datagram.destination.port() {
-            SIGNALING_PORT => self.account.receive(datagram, now),
+            port if SIGNALING_PORTS.contains(&port) => self.account.receive(datagram, now),
             port if port == MEDIA_PORT || HOARD_PORTS.contains(&port) => {
                 if let Some(transport) = self.call.as_mut().and_then(|call| call.transport.as_mut()) {
                     transport.receive(datagram, now);
@@ -254,7 +258,7 @@ impl Client {
             device: self.device.clone(),
             peer,
             call,
-            local: SocketAddr::new(self.address, MEDIA_PORT),
+            locals: self.media_sockets(),
             // V71: the setting counts for nothing, and the default is every candidate.
             relay_only: self.relay_only && !mutant!(V71),
             misbehaviour: self.misbehaviour.clone(),

@@ -3,11 +3,12 @@
 use kernel::{
     ActorName, Datagram, SimTime, Track, UserName,
     event::{Act, Screen},
+    packet::Interface,
     plan::{DeviceClass, MediaPlan},
     random::SeedTree,
 };
-use protocol::ServerIdentityPublic;
-use std::net::{IpAddr, SocketAddr};
+use protocol::{STREAM_PORTS, ServerIdentityPublic};
+use std::net::SocketAddr;
 
 /// UDP port of a device for ICE, DTLS and SRTP.
 pub const MEDIA_PORT: u16 = 5000;
@@ -15,6 +16,8 @@ pub const MEDIA_PORT: u16 = 5000;
 pub(crate) const HOARD_PORTS: std::ops::Range<u16> = 6_000..6_020;
 /// UDP port of a device for signaling.
 pub const SIGNALING_PORT: u16 = 5443;
+/// That port, and those behind it from which TCP connects where no UDP passes.
+pub(crate) const SIGNALING_PORTS: std::ops::RangeInclusive<u16> = SIGNALING_PORT..=SIGNALING_PORT + STREAM_PORTS;
 
 /// What a client is made from.
 pub struct ClientConfig {
@@ -26,8 +29,8 @@ pub struct ClientConfig {
     pub index: u8,
     /// Other users with their devices and numbers. Only the probe that compares pictures reads it.
     pub peers: Vec<(UserName, ActorName, u8)>,
-    /// The device's own address, before any NAT.
-    pub address: IpAddr,
+    /// The interfaces that are up, the preferred first, with the device's own addresses before any NAT.
+    pub interfaces: Vec<Interface>,
     /// Modelled speed of the device.
     pub device_class: DeviceClass,
     /// Hide the own addresses from peers: only relayed candidates are gathered, offered and used.
@@ -92,6 +95,8 @@ pub enum Input {
     Timeout,
     /// The user did something.
     Act(Act),
+    /// The operating system says which interfaces are up from now on, the preferred first.
+    Interfaces(Vec<Interface>),
 }
 
 /// What a client wants done.

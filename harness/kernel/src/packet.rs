@@ -1,7 +1,10 @@
 //! Identity of a datagram inside the simulation. It is not on the wire: it joins events that speak of one packet.
 
 use serde::{Deserialize, Serialize};
-use std::{cell::Cell, net::SocketAddr};
+use std::{
+    cell::Cell,
+    net::{IpAddr, SocketAddr},
+};
 
 use crate::time::Micros;
 
@@ -51,6 +54,13 @@ pub enum Ecn {
     Ect1,
     /// Congestion experienced: a queue on the way marked it.
     Ce,
+}
+
+/// An interface of a device that is up, as its operating system tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// The device's own addresses there, the preferred first.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// A packet as it passes between an actor and the network.

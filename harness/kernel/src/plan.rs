@@ -90,8 +90,25 @@ pub struct Participant {
     pub address: IpAddr,
     /// How it reaches the core.
     pub access: AccessPlan,
+    /// Its further access networks, the preferred first; all come behind the one above. Left out where there is none, so
+    /// that the plans of devices with one network keep their hashes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interfaces: Vec<InterfacePlan>,
     /// Hide the own addresses from peers: media goes through a relay only.
     pub relay_only: bool,
+}
+
+/// A further access network of a device: a phone's mobile data beside the Wi-Fi at home.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InterfacePlan {
+    /// Its name, with the device's in front: `alice-phone.lte`. Its links are `alice-phone.lte/up` and `/down`.
+    pub name: ActorName,
+    /// The device's own address there, before any NAT.
+    pub address: IpAddr,
+    /// How it reaches the core.
+    pub access: AccessPlan,
+    /// Whether it is down until a fault brings it up.
+    pub starts_down: bool,
 }
 
 /// Modelled speed of a device.
@@ -308,14 +325,22 @@ pub enum Expectation {
 }
 
 impl Participant {
-    /// Every address that tells where the participant is: the own, those of the NATs in front.
+    /// Every address that tells where the participant is: the own, those of the NATs in front, on each interface.
     pub fn addresses(&self) -> Vec<IpAddr> {
-        let carrier = self.access.carrier.as_ref().map(|carrier| carrier.inner_address);
-        let mut addresses: Vec<IpAddr> =
-            [self.address, self.access.public_address].into_iter().chain(carrier).collect();
+        let of = |(_, address, access): (_, IpAddr, &AccessPlan)| {
+            let carrier = access.carrier.as_ref().map(|carrier| carrier.inner_address);
+            [address, access.public_address].into_iter().chain(carrier).collect::<Vec<_>>()
+        };
+        let mut addresses: Vec<IpAddr> = self.interfaces().flat_map(of).collect();
         addresses.sort_unstable();
         addresses.dedup();
         addresses
+    }
+
+    /// Every interface with its name, address and access, the preferred first. The first one has the device's name.
+    pub fn interfaces(&self) -> impl Iterator<Item = (&ActorName, IpAddr, &AccessPlan)> {
+        let further = self.interfaces.iter().map(|further| (&further.name, further.address, &further.access));
+        std::iter::once((&self.device, self.address, &self.access)).chain(further)
     }
 }
 

@@ -97,6 +97,16 @@ pub enum FaultKind {
         /// The two nodes.
         between: (ActorName, ActorName),
     },
+    /// A device loses an access network; what is under way on its links is lost.
+    InterfaceDown {
+        /// The interface, by its name in the plan.
+        interface: ActorName,
+    },
+    /// A device gets it back, or for the first time.
+    InterfaceUp {
+        /// The interface, by its name in the plan.
+        interface: ActorName,
+    },
 }
 
 impl Trouble {

@@ -1,6 +1,7 @@
 //! The fabric: nodes, their links, and the packets between them.
 
 mod admission;
+mod interfaces;
 
 use crate::{
     agenda::Agenda,
@@ -111,7 +112,10 @@ pub struct Counts {
 pub struct Fabric {
     seeds: SeedTree,
     nodes: Vec<Node>,
+    /// Nodes by their first interface, and further interfaces by their own names.
     names: BTreeMap<ActorName, NodeIndex>,
+    /// The further interfaces of nodes, by the first one.
+    further: BTreeMap<NodeIndex, Vec<NodeIndex>>,
     links: Vec<Link>,
     link_names: BTreeMap<LinkName, LinkIndex>,
     core_links: BTreeMap<String, Ways>,
@@ -138,6 +142,7 @@ impl Fabric {
             seeds,
             nodes: Vec::new(),
             names: BTreeMap::new(),
+            further: BTreeMap::new(),
             links: Vec::new(),
             link_names: BTreeMap::new(),
             core_links: BTreeMap::new(),
@@ -158,8 +163,9 @@ impl Fabric {
     /// # Panics
     /// When there is no such node: a bug of the driver.
     pub fn set_up(&mut self, node: &ActorName, is_up: bool) {
-        let index = self.index_of(node);
-        self.nodes[index].is_up = is_up;
+        for index in self.interfaces_of(self.index_of(node)) {
+            self.nodes[index].is_up = is_up;
+        }
     }
 
     /// Cuts the core between two nodes, or mends it. What one sends to the other drops as `NoRoute` while it is cut; a
@@ -168,11 +174,16 @@ impl Fabric {
     /// # Panics
     /// When there is no such node: a bug of the driver.
     pub fn set_cut(&mut self, one: &ActorName, other: &ActorName, is_cut: bool) {
-        let pair = pair(self.index_of(one), self.index_of(other));
-        if is_cut {
-            self.cuts.insert(pair);
-        } else {
-            self.cuts.remove(&pair);
+        let others = self.interfaces_of(self.index_of(other));
+        for one in self.interfaces_of(self.index_of(one)) {
+            for other in &others {
+                let pair = pair(one, *other);
+                if is_cut {
+                    self.cuts.insert(pair);
+                } else {
+                    self.cuts.remove(&pair);
+                }
+            }
         }
     }
 
@@ -225,20 +236,20 @@ impl Fabric {
         self.access_mtu(node).saturating_sub(if towards.is_ipv4() { 40 } else { 60 })
     }
 
-    /// Hands a packet to the network now. Its source is the sender's own address; another one drops as
-    /// `SpoofedSource`, as in an access network that validates sources (RFC 2827).
+    /// Hands a packet to the network now, over the interface that has its source address. A source that is no address of
+    /// the sender drops as `SpoofedSource`, as in an access network that validates sources (RFC 2827).
     ///
     /// # Panics
     /// When there is no such node: a bug of the driver.
     pub fn send(&mut self, from: &ActorName, datagram: Datagram) {
         let now = time::now();
-        let index = self.index_of(from);
+        let index = self.interface_for(self.index_of(from), datagram.source.ip());
         self.counts.sent += 1;
         log_sent(from, &datagram);
         let flight = Flight::new(datagram, index);
         let node = &self.nodes[index];
-        if !node.is_up {
-            return self.drop_at_node(&flight, Some(index), DropReason::HostDown);
+        if let Some(reason) = node.is_away() {
+            return self.drop_at_node(&flight, Some(index), reason);
         }
         if !self.routing.owns(index, flight.datagram.source.ip()) && !self.spoofers.contains(&index) {
             return self.drop_at_node(&flight, Some(index), DropReason::SpoofedSource);
@@ -358,6 +369,9 @@ impl Fabric {
 
     /// From the end of the uplink through the sender's NAT.
     fn pass_gate(&mut self, mut flight: Flight, sender: NodeIndex, now: SimTime) {
+        if !self.nodes[sender].has_network {
+            return self.drop_at_node(&flight, Some(sender), DropReason::InterfaceDown);
+        }
         if let Some(&inside) = self.internal.get(&(sender, flight.datagram.destination.ip())) {
             return self.go_down(flight, inside, now);
         }
@@ -411,8 +425,8 @@ impl Fabric {
 
     fn deliver(&mut self, flight: Flight, index: NodeIndex) -> Option<Arrival> {
         let node = &self.nodes[index];
-        if !node.is_up {
-            self.drop_at_node(&flight, Some(index), DropReason::HostDown);
+        if let Some(reason) = node.is_away() {
+            self.drop_at_node(&flight, Some(index), reason);
             return None;
         }
         let Flight { datagram, legs, is_copy, .. } = flight;
@@ -434,7 +448,7 @@ impl Fabric {
 
     /// A packet ends at a node's NAT or socket, or, where there is no such node, in the core.
     fn drop_at_node(&mut self, flight: &Flight, node: Option<NodeIndex>, reason: DropReason) {
-        let place = node.map_or("core", |index| self.nodes[index].name.as_str()).to_owned();
+        let place = node.map_or("core", |index| self.nodes[index].interface.as_str()).to_owned();
         self.log_dropped(flight, place, reason);
     }
 
@@ -459,17 +473,34 @@ struct Ways {
     down: LinkIndex,
 }
 
+/// A node by one of its interfaces.
 struct Node {
+    /// The node's name.
     name: ActorName,
+    /// The interface's: the node's own of its first one.
+    interface: ActorName,
     /// Whether it is behind a NAT.
     is_home: bool,
     is_up: bool,
+    /// Whether the interface is up.
+    has_network: bool,
     access: Ways,
     via: Vec<Ways>,
 }
 
 /// How much longer the core takes from home to home in V137.
 const WAY_ROUND: Micros = Micros::from_millis(40);
+
+impl Node {
+    /// Why nothing reaches it or leaves it.
+    fn is_away(&self) -> Option<DropReason> {
+        match (self.is_up, self.has_network) {
+            (false, _) => Some(DropReason::HostDown),
+            (_, false) => Some(DropReason::InterfaceDown),
+            _ => None,
+        }
+    }
+}
 
 /// What is due.
 enum Due {

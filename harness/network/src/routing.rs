@@ -109,6 +109,12 @@ impl Routing {
         self.places[node].realms.contains_key(&address)
     }
 
+    /// The addresses that a node may send from, the preferred first.
+    pub(crate) fn addresses(&self, node: NodeIndex) -> Vec<IpAddr> {
+        // Version 6 first (RFC 6724, section 2.1); the order of addresses puts it behind version 4.
+        self.places[node].realms.keys().rev().copied().collect()
+    }
+
     /// Decides the way of a packet that left its sender's uplink, and translates its source at every NAT that it passes
     /// upwards.
     pub(crate) fn leave(&mut self, node: NodeIndex, datagram: &mut Datagram, now: SimTime) -> Result<Way, Stop> {

@@ -111,6 +111,7 @@ fn named(reason: DropReason) -> &'static str {
         DropReason::NoRoute => "a missing route",
         DropReason::PortClosed => "a closed port",
         DropReason::HostDown => "a host that was down",
+        DropReason::InterfaceDown => "an interface that was down",
     }
 }
 

@@ -4,7 +4,7 @@
 //! The model knows no time: checks are repeated until nobody learns anything new. It shares no code with the network that
 //! it predicts.
 
-use kernel::plan::{Firewall, NatPlan, Participant, PortAssignment};
+use kernel::plan::{AccessPlan, Firewall, NatPlan, PortAssignment};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -17,8 +17,8 @@ const STUN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(0, 0, 0, 1)), 
 /// Endpoints of the peer that a side tries: more only arise where every check opens another mapping, which helps nobody.
 const MAX_REMOTES: usize = 32;
 
-/// Whether a direct pair validates.
-pub(crate) fn direct_pair_validates(one: &Participant, other: &Participant) -> bool {
+/// Whether a direct pair validates between two addresses with their accesses.
+pub(crate) fn direct_pair_validates(one: (IpAddr, &AccessPlan), other: (IpAddr, &AccessPlan)) -> bool {
     let mut world = World::of([one, other]);
     let mut remotes = [BTreeSet::new(), BTreeSet::new()];
     for (side, peer) in [(0, 1), (1, 0)] {
@@ -76,7 +76,7 @@ enum Delivery {
 }
 
 impl World {
-    fn of(participants: [&Participant; 2]) -> World {
+    fn of(ends: [(IpAddr, &AccessPlan); 2]) -> World {
         let mut boxes: Vec<NatBox> = Vec::new();
         let mut find_or_add = |plan: &NatPlan, outer: IpAddr, behind: Option<usize>| {
             let known = boxes.iter().position(|known| (known.outer, known.behind) == (outer, behind));
@@ -85,8 +85,7 @@ impl World {
                 boxes.len() - 1
             })
         };
-        let sides = participants.map(|participant| {
-            let access = &participant.access;
+        let sides = ends.map(|(address, access)| {
             let chain = match (&access.nat, &access.carrier) {
                 (None, _) => Vec::new(),
                 (Some(nat), None) => vec![find_or_add(nat, access.public_address, None)],
@@ -95,7 +94,7 @@ impl World {
                     vec![find_or_add(nat, carrier.inner_address, Some(outer)), outer]
                 }
             };
-            let host = SocketAddr::new(participant.address, PORT);
+            let host = SocketAddr::new(address, PORT);
             Side { host, chain, firewall: access.firewall, spoken: BTreeSet::new() }
         });
         World { sides, boxes }
@@ -220,13 +219,14 @@ impl NatBox {
 mod tests {
     use super::*;
     use crate::story::Story;
-    use kernel::plan::{CarrierPlan, Dependence};
+    use kernel::plan::{CarrierPlan, Dependence, Participant};
 
     fn pair(change: impl FnOnce(&mut Participant, &mut Participant)) -> bool {
         let [mut one, mut other] = <[Participant; 2]>::try_from(Story::new().plan.participants).unwrap();
         change(&mut one, &mut other);
-        let open = direct_pair_validates(&one, &other);
-        assert_eq!(open, direct_pair_validates(&other, &one), "it does not matter who calls");
+        let [one, other] = [&one, &other].map(|end| (end.address, &end.access));
+        let open = direct_pair_validates(one, other);
+        assert_eq!(open, direct_pair_validates(other, one), "it does not matter who calls");
         open
     }
 

@@ -71,6 +71,12 @@ impl Link {
         self.advance(endpoint);
     }
 
+    /// The own address changed: the peer is shown the new one at once.
+    pub(crate) fn migrate(&mut self, endpoint: &mut Endpoint) {
+        self.connection.local_address_changed();
+        self.advance(endpoint);
+    }
+
     pub(crate) fn handle_timeout(&mut self, now: SimTime, endpoint: &mut Endpoint) {
         self.connection.handle_timeout(now.to_instant());
         self.advance(endpoint);

@@ -3,7 +3,7 @@
 use kernel::{
     Micros, SimTime, UserName,
     event::{Act, Screen},
-    packet::Datagram,
+    packet::{Datagram, Interface},
 };
 use signaling::TxId;
 
@@ -16,6 +16,8 @@ pub enum ActorInput {
     Timeout,
     /// Its user did something.
     Act(Act),
+    /// Its operating system says which interfaces are up from now on, the preferred first.
+    Interfaces(Vec<Interface>),
     /// Its store made a transaction durable.
     Committed(TxId),
     /// Signaling allows a credential at this relay.

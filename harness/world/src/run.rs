@@ -24,6 +24,7 @@ use network::{Fabric, NodePlan};
 use std::{
     cell::RefCell,
     collections::VecDeque,
+    net::IpAddr,
     rc::Rc,
     sync::{
         Arc,
@@ -272,6 +273,8 @@ fn strike(sim: &mut turmoil::Sim<'_>, stage: &RefCell<Stage>, fault: &FaultKind)
         }
         FaultKind::Cut { between: (one, other) } => stage.borrow_mut().set_cut(one, other, true),
         FaultKind::Mend { between: (one, other) } => stage.borrow_mut().set_cut(one, other, false),
+        FaultKind::InterfaceDown { interface } => stage.borrow_mut().set_interface(interface, false),
+        FaultKind::InterfaceUp { interface } => stage.borrow_mut().set_interface(interface, true),
     }
 }
 
@@ -290,12 +293,25 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
     let ends = plan.traffic.iter().flat_map(|flow| [&flow.source, &flow.sink]);
     let hosts = ends.filter_map(|end| Some((&end.host, end.address.ip(), end.access.as_ref()?)));
     for (name, address, access) in devices.chain(hosts) {
-        let AccessPlan { up, down, nat, public_address, carrier, firewall, via, .. } = access.clone();
-        let name = name.clone();
-        add(&mut fabric, NodePlan { name, address, up, down, nat, public_address, carrier, firewall, via })?;
+        add(&mut fabric, node(name, address, access))?;
+    }
+    for participant in &plan.participants {
+        for further in &participant.interfaces {
+            let interface = node(&further.name, further.address, &further.access);
+            let added = fabric.add_interface(&participant.device, interface);
+            added.map_err(|error| WorldError::Plan(error.to_string()))?;
+            if further.starts_down {
+                fabric.set_interface(&further.name, false);
+            }
+        }
     }
     add_bystanders(plan, &mut fabric)?;
     Ok(fabric)
+}
+
+fn node(name: &ActorName, address: IpAddr, access: &AccessPlan) -> NodePlan {
+    let AccessPlan { up, down, nat, public_address, carrier, firewall, via, .. } = access.clone();
+    NodePlan { name: name.clone(), address, up, down, nat, public_address, carrier, firewall, via }
 }
 
 /// Adds the hosts that the adversary needs: fast links of 10 ms to the core, or none but to the relay.

@@ -3,13 +3,19 @@
 use crate::actor::{Actor, ActorInput, ActorOutput};
 use adversary::Armed;
 use client::{Client, ClientConfig};
-use kernel::{ActorName, Plan, SimTime, event::Act, plan::ServerPlan, random::SeedTree};
+use kernel::{
+    ActorName, Plan, SimTime,
+    event::Act,
+    packet::Interface,
+    plan::{Participant, ServerPlan},
+    random::SeedTree,
+};
 use protocol::{RelayTls, ServerIdentity};
 use relay::{Prefix, Quotas, Relay, RelayConfig, RelayInput};
 use signaling::{Argon2Cost, RelayEndpoint, Server, ServerConfig, ServiceCosts};
 use std::net::SocketAddr;
 
-/// Where signaling listens (QUIC).
+/// Where signaling listens (QUIC, and TLS over TCP).
 const SIGNALING_PORT: u16 = 443;
 /// Where relays listen (TURN and STUN over UDP, TURN over TCP).
 pub(crate) const RELAY_PORT: u16 = 3_478;
@@ -142,7 +148,7 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
         device: device.clone(),
         index,
         peers: peers.map(|(peer, index)| (peer.user.clone(), peer.device.clone(), index)).collect(),
-        address: me.address,
+        interfaces: interfaces(me),
         device_class: me.device_class,
         relay_only: me.relay_only,
         password: password(&seeds),
@@ -155,6 +161,13 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
         null_srtp: armed.null_srtp,
         hop: if calls { None } else { armed.hop.at(device, plan.media.video_codec) },
     }
+}
+
+/// The interfaces that are up from the beginning.
+fn interfaces(participant: &Participant) -> Vec<Interface> {
+    let starts_up = |name: &ActorName| participant.interfaces.iter().all(|one| one.name != *name || !one.starts_down);
+    let up = participant.interfaces().filter(|(name, ..)| starts_up(name));
+    up.map(|(_, address, _)| Interface { addresses: vec![address] }).collect()
 }
 
 /// A password as a careful person has one: 20 random characters.
@@ -172,6 +185,7 @@ impl Actor for Device {
             ActorInput::Datagram(datagram) => self.0.handle(client::Input::Datagram(datagram), now),
             ActorInput::Timeout => self.0.handle(client::Input::Timeout, now),
             ActorInput::Act(act) => self.0.handle(client::Input::Act(act), now),
+            ActorInput::Interfaces(up) => self.0.handle(client::Input::Interfaces(up), now),
             ActorInput::Committed(_) | ActorInput::Grant { .. } | ActorInput::Revoke { .. } => {
                 unreachable!("a device has no store and is no relay")
             }
@@ -201,8 +215,8 @@ impl Actor for Signaling {
             ActorInput::Datagram(datagram) => self.0.handle(signaling::Input::Datagram(datagram), now),
             ActorInput::Timeout => self.0.handle(signaling::Input::Timeout, now),
             ActorInput::Committed(tx) => self.0.handle(signaling::Input::Committed(tx), now),
-            ActorInput::Act(_) | ActorInput::Grant { .. } | ActorInput::Revoke { .. } => {
-                unreachable!("signaling has no user and is no relay")
+            ActorInput::Act(_) | ActorInput::Interfaces(_) | ActorInput::Grant { .. } | ActorInput::Revoke { .. } => {
+                unreachable!("signaling has no user, one network, and is no relay")
             }
         }
     }
@@ -236,7 +250,9 @@ impl Actor for RelayServer {
             ActorInput::Timeout => self.0.handle(RelayInput::Timeout, now),
             ActorInput::Grant { username, password, lifetime } => self.0.grant(&username, &password, lifetime, now),
             ActorInput::Revoke { username } => self.0.revoke(&username, now),
-            ActorInput::Act(_) | ActorInput::Committed(_) => unreachable!("a relay has no user and no store"),
+            ActorInput::Act(_) | ActorInput::Interfaces(_) | ActorInput::Committed(_) => {
+                unreachable!("a relay has no user, one network and no store")
+            }
         }
     }
 

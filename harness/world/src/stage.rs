@@ -114,6 +114,14 @@ impl Stage {
         self.fabric.set_cut(one, other, is_cut);
     }
 
+    /// An interface of a device comes up or goes down, and the device's operating system tells it.
+    pub(crate) fn set_interface(&mut self, interface: &ActorName, is_up: bool) {
+        self.fabric.set_interface(interface, is_up);
+        let device = self.fabric.owner(interface).clone();
+        let interfaces = self.fabric.interfaces(&device);
+        self.tell(&device, ActorInput::Interfaces(interfaces));
+    }
+
     /// What a server that stopped left on its disk; none for one that starts for the first time.
     pub(crate) fn mount(&mut self, name: &ActorName) -> Option<Disk> {
         let disk = self.disks.entry(name.clone()).or_default();

@@ -195,11 +195,16 @@ fn sampled(steps: &Steps, ends: &[u64]) -> Vec<Option<u64>> {
     ends.iter().map(&mut sample).collect()
 }
 
-/// The narrower of the sender's uplink and the receiver's downlink.
+/// The narrower of the sender's uplink and the receiver's downlink; nothing where one of them has several.
 fn capacity(run: &Run<'_>, lane: &Lane<'_>) -> Steps {
     let plan = &run.judgement.plan;
     let kbps = |rate: Option<kernel::BitRate>| rate.map(|rate| rate.0 / 1_000);
     let access = |device: &ActorName| plan.participant(device.as_str()).map(|participant| &participant.access);
+    let has_several =
+        |device: &ActorName| plan.participant(device.as_str()).is_some_and(|one| !one.interfaces.is_empty());
+    if has_several(lane.from) || has_several(lane.to) {
+        return Vec::new();
+    }
     let mut up = access(lane.from).and_then(|access| kbps(access.up.rate));
     let mut down = access(lane.to).and_then(|access| kbps(access.down.rate));
     let narrower = |up: Option<u64>, down: Option<u64>| [up, down].into_iter().flatten().min();

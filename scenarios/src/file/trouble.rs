@@ -4,7 +4,7 @@ use crate::{located::Located, scalar::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Something that fails: a `node` that `does` something, or a cut of the core `between` two nodes.
+/// Something that fails: a `node` or an `interface` that `does` something, or a cut of the core `between` two nodes.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fault {
@@ -13,6 +13,8 @@ pub(crate) struct Fault {
     pub(crate) at: Option<Located<Duration>>,
     /// Which server: `signaling` or a relay.
     pub(crate) node: Option<Located<String>>,
+    /// Which access network of a participant: `alice` for `network`, `alice.lte` for the interface `lte`.
+    pub(crate) interface: Option<Located<String>>,
     /// What it does.
     pub(crate) does: Option<Located<Failure>>,
     /// The two nodes between which the core carries nothing: participants or servers. What goes over a third one passes.
@@ -21,7 +23,7 @@ pub(crate) struct Fault {
     pub(crate) lasts: Option<Located<Duration>>,
 }
 
-/// How a server fails.
+/// How a server or an interface fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Failure {
@@ -29,6 +31,10 @@ pub(crate) enum Failure {
     Crash,
     /// It starts again, after it stopped if it runs.
     Restart,
+    /// An interface goes down. What is under way on it is lost.
+    GoDown,
+    /// An interface comes up.
+    ComeUp,
 }
 
 /// What becomes of messages of one kind at the signaling server.

@@ -205,15 +205,17 @@ fn link_name(
     let hosts = ends.filter(|end| end.access.is_some()).map(|end| end.host.as_str());
     let core = file.link.keys().map(|name| name.as_str());
     let servers = server_names(file);
-    let owners = people.names().chain(servers.iter().map(String::as_str)).chain(core).chain(hosts);
-    let known: Vec<String> = owners.flat_map(|owner| [format!("{owner}/up"), format!("{owner}/down")]).collect();
+    let further = people.interface_names().filter(|(name, _)| name.contains('.')).map(|(name, _)| name);
+    let owners = people.names().chain(servers.iter().map(String::as_str)).chain(core).chain(hosts).map(str::to_owned);
+    let known: Vec<String> =
+        owners.chain(further).flat_map(|owner| [format!("{owner}/up"), format!("{owner}/down")]).collect();
     if !known.contains(link) {
         let note = problems.note(link.span(), format!("no link is called `{}`", **link), "unknown link");
         note.did_you_mean(link, known.iter().map(String::as_str));
         return None;
     }
     let (owner, direction) = link.split_once('/')?;
-    let node = people.device_of(owner).map_or(owner, |device| device.as_str());
+    let node = people.interface(owner).map_or(owner, |interface| interface.as_str());
     Some(LinkName::from(format!("{node}/{direction}")))
 }
 

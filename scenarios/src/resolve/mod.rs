@@ -6,6 +6,7 @@ mod links;
 mod media;
 mod nat;
 mod people;
+mod places;
 mod story;
 mod traffic;
 mod trouble;

@@ -3,24 +3,28 @@
 use super::{
     access,
     links::{self, Links},
-    nat::{self, Carriers},
+    places::{Attachment, Places},
     server_names,
 };
 use crate::{
-    file::{self, Internet, Scenario},
+    file::{self, Scenario},
     located::{Located, Span},
     problem::Problems,
     vocabulary::{PresetChange, Vocabulary},
 };
 use kernel::{
     names::{ActorName, LinkName, UserName},
-    plan::{AccessPlan, CarrierPlan, DeviceClass, LinkStep, NatPlan, Participant, PortAssignment},
+    plan::{DeviceClass, InterfacePlan, LinkStep, Participant},
 };
-use std::net::{IpAddr, Ipv4Addr};
 
 /// The most participants of a scenario: their accounts and friendships are made in the ten seconds before the timeline,
 /// one password after the other, and the mark of a camera has a byte for its sender.
 const MOST: usize = 64;
+
+/// The most further interfaces of a device: Wi-Fi, mobile data and a cable are three.
+const MOST_INTERFACES: usize = 2;
+/// What a name looks like.
+const NAME_RULE: &str = "up to 32 of a-z, 0-9 and -, a letter first";
 
 /// The participants of a scenario, looked up by name.
 pub(super) struct People {
@@ -46,12 +50,10 @@ impl People {
             problems.note(listed.span(), message, format!("this has {}", listed.len()));
             return people;
         }
-        let carriers = Carriers::resolve(file, problems);
-        let mut places = Places { internet: file.internet, carriers, homes: Vec::new() };
+        let mut places = Places::new(file, problems);
         let servers = server_names(file);
         for participant in listed.iter() {
-            let via = links::via(&participant.via, file, problems);
-            people.add(participant, (via, &servers), &mut places, vocabulary, links, problems);
+            people.add(participant, &servers, &mut places, vocabulary, links, problems);
         }
         people
     }
@@ -74,6 +76,22 @@ impl People {
     /// The device of a participant.
     pub(super) fn device_of(&self, user: &str) -> Option<&ActorName> {
         self.participants.iter().find(|participant| participant.user == *user).map(|participant| &participant.device)
+    }
+
+    /// The interface that a file calls `alice`, or `alice.lte`, by its name in the plan.
+    pub(super) fn interface(&self, name: &str) -> Option<&ActorName> {
+        self.interface_names().find(|(known, _)| known == name).map(|(_, interface)| interface)
+    }
+
+    /// Every interface: as a file calls it, and as the plan does.
+    pub(super) fn interface_names(&self) -> impl Iterator<Item = (String, &ActorName)> {
+        self.participants.iter().flat_map(|participant| {
+            let file_name = |interface: &ActorName| {
+                let own = interface.as_str().strip_prefix(participant.device.as_str()).unwrap_or_default();
+                format!("{}{own}", participant.user)
+            };
+            participant.interfaces().map(move |(interface, ..)| (file_name(interface), interface))
+        })
     }
 
     /// The participant of a name.
@@ -132,12 +150,13 @@ impl People {
     fn add(
         &mut self,
         participant: &file::Participant,
-        (via, servers): (Vec<String>, &[String]),
+        servers: &[String],
         places: &mut Places,
         vocabulary: &Vocabulary,
         links: &mut Links,
         problems: &mut Problems,
     ) {
+        let via = links::via(&participant.via, places.file, problems);
         let network = participant.network.as_ref();
         let resolved = network.map(|network| access::access(network, vocabulary, links, problems));
         let Some(user) = &participant.user else { return };
@@ -146,42 +165,80 @@ impl People {
         }
         self.names.push(String::clone(user));
         let Some(resolved) = resolved else { return };
-        let nat = match (&participant.nat, places.internet) {
-            (Some(given), _) => nat::nat(given, problems),
-            (None, Internet::Ipv4) => resolved.links.nat,
-            (None, Internet::Ipv6) => None,
-        };
-        if let Some(given) = participant.nat.as_ref().filter(|_| nat.is_some() && places.internet == Internet::Ipv6) {
-            problems.note(given.span(), "no NAT is on the way of version 6", "leave it out, or name a `firewall`");
-        }
-        let place = places.place(participant, user, &nat, &via, problems);
         let (device_class, kind) = device(participant.device);
         let device = ActorName::from(format!("{}-{kind}", **user));
-        self.schedules.push((device.clone(), resolved.links.schedule));
+        self.schedules.push((device.clone(), resolved.links.schedule.clone()));
+        let attachment = Attachment {
+            owner: user,
+            nat: &participant.nat,
+            home: &participant.home,
+            carrier: &participant.carrier,
+            firewall: participant.firewall,
+            via: &participant.via,
+        };
+        let (address, access) = places.attach(&attachment, via, resolved, problems);
+        let interfaces = self.interfaces(participant, &device, places, vocabulary, links, problems);
         self.participants.push(Participant {
             user: UserName::from(user.as_str()),
             device,
             device_class,
-            address: place.address,
-            access: AccessPlan {
-                preset: resolved.preset,
-                up: resolved.links.up,
-                down: resolved.links.down,
-                nat,
-                public_address: place.public_address,
-                carrier: place.carrier,
-                firewall: nat::firewall(participant.firewall),
-                via,
-            },
+            address,
+            access,
+            interfaces,
             relay_only: participant.relay_only,
         });
     }
 
+    /// The further access networks of a participant.
+    fn interfaces(
+        &mut self,
+        participant: &file::Participant,
+        device: &ActorName,
+        places: &mut Places,
+        vocabulary: &Vocabulary,
+        links: &mut Links,
+        problems: &mut Problems,
+    ) -> Vec<InterfacePlan> {
+        let mut interfaces: Vec<InterfacePlan> = Vec::new();
+        for further in &participant.interface {
+            let via = links::via(&further.via, places.file, problems);
+            let network = further.network.as_ref();
+            let resolved = network.map(|network| access::access(network, vocabulary, links, problems));
+            let (Some(name), Some(resolved)) = (&further.name, resolved) else { continue };
+            let full = ActorName::from(format!("{device}.{}", **name));
+            if !is_name(name) {
+                let message = format!("no interface can be called `{}`", **name);
+                problems.note(name.span(), message, NAME_RULE);
+                continue;
+            }
+            if interfaces.iter().any(|known| known.name == full) {
+                problems.note(name.span(), format!("two interfaces are called `{}`", **name), "the second one");
+                continue;
+            }
+            if interfaces.len() == MOST_INTERFACES {
+                let message = format!("a device has up to {MOST_INTERFACES} interfaces besides its `network`");
+                problems.note(further.span(), message, "one too many");
+                break;
+            }
+            self.schedules.push((full.clone(), resolved.links.schedule.clone()));
+            let attachment = Attachment {
+                owner: name,
+                nat: &further.nat,
+                home: &further.home,
+                carrier: &further.carrier,
+                firewall: further.firewall,
+                via: &further.via,
+            };
+            let (address, access) = places.attach(&attachment, via, resolved, problems);
+            interfaces.push(InterfacePlan { name: full, address, access, starts_down: further.down });
+        }
+        interfaces
+    }
+
     fn may_be_called(&self, user: &Located<String>, servers: &[String], problems: &mut Problems) -> bool {
-        let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if user.is_empty() || user.len() > 32 || !user.chars().all(letters) || !user.starts_with(char::is_alphabetic) {
+        if !is_name(user) {
             let message = format!("nobody can be called `{}`", **user);
-            problems.note(user.span(), message, "up to 32 of a-z, 0-9 and -, a letter first");
+            problems.note(user.span(), message, NAME_RULE);
         } else if servers.contains(user) {
             problems.note(user.span(), format!("`{}` is the name of a server", **user), "taken");
         } else if self.names.iter().any(|known| known == &**user) {
@@ -193,82 +250,10 @@ impl People {
     }
 }
 
-/// A NAT with those behind it.
-struct Home {
-    name: Option<String>,
-    nat: Option<NatPlan>,
-    carrier: Option<String>,
-    via: Vec<String>,
-    devices: u8,
-}
-
-/// Where everybody is so far.
-struct Places {
-    internet: Internet,
-    carriers: Carriers,
-    homes: Vec<Home>,
-}
-
-/// Where somebody is.
-struct Place {
-    address: IpAddr,
-    public_address: IpAddr,
-    carrier: Option<CarrierPlan>,
-}
-
-impl Places {
-    /// The own and the public address: each home has a private network behind one public address (TEST-NET-3, RFC 5737),
-    /// or behind one of its carrier's network; whoever has no NAT has a public address (TEST-NET-2). All are unique.
-    fn place(
-        &mut self,
-        participant: &file::Participant,
-        user: &Located<String>,
-        nat: &Option<NatPlan>,
-        via: &[String],
-        problems: &mut Problems,
-    ) -> Place {
-        let name = participant.home.as_deref().cloned();
-        let carrier = participant.carrier.as_deref().cloned();
-        let known = name.as_ref().and_then(|name| self.homes.iter().position(|home| home.name.as_ref() == Some(name)));
-        let index = known.unwrap_or_else(|| {
-            let (nat, carrier, via) = (nat.clone(), carrier.clone(), via.to_vec());
-            self.homes.push(Home { name, nat, carrier, via, devices: 0 });
-            self.homes.len() - 1
-        });
-        let home = &mut self.homes[index];
-        let span = participant.home.as_ref().map_or(user.span(), Located::span);
-        let alone = nat.is_none() && self.internet == Internet::Ipv4;
-        if home.nat != *nat || home.carrier != carrier || (known.is_some() && alone) {
-            problems.note(span, "a home has one NAT, which all in it share", "these have different ones or none");
-        } else if known.is_some() && nat.as_ref().is_some_and(|nat| nat.ports == PortAssignment::OneToOne) {
-            problems.note(span, "a 1:1 NAT stands for one device", "a second one in its home");
-        }
-        if home.via != via {
-            let span = participant.via.first().map_or(user.span(), Located::span);
-            problems.note(span, "a home goes over the same links", "these have different ones");
-        }
-        home.devices += 1;
-        let number = 10 + index as u8;
-        if nat.is_none() {
-            if let Some(carrier) = &participant.carrier {
-                let message = "whoever has a carrier's NAT has one at home too";
-                problems.note(carrier.span(), message, "`nat` is missing or `none`");
-            }
-            let public = match self.internet {
-                Internet::Ipv4 => IpAddr::from([198, 51, 100, number]),
-                Internet::Ipv6 => {
-                    IpAddr::from([0x2001, 0xdb8, u16::from(number), 0, 0, 0, 0, 9 + u16::from(home.devices)])
-                }
-            };
-            return Place { address: public, public_address: public, carrier: None };
-        }
-        let address = Ipv4Addr::new(192, 168, number, 9 + home.devices).into();
-        let behind = participant.carrier.as_ref().and_then(|name| self.carriers.behind(name, number, problems));
-        match behind {
-            Some((carrier, public_address)) => Place { address, public_address, carrier: Some(carrier) },
-            None => Place { address, public_address: Ipv4Addr::new(203, 0, 113, number).into(), carrier: None },
-        }
-    }
+/// Whether a name is one that the file may give.
+fn is_name(name: &str) -> bool {
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=32).contains(&name.len()) && name.chars().all(letters) && name.starts_with(char::is_alphabetic)
 }
 
 fn device(class: Option<file::DeviceClass>) -> (DeviceClass, &'static str) {

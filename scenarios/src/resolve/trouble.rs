@@ -23,12 +23,16 @@ pub(super) fn resolve(file: &Scenario, people: &People, end: SimTime, problems: 
         if let Some(at) = &entry.at {
             within(at, end, problems);
         }
-        match (&entry.node, &entry.does, &entry.between) {
-            (Some(node), Some(does), None) => faults.extend(of_server(entry, node, does, &servers, problems)),
-            (None, None, Some(between)) => faults.extend(of_path(entry, between, people, &servers, problems)),
+        match (&entry.node, &entry.interface, &entry.does, &entry.between) {
+            (Some(node), None, Some(does), None) => faults.extend(of_server(entry, node, does, &servers, problems)),
+            (None, Some(interface), Some(does), None) => {
+                faults.extend(of_interface(entry, interface, does, people, problems));
+            }
+            (None, None, None, Some(between)) => faults.extend(of_path(entry, between, people, &servers, problems)),
             _ => {
-                let message = "a fault is of a `node` that `does` something, or a cut `between` two nodes";
-                problems.note(entry.span(), message, "neither the one nor the other");
+                let message =
+                    "a fault is of a `node` or an `interface` that `does` something, or a cut `between` two nodes";
+                problems.note(entry.span(), message, "exactly one of them");
             }
         }
     }
@@ -64,13 +68,7 @@ fn of_server(
     servers: &[String],
     problems: &mut Problems,
 ) -> Option<Fault> {
-    if let Some(lasts) = &entry.lasts {
-        problems.note(
-            lasts.span(),
-            "only a cut `lasts`; a server starts again by a fault of its own",
-            "means nothing here",
-        );
-    }
+    only_cuts_last(entry, problems);
     if !servers.contains(node) {
         let note = problems.note(node.span(), format!("no server is called `{}`", **node), "unknown server");
         note.did_you_mean(node, servers.iter().map(String::as_str));
@@ -80,8 +78,45 @@ fn of_server(
     let kind = match **does {
         Failure::Crash => FaultKind::Crash { node },
         Failure::Restart => FaultKind::Restart { node },
+        Failure::GoDown | Failure::ComeUp => {
+            problems.note(does.span(), "a server can `crash` and `restart`", "interfaces do this");
+            return None;
+        }
     };
     Some(Fault { at: entry.at.as_ref()?.0, kind })
+}
+
+fn of_interface(
+    entry: &FaultEntry,
+    interface: &Located<String>,
+    does: &Located<Failure>,
+    people: &People,
+    problems: &mut Problems,
+) -> Option<Fault> {
+    only_cuts_last(entry, problems);
+    let Some(name) = people.interface(interface).cloned() else {
+        let message = format!("no interface is called `{}`", **interface);
+        let known: Vec<String> = people.interface_names().map(|(name, _)| name).collect();
+        let note = problems.note(interface.span(), message, "unknown interface");
+        note.did_you_mean(interface, known.iter().map(String::as_str));
+        return None;
+    };
+    let kind = match **does {
+        Failure::GoDown => FaultKind::InterfaceDown { interface: name },
+        Failure::ComeUp => FaultKind::InterfaceUp { interface: name },
+        Failure::Crash | Failure::Restart => {
+            problems.note(does.span(), "an interface can `go-down` and `come-up`", "servers do this");
+            return None;
+        }
+    };
+    Some(Fault { at: entry.at.as_ref()?.0, kind })
+}
+
+fn only_cuts_last(entry: &FaultEntry, problems: &mut Problems) {
+    if let Some(lasts) = &entry.lasts {
+        let message = "only a cut `lasts`; what starts again does so by a fault of its own";
+        problems.note(lasts.span(), message, "means nothing here");
+    }
 }
 
 /// The cut, and its end where it has one.

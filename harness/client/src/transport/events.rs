@@ -112,14 +112,16 @@ impl Transport {
         // It left the pacer, also when there is no way to send it.
         let departure = self.sent.packet_left(&self.types, bytes, now);
         let goes_on = if is_check { mutant!(V82) } else { mutant!(V81) };
+        let (source, destination) =
+            if is_check { (source, destination) } else { self.living_pair(source, destination, now) };
         if !self.limits.admit(destination, bytes, now) && !goes_on {
             return;
         }
         let destination = self.misled.filter(|_| !is_check).unwrap_or(destination);
         let relayed = self.gathering.as_ref().and_then(Gathering::relayed);
         let through_relay = relayed == Some(source);
-        if !through_relay && source.ip() != self.config.local.ip() && !self.is_own(source) {
-            // The pair belonged to a relay that is given up.
+        if !through_relay && !self.config.locals.contains(&source) {
+            // The pair belonged to a relay that is given up, or to an interface that is gone.
             return;
         }
         if !is_check {
@@ -150,17 +152,12 @@ impl Transport {
         self.outputs.extend(packets.into_iter().map(TransportOutput::Transmit));
     }
 
-    /// Whether an address is that of an own interface that is still there.
-    fn is_own(&self, source: SocketAddr) -> bool {
-        self.own_candidates.iter().any(|own| own.addr() == source && own.kind() == str0m::CandidateKind::Host)
-    }
-
     fn note_pair(&mut self, local: SocketAddr, remote: SocketAddr, through_relay: bool) {
         if self.selected.replace((local, remote)) == Some((local, remote)) {
             return;
         }
         let remote_kind = self.remote_kinds.get(&remote).copied();
-        let mapped = self.gathering.as_ref().and_then(Gathering::mapped);
+        let mapped = self.gathering.as_ref().and_then(|gathering| gathering.mapped(local));
         let (local, local_kind) = match mapped {
             _ if through_relay => (local, CandidateKind::Relayed),
             // Towards an address outside the own network the NAT's mapping is what the peer sees.

@@ -8,7 +8,7 @@ use super::{
     stun::BindingQuery,
     turn::{RelayLeg, Wrapped},
 };
-use crate::config::{HOARD_PORTS, Misbehaviour};
+use crate::config::{HOARD_PORTS, MEDIA_PORT, Misbehaviour};
 use kernel::{
     Datagram, SimTime, event,
     event::CandidateKind,
@@ -18,18 +18,29 @@ use kernel::{
     random::{SeedTree, Stream},
 };
 use protocol::RelayGrant;
-use std::net::SocketAddr;
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
 use str0m::{Candidate, CandidateKind as RtcCandidateKind};
+
+/// The socket of a device without any interface.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), MEDIA_PORT);
 
 /// The gathering of a call, from `Accepted` to its end.
 pub(super) struct Gathering {
-    query: Option<BindingQuery>,
-    relays: Relays,
+    /// Where STUN is asked; nowhere where no own address may show.
+    stun: Option<SocketAddr>,
+    queries: Vec<BindingQuery>,
+    pub(super) relays: Relays,
+    /// Where the relay is reached from: the preferred socket, or the last that was.
+    pub(super) local: SocketAddr,
     /// Allocations that nobody needs: of a client that hoards them.
     hoard: Vec<RelayLeg>,
-    mapped: Option<SocketAddr>,
-    /// A mapped address that was learnt and not yet made a candidate.
-    learnt: Option<SocketAddr>,
+    /// What own sockets are mapped to.
+    mapped: BTreeMap<SocketAddr, SocketAddr>,
+    /// Own sockets with the mapped address that was learnt and is not yet made a candidate.
+    learnt: Vec<(SocketAddr, SocketAddr)>,
     /// Where the transactions of STUN queries come from.
     stream: Stream,
 }
@@ -45,17 +56,41 @@ pub(super) enum Arrival {
 }
 
 impl Gathering {
-    fn new(seeds: SeedTree, stream: Stream) -> Gathering {
-        let (relays, hoard) = (Relays::new(seeds), Vec::new());
-        Gathering { query: None, relays, hoard, mapped: None, learnt: None, stream }
+    fn new(local: SocketAddr, seeds: SeedTree, stream: Stream) -> Gathering {
+        Gathering {
+            stun: None,
+            queries: Vec::new(),
+            relays: Relays::new(seeds),
+            local,
+            hoard: Vec::new(),
+            mapped: BTreeMap::new(),
+            learnt: Vec::new(),
+            stream,
+        }
+    }
+
+    /// Asks what own sockets are mapped to.
+    pub(super) fn query(&mut self, locals: &[SocketAddr], now: SimTime) {
+        let Some(stun) = self.stun else { return };
+        for local in locals.iter().filter(|local| local.is_ipv4() == stun.is_ipv4()) {
+            self.queries.push(BindingQuery::new(*local, stun, &mut self.stream, now));
+        }
+    }
+
+    /// Own sockets are gone, and what was learnt of them.
+    pub(super) fn forget(&mut self, is_gone: impl Fn(SocketAddr) -> bool) {
+        self.queries.retain(|query| !is_gone(query.local()));
+        self.learnt.retain(|(local, _)| !is_gone(*local));
+        self.mapped.retain(|local, _| !is_gone(*local));
     }
 
     pub(super) fn relayed(&self) -> Option<SocketAddr> {
         self.relays.relayed()
     }
 
-    pub(super) fn mapped(&self) -> Option<SocketAddr> {
-        self.mapped
+    /// What an own socket is mapped to, as far as it is known.
+    pub(super) fn mapped(&self, local: SocketAddr) -> Option<SocketAddr> {
+        self.mapped.get(&local).copied()
     }
 
     pub(super) fn allow(&mut self, peer: SocketAddr) {
@@ -67,10 +102,8 @@ impl Gathering {
     }
 
     pub(super) fn receive(&mut self, datagram: &Datagram, now: SimTime) -> Arrival {
-        if let Some(query) = &mut self.query
-            && query.owns(datagram)
-        {
-            self.learnt = query.receive(datagram);
+        if let Some(query) = self.queries.iter_mut().find(|query| query.owns(datagram)) {
+            self.learnt.extend(query.receive(datagram).map(|mapped| (query.local(), mapped)));
             return Arrival::Consumed;
         }
         if self.relays.answers(datagram, now) {
@@ -98,9 +131,9 @@ impl Gathering {
     }
 
     pub(super) fn next_wake(&self) -> Option<SimTime> {
-        let query = self.query.as_ref().and_then(BindingQuery::next_wake);
+        let queries = self.queries.iter().filter_map(BindingQuery::next_wake);
         let hoard = self.hoard.iter().filter_map(RelayLeg::next_wake);
-        query.into_iter().chain(self.relays.next_wake()).chain(hoard).min()
+        queries.chain(self.relays.next_wake()).chain(hoard).min()
     }
 }
 
@@ -125,7 +158,8 @@ impl Gathering {
             INTERNAL_PEERS.iter().filter_map(|peer| peer.parse().ok()).for_each(|peer| relay.probe(peer));
         }
         if config.misbehaviour.contains(&Misbehaviour::HoardAllocations) {
-            let local = |port| SocketAddr::new(config.local.ip(), port);
+            let ip = self.local.ip();
+            let local = |port| SocketAddr::new(ip, port);
             let seeds = |port| config.seeds.child(&format!("hoard-{port}"));
             self.hoard = HOARD_PORTS.map(|port| RelayLeg::new(local(port), grant, seeds(port), now)).collect();
         }
@@ -135,29 +169,38 @@ impl Gathering {
 impl Transport {
     /// Begins to gather, offer and connect. A second call only adds relays where the first had none.
     pub fn gather(&mut self, relays: &[RelayGrant], stun: Option<SocketAddr>, now: SimTime) {
-        let local = self.config.local;
+        let locals = self.config.locals.clone();
         let first = self.gathering.is_none();
-        let stream = || self.config.seeds.stream("stun");
-        let mut gathering = self.gathering.take().unwrap_or_else(|| Gathering::new(self.config.seeds, stream()));
+        let mut gathering = self.gathering.take().unwrap_or_else(|| {
+            let preferred = locals.first().copied().unwrap_or(NOWHERE);
+            Gathering::new(preferred, self.config.seeds, self.config.seeds.stream("stun"))
+        });
         let relay_preferred = mutant!(V132) && !relays.is_empty();
         let direct = first && !self.hides_addresses() && !relay_preferred;
         if direct {
-            gathering.query = stun.map(|server| BindingQuery::new(local, server, &mut gathering.stream, now));
+            gathering.stun = stun;
+            gathering.query(&locals, now);
         }
-        gathering.relays.take(relays, local, &mut gathering.stream, now);
+        gathering.relays.take(relays, gathering.local, &mut gathering.stream, now);
         if first && let Some(grant) = relays.first() {
             gathering.misbehave(&self.config, grant, now);
         }
         self.remote_kinds.keys().for_each(|peer| gathering.relays.allow(*peer));
         self.gathering = Some(gathering);
-        if direct && let Ok(host) = Candidate::host(local, "udp") {
-            self.offer_candidate(host);
+        if direct {
+            self.offer_hosts(&locals);
         }
         for line in std::mem::take(&mut self.early_candidates) {
             self.remote_candidates -= 1;
             self.add_remote_candidate(&line, now);
         }
         self.drive(now);
+    }
+
+    /// Offers own sockets as they are.
+    pub(super) fn offer_hosts(&mut self, locals: &[SocketAddr]) {
+        let hosts = locals.iter().filter_map(|local| Candidate::host(*local, "udp").ok());
+        hosts.for_each(|host| self.offer_candidate(host));
     }
 
     /// Whether no own address may show. V73: the setting filters nothing, and host candidates leak.
@@ -167,25 +210,24 @@ impl Transport {
 
     /// The path broke: looks whether the relay in use still lives.
     pub(super) fn look_after_relay(&mut self, now: SimTime) {
-        let local = self.config.local;
         if let Some(gathering) = &mut self.gathering {
-            gathering.relays.measure(local, &mut gathering.stream, now);
+            gathering.relays.measure(gathering.local, &mut gathering.stream, now);
         }
     }
 
     pub(super) fn drive_gathering(&mut self, now: SimTime) {
-        let local = self.config.local;
         let Some(gathering) = &mut self.gathering else { return };
+        let local = gathering.local;
         let mut sends = Vec::new();
-        if let Some(query) = &mut gathering.query {
+        for query in &mut gathering.queries {
             sends.extend(query.poll_transmit(now));
         }
         for leg in &mut gathering.hoard {
             leg.drive(now, &mut sends);
         }
         let mut candidates = Vec::new();
-        if let Some(mapped) = gathering.learnt.take() {
-            gathering.mapped = Some(mapped);
+        for (local, mapped) in std::mem::take(&mut gathering.learnt) {
+            gathering.mapped.insert(local, mapped);
             // Without a NAT the mapped address is the host candidate.
             if mapped != local {
                 candidates.extend(Candidate::server_reflexive(mapped, local, "udp"));

@@ -48,6 +48,11 @@ impl PathHealth {
         self.ask_at = Some(now + REPEAT);
     }
 
+    /// The question is to be put at once, whatever is under way.
+    pub(super) fn ask_now(&mut self, now: SimTime) {
+        (self.ask_at, self.trying_until) = (Some(now), None);
+    }
+
     /// Both sides have new credentials.
     pub(super) fn restarted(&mut self, now: SimTime) {
         self.broken.get_or_insert(now);

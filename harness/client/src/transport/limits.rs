@@ -54,15 +54,16 @@ impl Limits {
     }
 
     /// Takes note of what came from a peer's address: only the answer to a check of ours counts, whose transaction id
-    /// nobody off the path can guess.
-    pub(super) fn received(&mut self, from: SocketAddr, bytes: &[u8], now: SimTime) {
-        let Some((SUCCESS, id)) = transaction(bytes) else { return };
-        let Some(place) = self.transactions.iter().position(|sent| *sent == (id, from)) else { return };
+    /// nobody off the path can guess. True when it is one.
+    pub(super) fn received(&mut self, from: SocketAddr, bytes: &[u8], now: SimTime) -> bool {
+        let Some((SUCCESS, id)) = transaction(bytes) else { return false };
+        let Some(place) = self.transactions.iter().position(|sent| *sent == (id, from)) else { return false };
         self.transactions.remove(place);
         self.unanswered.remove(&from);
         if self.answered.len() < MAX_ANSWERED || self.answered.contains_key(&from) {
             self.answered.insert(from, now);
         }
+        true
     }
 
     fn check(&mut self, to: SocketAddr, id: [u8; 12], now: SimTime) -> bool {

@@ -7,9 +7,11 @@ mod bandwidth;
 mod early;
 mod events;
 mod gather;
+mod handover;
 mod health;
 mod limits;
 mod relays;
+mod reserve;
 mod restart;
 mod rtp;
 mod stun;
@@ -31,6 +33,7 @@ use kernel::{
     random::{self, SeedTree},
 };
 use limits::{Limits, MAX_REMOTE_CANDIDATES, MAX_SDP_BYTES};
+use reserve::Reserve;
 use restart::Restarts;
 use rtp::{PayloadTypes, ReceiveLedger, SendLedger};
 use std::{
@@ -61,8 +64,8 @@ pub struct TransportConfig {
     pub peer: ActorName,
     /// The call.
     pub call: CallId,
-    /// The socket for ICE, DTLS and SRTP.
-    pub local: SocketAddr,
+    /// The sockets for ICE, DTLS and SRTP, one for each address of the interfaces that are up, the preferred first.
+    pub locals: Vec<SocketAddr>,
     /// Only relayed candidates.
     pub relay_only: bool,
     /// What this client does against the protocol.
@@ -152,6 +155,7 @@ pub struct Transport {
     parsers: BTreeSet<&'static str>,
     bandwidth: Bandwidth,
     limits: Limits,
+    reserve: Reserve,
     unchecked: Unchecked,
     early: Early,
     /// The planted bug V83: who asked last to be used.
@@ -172,8 +176,10 @@ impl Transport {
     pub fn offer(config: TransportConfig, inline: bool, now: SimTime) -> Result<(Transport, String), DescriptionError> {
         let mut transport = Transport::new(config, now);
         let _scope = random::scope("str0m");
-        if inline && let Ok(host) = Candidate::host(transport.config.local, "udp") {
-            transport.rtc.add_local_candidate(host);
+        for local in transport.config.locals.iter().filter(|_| inline) {
+            if let Ok(host) = Candidate::host(*local, "udp") {
+                transport.rtc.add_local_candidate(host);
+            }
         }
         let mut changes = transport.rtc.sdp_api();
         transport.audio = Some(changes.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None));
@@ -246,14 +252,12 @@ impl Transport {
         if let Some(gathering) = &mut self.gathering {
             gathering.allow(candidate.addr());
         }
-        if mutant!(V82) {
+        if let Some(local) = self.config.locals.first().filter(|_| mutant!(V82)) {
             // No list of pairs and no pace: each candidate is checked as it comes.
+            let local = *local;
             let check = self.hasty_check(&mut self.config.seeds.stream(line));
-            self.outputs.push_back(TransportOutput::Transmit(Datagram::new(
-                self.config.local,
-                candidate.addr(),
-                check,
-            )));
+            let check = Datagram::new(local, candidate.addr(), check);
+            self.outputs.push_back(TransportOutput::Transmit(check));
         }
         let _scope = random::scope("str0m");
         self.rtc.add_remote_candidate(candidate);
@@ -395,6 +399,7 @@ impl Transport {
             parsers: BTreeSet::new(),
             bandwidth: Bandwidth::default(),
             limits: Limits::default(),
+            reserve: Reserve::default(),
             unchecked: Unchecked::default(),
             early: Early::default(),
             misled: None,
@@ -443,7 +448,9 @@ impl Transport {
     fn take_in(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], now: SimTime) {
         let _scope = random::scope("str0m");
         let Ok(receive) = Receive::new(Protocol::Udp, source, destination, bytes) else { return };
-        self.limits.received(source, bytes, now);
+        if self.limits.received(source, bytes, now) {
+            self.reserve.answered((destination, source), now);
+        }
         let result = self.rtc.handle_input(Input::Receive(now.to_instant(), receive));
         self.judge(result);
         if mutant!(V88) && crypto::saw_forgery() {

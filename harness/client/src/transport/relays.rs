@@ -107,6 +107,18 @@ impl Relays {
         self.leg.as_mut()
     }
 
+    /// The socket that the relay is reached from is gone: the same relay gets another leg, from another socket.
+    pub(super) fn move_to(&mut self, local: SocketAddr, now: SimTime) {
+        if let Some(grant) = self.leg.as_ref().map(|leg| leg.grant().clone()) {
+            self.leg = Some(self.leg_to(local, &grant, now));
+        }
+    }
+
+    /// The socket from which the relay in use is reached.
+    pub(super) fn leg_local(&self) -> Option<SocketAddr> {
+        self.leg.as_ref().map(RelayLeg::local)
+    }
+
     /// Lets a peer's address send to whatever relay is in use.
     pub(super) fn allow(&mut self, peer: SocketAddr) {
         if !self.peers.contains(&peer) && self.peers.len() < MAX_REMOTE_CANDIDATES {

@@ -43,7 +43,7 @@ pub(super) struct Restarts {
 impl Transport {
     /// Asks for a restart, or repeats the question that is not answered yet. `None` while one is under way.
     pub fn ask_restart(&mut self, now: SimTime) -> Option<PathDescription> {
-        if !self.connected || self.over {
+        if !self.connected || self.over || !self.has_socket() {
             return None;
         }
         let lines = self.own_lines();
@@ -130,6 +130,7 @@ impl Transport {
             self.outputs.push_back(TransportOutput::Broken);
         }
         self.health.restarted(now);
+        self.reserve.keep_only(&peer.candidates, &self.remote_kinds);
         self.remote_candidates = 0;
         self.remote_lines.clear();
         for line in &peer.candidates {

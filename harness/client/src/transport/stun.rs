@@ -64,6 +64,11 @@ impl BindingQuery {
         Some(mapped)
     }
 
+    /// The socket that asks.
+    pub(super) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
     /// Whether the datagram carries this query's transaction.
     pub(super) fn owns(&self, datagram: &Datagram) -> bool {
         datagram.source == self.server

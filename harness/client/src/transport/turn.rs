@@ -120,6 +120,11 @@ impl RelayLeg {
         }
     }
 
+    /// What the server granted.
+    pub(super) fn grant(&self) -> &RelayGrant {
+        &self.grant
+    }
+
     /// Where the relay speaks UDP, which names it.
     pub(super) fn server(&self) -> SocketAddr {
         self.grant.address

@@ -5,6 +5,7 @@ use kernel::{
     ActorName, BitRate, CallId, Datagram, Log, Micros, Mutant, SimTime, UserName,
     event::{Act, CallStateName, Screen},
     mutant,
+    packet::Interface,
     plan::{DeviceClass, MediaPlan, VideoCodec},
     random::{self, SeedTree},
     seam, time,
@@ -12,7 +13,10 @@ use kernel::{
 use protocol::{
     CallEnd, ChannelEvent, ClientMessage, ConnectionId, DeviceKeys, ServerChannel, ServerIdentity, ServerMessage,
 };
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
 
 /// One way from any node to any other.
 pub(crate) const DELAY: Micros = Micros::from_millis(10);
@@ -43,6 +47,8 @@ pub(crate) struct House {
     pub(crate) media_cut: bool,
     /// Datagrams that left a device's media socket: (when, which device).
     pub(crate) media_sent: Vec<(SimTime, usize)>,
+    /// The last bytes of the addresses that each device has.
+    hosts: [Vec<u8>; 2],
     /// How often each device signed in.
     pub(crate) sign_ins: [u32; 2],
 }
@@ -116,7 +122,7 @@ impl House {
                 device: NAMES[n].1.into(),
                 index: n as u8,
                 peers: vec![(NAMES[peer].0.into(), NAMES[peer].1.into(), peer as u8)],
-                address: address(2 + n as u8, 0).ip(),
+                interfaces: vec![Interface { addresses: vec![address(2 + n as u8, 0).ip()] }],
                 device_class: DeviceClass::Flagship,
                 relay_only: n == 1 && story.callee_hides,
                 password: format!("a long password of {}", NAMES[n].0),
@@ -141,6 +147,7 @@ impl House {
             sent: 0,
             media_cut: false,
             media_sent: Vec::new(),
+            hosts: [vec![2], vec![3]],
             sign_ins: [0; 2],
         };
         house.drain();
@@ -151,6 +158,15 @@ impl House {
     pub(crate) fn act(&mut self, who: usize, act: Act) {
         random::act_as(NAMES[who].1);
         self.clients[who].handle(Input::Act(act), self.now);
+        self.drain();
+    }
+
+    /// The interfaces of a device are those with these addresses from now on: what it sends from others is lost.
+    pub(crate) fn move_to(&mut self, who: usize, hosts: &[u8]) {
+        random::act_as(NAMES[who].1);
+        self.hosts[who] = hosts.to_vec();
+        let up = hosts.iter().map(|host| Interface { addresses: vec![address(*host, 0).ip()] }).collect();
+        self.clients[who].handle(Input::Interfaces(up), self.now);
         self.drain();
     }
 
@@ -221,10 +237,17 @@ impl House {
                 random::act_as("signaling");
                 self.server.channel.handle(datagram, self.now);
             }
-            ip if ip == address(2, 0).ip() => self.hand_to(0, datagram),
-            ip if ip == address(3, 0).ip() => self.hand_to(1, datagram),
-            _ => {}
+            ip => {
+                if let Some(who) = self.owner(ip) {
+                    self.hand_to(who, datagram);
+                }
+            }
         }
+    }
+
+    /// The device that has an address now.
+    fn owner(&self, ip: IpAddr) -> Option<usize> {
+        (0..2).find(|who| self.hosts[*who].iter().any(|host| address(*host, 0).ip() == ip))
     }
 
     fn hand_to(&mut self, who: usize, datagram: Datagram) {
@@ -256,7 +279,9 @@ impl House {
     }
 
     fn send(&mut self, datagram: Datagram) {
-        if self.media_cut && datagram.destination.port() == MEDIA_PORT {
+        let is_server = datagram.source.ip() == address(1, 0).ip();
+        let is_lost = self.media_cut && datagram.destination.port() == MEDIA_PORT;
+        if is_lost || !is_server && self.owner(datagram.source.ip()).is_none() {
             return;
         }
         self.sent += 1;

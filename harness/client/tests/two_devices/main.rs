@@ -1,5 +1,6 @@
 //! Two devices and a scripted server: what is done, and what must not be done, from the ring to the end of a call.
 
+mod handovers;
 mod house;
 mod restarts;
 

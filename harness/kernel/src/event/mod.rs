@@ -17,9 +17,9 @@ pub use media::{
     OpenVerdict, Opened, PeerSwitched, PictureQuality, Reassembled, Rendered, RtpSent, Sealed,
 };
 pub use network::{
-    BitrateEstimate, CandidateGathered, CandidateKind, Damage, DropReason, DtlsConnected, IceState, LinkChanged,
-    LinkSampled, NatChanged, PacketArrived, PacketAtCore, PacketDamaged, PacketDropped, PacketSent, PairSelected,
-    UncheckedDropped, UncheckedReason, WireProtocol,
+    BitrateEstimate, CandidateGathered, CandidateKind, Damage, DropReason, DtlsConnected, IceState, InterfaceChanged,
+    LinkChanged, LinkSampled, NatChanged, PacketArrived, PacketAtCore, PacketDamaged, PacketDropped, PacketSent,
+    PairSelected, UncheckedDropped, UncheckedReason, WireProtocol,
 };
 pub use people::{CallOutcome, Fact, Notice, Signal, Store};
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
@@ -141,6 +141,8 @@ events! {
     LinkChanged,
     /// Something happened to a NAT.
     NatChanged,
+    /// An interface of a device came up or went down.
+    InterfaceChanged,
     /// A device learnt a candidate of its own.
     CandidateGathered,
     /// ICE moved.

@@ -123,6 +123,8 @@ pub enum DropReason {
     PortClosed,
     /// The node is down.
     HostDown,
+    /// The node's interface is down.
+    InterfaceDown,
 }
 
 /// A packet was lost.
@@ -203,6 +205,17 @@ pub struct NatChanged {
     pub change: NatChange,
     /// How many live mappings it had.
     pub mappings: u32,
+}
+
+/// An interface of a device came up or went down, and the device was told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InterfaceChanged {
+    /// The device.
+    pub device: ActorName,
+    /// The interface, by its name in the plan.
+    pub interface: ActorName,
+    /// Whether it is up from now on.
+    pub up: bool,
 }
 
 /// The kinds of ICE candidate (RFC 8445).

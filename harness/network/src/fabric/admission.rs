@@ -35,6 +35,10 @@ impl Fabric {
     /// When a name or address is taken, a link's parameter is out of range, a trace or core link unknown, or the node does
     /// not fit its home's NAT or core links.
     pub fn add_node(&mut self, plan: NodePlan) -> Result<(), FabricError> {
+        self.admit(plan).map(drop)
+    }
+
+    pub(super) fn admit(&mut self, plan: NodePlan) -> Result<NodeIndex, FabricError> {
         self.check_node(&plan)?;
         let via = self.ways_of(&plan)?;
         if let Some(mate) = self.routing.holder(plan.public_address)
@@ -44,8 +48,7 @@ impl Fabric {
             return Err(FabricError::MixedVia { node: plan.name, public_address: plan.public_address });
         }
         self.routing.admit(&plan, &self.seeds)?;
-        self.attach(plan, via)?;
-        Ok(())
+        self.attach(plan, via)
     }
 
     /// Whether the name is free and the links are possible.
@@ -70,7 +73,8 @@ impl Fabric {
         let is_home = plan.nat.is_some();
         let access = self.add_ways(plan.name.as_str(), plan.up, plan.down)?;
         self.names.insert(plan.name.clone(), index);
-        self.nodes.push(Node { name: plan.name, is_home, is_up: true, access, via });
+        let (name, interface) = (plan.name.clone(), plan.name);
+        self.nodes.push(Node { name, interface, is_home, is_up: true, has_network: true, access, via });
         Ok(index)
     }
 

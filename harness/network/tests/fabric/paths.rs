@@ -2,7 +2,7 @@
 
 use crate::driver::{PERFECT, Shot, at_core, behind_nat, drive, drops, endpoint, name, node, simulate};
 use kernel::{
-    Event,
+    Datagram, Event,
     event::DropReason,
     plan::{CarrierPlan, CoreLink, Firewall, LinkChange, LinkPlan, NatChange, NatPlan, Pace},
     time::{Micros, SimTime},
@@ -164,6 +164,54 @@ fn a_node_that_is_down_neither_sends_nor_receives() {
     });
     let dropped: Vec<_> = drops(&log).into_iter().map(|(_, place, reason)| (place, reason)).collect();
     assert_eq!(dropped, [("stun".into(), DropReason::HostDown), ("stun".into(), DropReason::HostDown)]);
+}
+
+#[test]
+fn a_packet_takes_the_interface_of_its_source_and_none_that_is_down() {
+    let ((), log) = simulate(1, |fabric| {
+        two_homes(fabric, &NatPlan::PORT_RESTRICTED);
+        let lte = behind_nat("alice.lte", "192.168.9.2", NatPlan::PORT_RESTRICTED, "203.0.113.9");
+        fabric.add_interface(&name("alice"), lte).unwrap();
+        let addresses = |fabric: &Fabric| {
+            let up = fabric.interfaces(&name("alice")).into_iter();
+            up.map(|interface| interface.addresses[0].to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(addresses(fabric), ["192.168.1.2", "192.168.9.2"]);
+        let (home, lte) = ("192.168.1.2:5000", "192.168.9.2:5000");
+        assert_eq!(reflexive(fabric, "alice", home).ip().to_string(), HOME);
+        let mapped = reflexive(fabric, "alice", lte);
+        assert_eq!(mapped.ip().to_string(), "203.0.113.9");
+        let back = fire(fabric, "stun", STUN, mapped).unwrap();
+        assert_eq!((back.to, back.datagram.destination), (name("alice"), endpoint(lte)));
+
+        fabric.set_interface(&name("alice.lte"), false);
+        assert_eq!(addresses(fabric), ["192.168.1.2"]);
+        assert_eq!(fire(fabric, "alice", lte, endpoint(STUN)), None);
+        assert_eq!(fire(fabric, "stun", STUN, mapped), None);
+        assert!(fire(fabric, "alice", home, endpoint(STUN)).is_some());
+        fabric.set_interface(&name("alice.lte"), true);
+        assert!(fire(fabric, "alice", lte, endpoint(STUN)).is_some());
+    });
+    let dropped: Vec<_> = drops(&log).into_iter().map(|(_, place, reason)| (place, reason)).collect();
+    let down = ("alice.lte".to_owned(), DropReason::InterfaceDown);
+    assert_eq!(dropped, [down.clone(), down]);
+}
+
+#[test]
+fn what_is_under_way_on_an_interface_that_goes_down_is_lost() {
+    let slow = LinkPlan { propagation: Micros::from_millis(10), ..PERFECT };
+    let (arrivals, log) = simulate(1, |fabric| {
+        two_homes(fabric, &NatPlan::PORT_RESTRICTED);
+        let lte = node("alice.lte", "198.51.100.20", slow.clone(), slow.clone());
+        fabric.add_interface(&name("alice"), lte).unwrap();
+        fabric.send(&name("alice"), Datagram::new(endpoint("198.51.100.20:1"), endpoint(STUN), vec![0; 9]));
+        fabric.send(&name("stun"), Datagram::new(endpoint(STUN), endpoint("198.51.100.20:1"), vec![0; 9]));
+        fabric.set_interface(&name("alice.lte"), false);
+        drive(fabric, &[], |_| None)
+    });
+    assert!(arrivals.is_empty());
+    assert!(drops(&log).iter().all(|(_, _, reason)| *reason == DropReason::InterfaceDown));
+    assert_eq!(drops(&log).len(), 2);
 }
 
 #[test]

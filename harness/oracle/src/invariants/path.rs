@@ -5,12 +5,11 @@ use crate::{
     checks::Checks,
     judgement::Metric,
     reachability::direct_pair_validates,
-    run::{LEGS, Legs, Run, Seen},
+    run::{LEGS, Legs, Period, Run, Seen, access},
 };
 use kernel::{
     CallId, Micros, SimTime,
     event::{PairSelected, RtpSent},
-    plan::Participant,
 };
 
 /// How long ICE may take from connecting to the direct pair.
@@ -25,22 +24,32 @@ pub(crate) fn direct_path_used_when_open(evidence: &Evidence) -> Checks {
     let mut checks = Checks::default();
     for (id, call) in &run.calls.by_id {
         let Some((caller, callee)) = call.devices else { continue };
-        let (one, other) = (run.cast.participant(caller), run.cast.participant(callee));
-        let loses = |end: &Participant| end.access.up.loss.mean_ppm().max(end.access.down.loss.mean_ppm());
-        if loses(one).max(loses(other)) > MOST_LOSS_PPM {
+        let ends = [caller, callee];
+        if ends.iter().any(|end| {
+            let end = run.cast.participant(*end);
+            end.relay_only || end.access.up.loss.mean_ppm().max(end.access.down.loss.mean_ppm()) > MOST_LOSS_PPM
+        }) {
             continue;
         }
-        if one.relay_only || other.relay_only || !direct_pair_validates(one, other) {
-            continue;
-        }
-        for device in [caller, callee] {
-            judge_path(run, *id, (device, [caller, callee]), &mut checks);
+        for period in run.interfaces.periods(ends).iter().filter(|period| is_open(run, ends, period)) {
+            for device in ends {
+                judge_path(run, *id, (device, ends), period, &mut checks);
+            }
         }
     }
     checks
 }
 
-fn judge_path(run: &Run, call: CallId, (device, ends): (usize, [usize; 2]), checks: &mut Checks) {
+/// Whether a direct pair of any two interfaces validates.
+fn is_open(run: &Run, [one, other]: [usize; 2], period: &Period) -> bool {
+    let [own, others] = &period.up;
+    own.iter().any(|own| {
+        let one = access(&run.cast, one, *own);
+        others.iter().any(|others| direct_pair_validates(one, access(&run.cast, other, *others)))
+    })
+}
+
+fn judge_path(run: &Run, call: CallId, (device, ends): (usize, [usize; 2]), period: &Period, checks: &mut Checks) {
     let name = run.cast.name(device);
     let Some(part) = run.part(device, call) else { return };
     let is_connected = |state: &str| matches!(state, "connected" | "completed");
@@ -52,8 +61,8 @@ fn judge_path(run: &Run, call: CallId, (device, ends): (usize, [usize; 2]), chec
     else {
         return;
     };
-    let limit = connected.at + SETTLING;
-    let end = part.over().map_or(run.end, |(at, _)| at).min(open_until(run, call));
+    let limit = connected.at.max(period.from) + SETTLING;
+    let end = part.over().map_or(run.end, |(at, _)| at).min(open_until(run, call)).min(period.until);
     if end < limit {
         return;
     }
@@ -64,7 +73,8 @@ fn judge_path(run: &Run, call: CallId, (device, ends): (usize, [usize; 2]), chec
     let settled = run.events.pairs.iter().filter(own).rfind(|seen| seen.at <= limit);
     let (at, record) = settled.map_or((limit, connected.index), |seen| (seen.at, seen.index));
     checks.check(settled.is_some_and(|pair| !pair.relayed), at, record, || {
-        format!("5 s after connecting {name} still uses a relay, although a direct path is open")
+        let since = if connected.at < period.from { "an interface changed" } else { "connecting" };
+        format!("5 s after {since} {name} still uses a relay, although a direct path is open")
     });
     for pair in run.events.pairs.iter().filter(own).filter(|seen| seen.at > limit) {
         checks.check(!pair.relayed, pair.at, pair.index, || {
@@ -145,8 +155,8 @@ mod tests {
     use crate::story::{Story, Way, address_of, relay_address};
     use kernel::{
         Micros,
-        event::Event,
-        plan::NatPlan,
+        event::{Event, InterfaceChanged},
+        plan::{InterfacePlan, NatPlan},
         trouble::{Fault, FaultKind},
     };
 
@@ -244,6 +254,45 @@ mod tests {
         let cut = Fault { at: Micros::from_secs(3), kind: FaultKind::Cut { between } };
         story.plan.trouble.faults.push(cut);
         assert_eq!(story.holds(DIRECT), 2);
+    }
+
+    /// A call whose caller has a second interface that leaves no direct path; Wi-Fi goes when it comes, and returns.
+    fn moved(relayed_at_home: bool) -> Story {
+        let mut story = Story::new();
+        let alice = &mut story.plan.participants[0];
+        let access = kernel::plan::AccessPlan {
+            nat: Some(NatPlan::SYMMETRIC),
+            public_address: "203.0.113.99".parse().unwrap(),
+            ..alice.access.clone()
+        };
+        let address = "192.168.99.5".parse().unwrap();
+        alice.interfaces = vec![InterfacePlan { name: "alice-phone.lte".into(), address, access, starts_down: true }];
+        let change = |story: &mut Story, ms: u64, interface: &str, up: bool| {
+            let (device, interface) = ("alice-phone".into(), interface.into());
+            story.at(ms).tell(Event::InterfaceChanged(InterfaceChanged { device, interface, up }));
+        };
+        story.live();
+        change(&mut story, 13_000, "alice-phone.lte", true);
+        change(&mut story, 13_000, "alice-phone", false);
+        story.at(13_500).pair("alice-phone", relay_address(), address_of("bob-phone"), true);
+        change(&mut story, 20_000, "alice-phone", true);
+        change(&mut story, 20_000, "alice-phone.lte", false);
+        if !relayed_at_home {
+            story.at(20_500).pair("alice-phone", address_of("alice-phone"), address_of("bob-phone"), false);
+        }
+        story.over(30_000);
+        story
+    }
+
+    #[test]
+    fn each_set_of_interfaces_is_judged_by_what_it_leaves_open() {
+        // Both before the move, and both after the return; the relay in between is right.
+        assert_eq!(moved(false).holds(DIRECT), 4);
+        let sentence = moved(true).fails_only(DIRECT);
+        assert_eq!(
+            sentence,
+            "5 s after an interface changed alice-phone still uses a relay, although a direct path is open"
+        );
     }
 
     fn frame(change: impl FnOnce(&mut Way)) -> Story {

@@ -303,6 +303,17 @@ mod tests {
     }
 
     #[test]
+    fn the_addresses_of_every_interface_are_hidden() {
+        let mut story = to_alice(&[0; 30], "203.0.113.99:5000".parse().unwrap(), WireProtocol::Dtls);
+        let bob = &mut story.plan.participants[1];
+        let access = kernel::plan::AccessPlan { public_address: "203.0.113.99".parse().unwrap(), ..bob.access.clone() };
+        let (name, address) = ("bob-phone.lte".into(), "192.168.99.5".parse().unwrap());
+        bob.interfaces = vec![kernel::plan::InterfacePlan { name, address, access, starts_down: true }];
+        let sentence = story.fails_only(HIDES);
+        assert_eq!(sentence, "packet 1 that reaches alice-phone comes from an address of bob-phone");
+    }
+
+    #[test]
     fn a_keyed_hash_says_nothing() {
         let story =
             to_alice(&stun(0x0008, &[&[1; 8], &PRIVATE[..], &[2; 8]].concat()), relay_address(), WireProtocol::Stun);

@@ -141,9 +141,13 @@ fn frames_lost(run: &Run, way: Way) -> (u64, u64) {
 }
 
 /// Bits that the narrowest link of the way could have carried during the flow: the sender's uplink, the core links of both,
-/// and the receiver's downlink. `None` while all are unlimited.
+/// and the receiver's downlink. `None` while all are unlimited, and for devices with several access networks.
 fn capacity(run: &Run, way: Way, flow: &Flow) -> Option<u64> {
     let from = flow.first?;
+    if [way.sender, way.receiver].iter().any(|end| !run.cast.participant(*end).interfaces.is_empty()) {
+        // Which of its links a device used when is not followed here.
+        return None;
+    }
     let (sender, receiver) = (&run.cast.participant(way.sender).access, &run.cast.participant(way.receiver).access);
     let access = |device: usize, direction| format!("{}/{direction}", run.cast.name(device));
     let mut links = vec![

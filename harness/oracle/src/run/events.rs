@@ -88,6 +88,7 @@ kinds! {
     packets_arrived: PacketArrived,
     packets_dropped: PacketDropped,
     links: LinkChanged,
+    interfaces: InterfaceChanged,
     candidates: CandidateGathered,
     ice_states: IceState,
     pairs: PairSelected,

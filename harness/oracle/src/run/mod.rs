@@ -3,18 +3,21 @@
 mod calls;
 mod events;
 mod frames;
+mod interfaces;
 mod legs;
 mod packets;
 
 pub(crate) use calls::{Call, Moment, Part};
 pub(crate) use events::Seen;
 pub(crate) use frames::{Delivery, FrameIndex, SentFrame, hash_prefix};
+pub(crate) use interfaces::{Period, access};
 pub(crate) use legs::{LEGS, Legs};
 pub(crate) use packets::carries_rtp;
 
 use calls::Calls;
 use events::Events;
 use frames::Frames;
+use interfaces::Interfaces;
 use kernel::{
     ActorName, CallId, Log, Micros, Plan, SimTime, UserName,
     event::{Event, Fact},
@@ -37,6 +40,8 @@ pub(crate) struct Run<'a> {
     pub(crate) calls: Calls<'a>,
     /// When the run ends.
     pub(crate) end: SimTime,
+    /// Which interfaces are up.
+    pub(crate) interfaces: Interfaces,
     /// When a device's access let nothing through, per device.
     outages: Vec<Vec<(SimTime, SimTime)>>,
 }
@@ -100,8 +105,9 @@ impl<'a> Run<'a> {
         let last = log.records.last().map_or(SimTime::ZERO, |record| record.at);
         // A world in which nothing happens any more runs on all the same.
         let end = last.max(plan.timeline_start + plan.duration);
-        let outages = outages(&events, &cast, end);
-        Run { log, plan, cast, events, packets, frames, calls, end, outages }
+        let interfaces = Interfaces::of(&events, &cast);
+        let outages = outages(&events, &cast, &interfaces, end);
+        Run { log, plan, cast, events, packets, frames, calls, end, interfaces, outages }
     }
 
     /// `bound` after `from`, and as much later as the device's access was cut in between: time bounds hold while the
@@ -216,9 +222,14 @@ fn pair(one: &UserName, other: &UserName) -> (UserName, UserName) {
     if one <= other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) }
 }
 
-fn outages(events: &Events, cast: &Cast, end: SimTime) -> Vec<Vec<(SimTime, SimTime)>> {
+fn outages(events: &Events, cast: &Cast, interfaces: &Interfaces, end: SimTime) -> Vec<Vec<(SimTime, SimTime)>> {
     let mut outages = vec![Vec::new(); cast.len()];
     for (device, outages) in outages.iter_mut().enumerate() {
+        outages.extend(interfaces.outages(device, end));
+        if !cast.participant(device).interfaces.is_empty() {
+            // A link of one interface that lets nothing through leaves the others.
+            continue;
+        }
         for direction in ["up", "down"] {
             let name = format!("{}/{direction}", cast.name(device));
             let mut since = None;

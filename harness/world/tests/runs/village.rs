@@ -90,6 +90,7 @@ fn participant(user: &str, address: IpAddr) -> Participant {
             firewall: Firewall::Open,
             via: Vec::new(),
         },
+        interfaces: Vec::new(),
         relay_only: false,
     }
 }

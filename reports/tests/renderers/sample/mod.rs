@@ -191,6 +191,7 @@ fn plan() -> Plan {
             firewall: Firewall::Open,
             via: Vec::new(),
         },
+        interfaces: Vec::new(),
         relay_only: false,
     };
     let server = |name: &str| ServerPlan {
