@@ -15,6 +15,9 @@ use kernel::{
 /// How long ICE may take from connecting to the direct pair.
 const SETTLING: Micros = Micros::from_secs(5);
 
+/// Where an access loses a larger share of the packets, checks of ICE may take longer than that.
+const MOST_LOSS_PPM: u64 = 300_000;
+
 /// PATH-1.
 pub(crate) fn direct_path_used_when_open(evidence: &Evidence) -> Checks {
     let run = evidence.run;
@@ -22,7 +25,10 @@ pub(crate) fn direct_path_used_when_open(evidence: &Evidence) -> Checks {
     for (id, call) in &run.calls.by_id {
         let Some((caller, callee)) = call.devices else { continue };
         let ends = [caller, callee];
-        if ends.iter().any(|end| run.cast.participant(*end).relay_only) {
+        if ends.iter().any(|end| {
+            let end = run.cast.participant(*end);
+            end.relay_only || end.access.up.loss.mean_ppm().max(end.access.down.loss.mean_ppm()) > MOST_LOSS_PPM
+        }) {
             continue;
         }
         for period in run.interfaces.periods(ends).iter().filter(|period| is_open(run, ends, period)) {
@@ -209,6 +215,17 @@ mod tests {
         assert_eq!(sentence, "5 s after connecting alice-phone still uses a relay, although a direct path is open");
         let sentence = relayed_at(14_000).fails_only(DIRECT);
         assert_eq!(sentence, "alice-phone goes back to a relay, although a direct path is open");
+    }
+
+    #[test]
+    fn where_too_much_is_lost_a_relay_may_stay() {
+        let lossy = |ppm| {
+            let mut story = relayed_at(7_300);
+            story.plan.participants[1].access.down.loss = kernel::plan::Loss::Bernoulli { ppm };
+            story.report(DIRECT)
+        };
+        assert_eq!(lossy(300_000).violations, 2);
+        assert_eq!(lossy(300_001).checks, 0);
     }
 
     #[test]
