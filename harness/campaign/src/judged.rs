@@ -4,7 +4,7 @@ use kernel::{Log, Plan};
 use oracle::Judgement;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
-use world::{Outcome, Reference, RunOptions, WorldError};
+use world::{Outcome, Reference, RunOptions, WorldError, thread_cpu_time};
 
 /// A run and what the oracle says about it.
 #[derive(Debug)]
@@ -63,12 +63,13 @@ impl Judged {
             Some(with) => Some(world::run(&plan.paired(with), Arc::new(Reference), &RunOptions::default())?),
             None => None,
         };
-        let judging = wall_clock();
+        let before = thread_cpu_time();
         let judgement = match &second {
             Some(second) => oracle::judge_pair(&outcome.log, &second.log),
             None => oracle::judge(&outcome.log),
         };
-        Ok(Judged { outcome, judgement, wall: started.elapsed(), judging: judging.elapsed() })
+        let judging = thread_cpu_time() - before;
+        Ok(Judged { outcome, judgement, wall: started.elapsed(), judging })
     }
 
     /// What must be equal when the run is repeated.

@@ -223,6 +223,20 @@ pub enum Loss {
     },
 }
 
+impl Loss {
+    /// The share of packets that it takes in the long run, in millionths.
+    pub fn mean_ppm(&self) -> u64 {
+        match *self {
+            Loss::None => 0,
+            Loss::Bernoulli { ppm } => ppm.into(),
+            Loss::GilbertElliott { p_ppm, r_ppm, good_loss_ppm, bad_loss_ppm } => {
+                let [p, r, good, bad] = [p_ppm, r_ppm, good_loss_ppm, bad_loss_ppm].map(u64::from);
+                (p * bad + r * good).checked_div(p + r).unwrap_or(good)
+            }
+        }
+    }
+}
+
 /// Packets that are held back so that later ones overtake them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reordering {

@@ -362,22 +362,31 @@ pub const METRICS: &[MetricFamily] = &[
         Higher,
         Worst,
         "Media that calls sent over a direction of a core link, of what it could carry from their first to their last \
-         packet (RFC 8868); per link as `bottleneck/up/link_utilization_ppm`.",
+         packet (RFC 8868) and UDP cross traffic left of it; per link as `bottleneck/up/link_utilization_ppm`.",
+    ),
+    family(
+        "link_carried_ppm",
+        ALONE,
+        Neutral,
+        Worst,
+        "All that left a core link's queue in the same time, cross traffic and feedback included, of what it could carry.",
     ),
     family(
         "convergence_us",
         LEG,
         Lower,
         Worst,
-        "After each change of a core link's rate, the first included, and each pause of a call's media: until the media over it stays for 2 s at 70 to \
-         110 % of the rate, or of all that the calls may send; the whole span where it never does.",
+        "After each change of what a core link can carry and UDP cross traffic leaves of it, the first included, and each \
+         pause of a call's media: until the media over it stays for 2 s at 70 to 110 % of that, or of all that the calls \
+         may send; the whole span where it never does.",
     ),
     family(
         "oscillations",
         ALONE,
         Lower,
         Worst,
-        "Turns of the media's rate over a core link by more than 25 % of the link's rate, once converged.",
+        "Turns of the media's rate over a core link by more than 25 % of what it can carry and UDP cross traffic leaves of \
+         it, once converged.",
     ),
     family(
         "fairness_1s_ppm",

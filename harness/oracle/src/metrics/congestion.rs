@@ -4,7 +4,7 @@
 //! A flow is a direction of a call that sends video; its rate is that of its RTP packets with their IP and UDP headers,
 //! sound and repairs included. Rates are sampled each 200 ms over the second before (RFC 8867 section 4).
 
-use super::{Sheet, course, traffic::Rates};
+use super::{Sheet, capacity::Capacity, course};
 use crate::run::{Run, Way};
 use kernel::{Micros, SimTime, Track, packet::Ecn};
 use std::collections::BTreeSet;
@@ -40,10 +40,14 @@ pub(super) fn measure(run: &Run, sheet: &mut Sheet) {
     for link in &run.plan.core_links {
         for (name, plan) in [(format!("{}/up", link.name), &link.up), (format!("{}/down", link.name), &link.down)] {
             let over: Vec<&Flow> = flows.iter().filter(|flow| flow.links.contains(&name)).collect();
-            let capacity = Rates::of(run, name.clone(), plan);
-            measure_link(run, &name, &over, &capacity, sheet);
+            let whole = Capacity::whole(run, name.clone(), plan);
+            measure_link(run, &name, &over, &Capacity::of(run, name.clone(), plan), sheet);
+            measure_carried(run, &name, &over, &whole, sheet);
             if plan.aqm.marks() && !over.is_empty() {
                 measure_ecn(&name, &over, sheet);
+            }
+            if let Some((from, to)) = duration(&over).filter(|(from, to)| whole.spans(*from, *to).is_some()) {
+                sheet.courses.push(course::of(run, &name, &over, &whole, (from, to)));
             }
         }
     }
@@ -59,18 +63,42 @@ fn measure_ecn(name: &str, flows: &[&Flow], sheet: &mut Sheet) {
     }
 }
 
-fn measure_link(run: &Run, name: &str, flows: &[&Flow], capacity: &Rates, sheet: &mut Sheet) {
-    let Some(from) = flows.iter().map(|flow| flow.first()).min() else { return };
-    let to = flows.iter().map(|flow| flow.last()).max().unwrap_or(from);
+/// The time in which flows send; `None` where there is none.
+fn duration(flows: &[&Flow]) -> Option<(SimTime, SimTime)> {
+    let from = flows.iter().map(|flow| flow.first()).min()?;
+    let to = flows.iter().map(|flow| flow.last()).max()?;
+    (from < to).then_some((from, to))
+}
+
+/// How full a link was of whatever: calls, their feedback, cross traffic.
+fn measure_carried(run: &Run, name: &str, flows: &[&Flow], capacity: &Capacity, sheet: &mut Sheet) {
+    let Some((from, to)) = duration(flows) else { return };
+    // Links are sampled at multiples of this: whole samples only.
+    let (from, to) = (SimTime(from.0.next_multiple_of(SAMPLE.0)), SimTime(to.0 / SAMPLE.0 * SAMPLE.0));
     let Some(spans) = capacity.spans(from, to).filter(|_| from < to) else { return };
-    let bits: u128 = spans.iter().map(|(begin, end, rate)| u128::from(end.since(*begin).0) * u128::from(*rate)).sum();
-    let bits = (bits / 1_000_000).max(1);
+    let bits = bits_of(&spans);
+    let samples = run.events.link_samples.iter().filter(|sample| sample.link.as_str() == name);
+    let within = samples.filter(|sample| sample.at > from && sample.at <= to);
+    let carried: u64 = within.map(|sample| sample.bytes * 8).sum();
+    sheet.of(name, "link_carried_ppm", (u128::from(carried) * 1_000_000 / bits) as u64);
+}
+
+fn bits_of(spans: &[(SimTime, SimTime, u64)]) -> u128 {
+    let microbits = |(begin, end, rate): &(SimTime, SimTime, u64)| u128::from(end.since(*begin).0) * u128::from(*rate);
+    (spans.iter().map(microbits).sum::<u128>() / 1_000_000).max(1)
+}
+
+fn measure_link(run: &Run, name: &str, flows: &[&Flow], capacity: &Capacity, sheet: &mut Sheet) {
+    let Some((from, to)) = duration(flows) else { return };
+    let Some(spans) = capacity.spans(from, to) else { return };
+    let bits = bits_of(&spans);
     let sent: u64 = flows.iter().map(|flow| flow.bytes_between(from, to) * 8).sum();
-    sheet.courses.push(course::of(run, name, flows, capacity, (from, to)));
     sheet.of(name, "link_utilization_ppm", (u128::from(sent) * 1_000_000 / bits) as u64);
     let most = run.plan.media.video_max.0 + run.plan.media.audio_rate.0;
     let mut convergence = Vec::new();
     let mut oscillations = 0;
+    // Where cross traffic leaves nothing there is nothing to converge to.
+    let spans = spans.into_iter().filter(|(_, _, rate)| *rate > 0).collect();
     for (begin, end, rate) in divided(spans, flows) {
         // Those that have not begun count: what the first could have, the others leave to it.
         let sending = flows.iter().filter(|flow| !flow.is_paused(begin)).count() as u64;
@@ -133,7 +161,7 @@ impl Flow {
     fn of(run: &Run, way: Way, sheet: &mut Sheet) -> Option<Flow> {
         let (sender, receiver) = (run.cast.name(way.sender), run.cast.name(way.receiver));
         let (mut packets, mut queued, mut has_video, mut ecn_capable) = (Vec::new(), Vec::new(), false, 0);
-        for rtp in run.events.rtp_sent.iter().filter(|rtp| rtp.device == *sender) {
+        for rtp in run.events.rtp_sent.of(sender) {
             if run.way_of(way.sender, rtp.index).is_some_and(|of| of != way) {
                 continue;
             }
@@ -191,7 +219,7 @@ impl Flow {
 /// When neither camera nor microphone of a direction's sender was on, between times when one was.
 fn pauses(run: &Run, way: Way) -> Vec<(SimTime, SimTime)> {
     let device = run.cast.name(way.sender);
-    let switches = run.events.captures.iter().filter(|seen| seen.device == *device);
+    let switches = run.events.captures.of(device);
     let (mut on, mut since, mut pauses) = (BTreeSet::new(), None, Vec::new());
     for seen in switches.filter(|seen| run.way_of(way.sender, seen.index).is_none_or(|of| of == way)) {
         if seen.on {

@@ -1,15 +1,15 @@
 //! The course of a core link over time, for the eye: what it could carry, what each flow sent, how long packets waited.
 
-use super::{congestion::Flow, cross_traffic, traffic::Rates};
+use super::{
+    capacity::{Capacity, crosses},
+    congestion::Flow,
+    cross_traffic,
+};
 use crate::{
     judgement::{FlowCourse, LinkCourse},
     run::Run,
 };
-use kernel::{
-    Micros, SimTime,
-    event::LinkSampled,
-    plan::{TrafficEnd, TrafficSide},
-};
+use kernel::{Micros, SimTime, event::LinkSampled, plan::TrafficSide};
 
 /// The span of a sample of a link (RFC 8867 section 4).
 const SAMPLE: Micros = Micros::from_millis(200);
@@ -23,7 +23,7 @@ pub(super) fn of(
     run: &Run,
     link: &str,
     flows: &[&Flow],
-    capacity: &Rates,
+    capacity: &Capacity,
     (from, to): (SimTime, SimTime),
 ) -> LinkCourse {
     let samples = to.since(from).0.div_ceil(SAMPLE.0).max(1);
@@ -56,24 +56,13 @@ fn rates(run: &Run, link: &str, flows: &[&Flow], times: &[SimTime]) -> Vec<FlowC
         let rate_bps = times.iter().map(|at| flow.bytes_between(before(*at), *at) * 8).collect();
         FlowCourse { name: flow.name.clone(), rate_bps }
     });
-    let crossing = run
-        .plan
-        .traffic
-        .iter()
-        .filter(|flow| goes_over(run, &flow.source, link, "up") || goes_over(run, &flow.sink, link, "down"));
+    let crossing = run.plan.traffic.iter().filter(|flow| crosses(run, flow, link));
     let crossing = crossing.map(|flow| {
         let delivered = cross_traffic::samples(run, flow, TrafficSide::Sink);
         let rate = |at: &SimTime| delivered.range(before(*at) + Micros(1)..=*at).map(|(_, bytes)| bytes * 8).sum();
         FlowCourse { name: format!("traffic/{}", flow.name), rate_bps: times.iter().map(rate).collect() }
     });
     calls.chain(crossing).collect()
-}
-
-/// Whether an end of cross traffic is behind a direction of a core link.
-fn goes_over(run: &Run, end: &TrafficEnd, link: &str, direction: &str) -> bool {
-    let of_plan = || run.plan.participant(end.host.as_str()).map(|participant| &participant.access);
-    let via = end.access.as_ref().or_else(of_plan).map_or(&[][..], |access| access.via.as_slice());
-    via.iter().any(|name| format!("{name}/{direction}") == link)
 }
 
 #[cfg(test)]

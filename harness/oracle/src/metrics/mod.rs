@@ -1,5 +1,6 @@
 //! Metrics: measured integers per direction of the call, and over all of them.
 
+mod capacity;
 mod catalogue;
 mod clean_feedback;
 mod congestion;
