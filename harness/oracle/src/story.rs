@@ -487,6 +487,7 @@ fn plan() -> Plan {
         },
         interfaces: Vec::new(),
         relay_only: false,
+        priority: 1,
     };
     let server = |name: &str, address: IpAddr| ServerPlan {
         name: name.into(),
@@ -528,6 +529,6 @@ fn plan() -> Plan {
         exercises: Vec::new(),
         expect: Expectation::Holds,
         mutant: None,
-        paired_with_relay: false,
+        paired_with: None,
     }
 }

@@ -1,5 +1,6 @@
 //! What video may use of the path: the encoder's bit rate and the dropper's budget.
 
+use super::ramp::Ramp;
 use kernel::{BitRate, Micros, SimTime, plan::MediaPlan};
 
 /// What an Opus packet carries beside its sound and counts for the estimate, in bytes: SFrame.
@@ -30,6 +31,7 @@ pub(super) struct RateControl {
     max: BitRate,
     target: BitRate,
     budget: BitRate,
+    ramp: Ramp,
     queue: QueueWatch,
 }
 
@@ -38,7 +40,7 @@ impl RateControl {
         let audio = media.audio_rate.0 + AUDIO_PACKETS_PER_SECOND * AUDIO_OVERHEAD_BYTES * 8;
         let (min, max) = (media.video_min, media.video_max.max(media.video_min));
         let target = media.video_start.clamp(min, max);
-        RateControl { audio, min, max, target, budget: target, queue: QueueWatch::default() }
+        RateControl { audio, min, max, target, budget: target, ramp: Ramp::default(), queue: QueueWatch::default() }
     }
 
     /// The rate that the encoder has.
@@ -59,7 +61,8 @@ impl RateControl {
     /// Takes what is known of the path. Gives the rate that the encoder is to have from now on, where it is another.
     pub(super) fn follow(&mut self, path: PathState, now: SimTime) -> Option<BitRate> {
         self.queue.watch(path, now);
-        let share = path.estimate.0.saturating_sub(self.audio).saturating_mul(SHARE_PERCENT) / 100;
+        let allowed = self.ramp.follow(path.estimate, now);
+        let share = allowed.0.saturating_sub(self.audio).saturating_mul(SHARE_PERCENT) / 100;
         self.budget = BitRate(share / 1_000 * 1_000).max(LEAST_BUDGET);
         let wanted = self.budget.clamp(self.min, self.max);
         let change = wanted.0.abs_diff(self.target.0);

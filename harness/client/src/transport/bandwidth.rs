@@ -10,16 +10,19 @@ use str0m::{bwe::Bitrate, stats::PeerStats};
 pub(super) const SAMPLING: Micros = Micros::from_millis(50);
 /// Estimates closer to the last event than this are not worth another.
 const EVENT_PERCENT: u64 = 2;
-/// How long after one probe the next may be asked for (libwebrtc's interval of probes while the application limits).
+/// An estimate that falls below this share within this time has collapsed.
+const COLLAPSED_PERCENT: u64 = 50;
+const COLLAPSE: Micros = Micros::from_secs(1);
+/// How long after a collapse, and after one probe, the next is asked for (libwebrtc's interval of probes).
 const PROBE_INTERVAL: Micros = Micros::from_secs(5);
-/// Nothing is asked for while the estimate is this close to what is wanted.
-const SATISFIED_PERCENT: u64 = 90;
+/// After so long the path will not come back.
+const GIVEN_UP: Micros = Micros::from_secs(30);
 
 /// What was read and asked.
 #[derive(Debug, Default)]
 pub(super) struct Bandwidth {
     told: Option<BitRate>,
-    last_probe: Option<SimTime>,
+    collapse: Collapse,
     /// Whether the wish was lowered to be raised again.
     lowered: bool,
     /// Whether the own camera is off: then nothing larger than sound is looked for.
@@ -68,18 +71,75 @@ impl Transport {
         self.outputs.push_back(TransportOutput::Path(PathState { estimate, round_trip }));
     }
 
-    /// Makes str0m probe while the path gives less than is wanted. By itself it would not while video fills the
-    /// estimate, and grow by 8 % a second only; it probes when the wish rises, so the wish falls for one sample.
+    /// Makes str0m probe after a collapse, while the path gives much less than before it: it may be back. By itself str0m
+    /// would not while video fills the estimate; it probes when the wish rises, so the wish falls for one sample.
     fn ask_for_probe(&mut self, estimate: BitRate, now: SimTime) {
         let most = self.wanted();
         if std::mem::take(&mut self.bandwidth.lowered) {
             return self.desire(most);
         }
-        let last = *self.bandwidth.last_probe.get_or_insert(now);
-        if estimate.0 < most.0 / 100 * SATISFIED_PERCENT && now.since(last) >= PROBE_INTERVAL {
-            self.bandwidth.last_probe = Some(now);
+        if self.bandwidth.collapse.wants_probe(estimate, now) {
             self.bandwidth.lowered = true;
             self.desire(estimate);
         }
+    }
+}
+
+/// The last collapse of the estimate.
+#[derive(Debug, Default)]
+struct Collapse {
+    /// The highest estimate of the last second, and when it was read.
+    peak: Option<(SimTime, BitRate)>,
+    /// When it was, and what the path had given before.
+    last: Option<(SimTime, BitRate)>,
+    /// When it was, or a probe was last wanted.
+    tried: SimTime,
+}
+
+impl Collapse {
+    /// Takes an estimate; true when a probe is due.
+    fn wants_probe(&mut self, estimate: BitRate, now: SimTime) -> bool {
+        let is_low = |before: BitRate| estimate.0 < before.0 / 100 * COLLAPSED_PERCENT;
+        let peak = self.peak.filter(|(at, peak)| now.since(*at) <= COLLAPSE && *peak > estimate);
+        let (_, peak) = *self.peak.insert(peak.unwrap_or((now, estimate)));
+        self.last = self.last.filter(|(at, before)| is_low(*before) && now.since(*at) <= GIVEN_UP);
+        if self.last.is_none() && is_low(peak) {
+            self.last = Some((now, peak));
+            self.tried = now;
+        }
+        let is_due = self.last.is_some() && now.since(self.tried) >= PROBE_INTERVAL;
+        if is_due {
+            self.tried = now;
+        }
+        is_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The seconds, in tenths, at which a probe is wanted, of estimates each 100 ms.
+    fn probes(estimates: impl IntoIterator<Item = u64>) -> Vec<usize> {
+        let mut collapse = Collapse::default();
+        let wanted = estimates.into_iter().enumerate().map(|(n, kbps)| {
+            (n, collapse.wants_probe(BitRate::from_kbps(kbps), SimTime(1_000_000 + n as u64 * 100_000)))
+        });
+        wanted.filter_map(|(n, wanted)| wanted.then_some(n)).collect()
+    }
+
+    #[test]
+    fn a_path_that_collapsed_is_probed_until_it_is_back_or_given_up() {
+        let collapsed = |tenths: usize| [800; 10].into_iter().chain(std::iter::repeat_n(200, tenths));
+        assert_eq!(probes(collapsed(120)), [60, 110]);
+        assert_eq!(probes(collapsed(70).chain([500; 200])), [60]);
+        assert_eq!(probes(collapsed(1_000)), [60, 110, 160, 210, 260, 310]);
+    }
+
+    #[test]
+    fn an_ordinary_fall_is_no_collapse() {
+        // From one and a half times what arrives, where GCC stops, to 85 % of it.
+        assert!(probes([1_500; 10].into_iter().chain([850; 100])).is_empty());
+        assert!(probes((0..100).map(|n| 2_000 - 20 * n)).is_empty(), "slowly");
     }
 }

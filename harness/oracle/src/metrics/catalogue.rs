@@ -362,22 +362,31 @@ pub const METRICS: &[MetricFamily] = &[
         Higher,
         Worst,
         "Media that calls sent over a direction of a core link, of what it could carry from their first to their last \
-         packet (RFC 8868); per link as `bottleneck/up/link_utilization_ppm`.",
+         packet (RFC 8868) and UDP cross traffic left of it; per link as `bottleneck/up/link_utilization_ppm`.",
+    ),
+    family(
+        "link_carried_ppm",
+        ALONE,
+        Neutral,
+        Worst,
+        "All that left a core link's queue in the same time, cross traffic and feedback included, of what it could carry.",
     ),
     family(
         "convergence_us",
         LEG,
         Lower,
         Worst,
-        "After each change of a core link's rate, the first included, and each pause of a call's media: until the media over it stays for 2 s at 70 to \
-         110 % of the rate, or of all that the calls may send; the whole span where it never does.",
+        "After each change of what a core link can carry and UDP cross traffic leaves of it, the first included, and each \
+         pause of a call's media: until the media over it stays for 2 s at 70 to 110 % of that, or of all that the calls \
+         may send; the whole span where it never does.",
     ),
     family(
         "oscillations",
         ALONE,
         Lower,
         Worst,
-        "Turns of the media's rate over a core link by more than 25 % of the link's rate, once converged.",
+        "Turns of the media's rate over a core link by more than 25 % of what it can carry and UDP cross traffic leaves of \
+         it, once converged.",
     ),
     family(
         "fairness_1s_ppm",
@@ -389,6 +398,31 @@ pub const METRICS: &[MetricFamily] = &[
     ),
     family("fairness_5s_ppm", LOW, Higher, Worst, "The same in windows of 5 s."),
     family("fairness_20s_ppm", LOW, Higher, Worst, "The same in windows of 20 s."),
+    family(
+        "clean_feedback_received_bps",
+        ALONE,
+        Neutral,
+        Worst,
+        "Video received in a second run of the plan in which the feedback of what participants send over core links waits \
+         nowhere (RFC 8867 section 5.3).",
+    ),
+    family("clean_feedback_queue_delay_us", ALONE, Neutral, Worst, "`queue_delay_us_p95` in that run."),
+    family("of_clean_feedback_ppm", ALONE, Higher, Worst, "Video received, of what is received in that run."),
+    family(
+        "priority_share_ppm",
+        LOW,
+        Higher,
+        Worst,
+        "Rate over priority of the worst served of a core link's flows as a share of the best served one's, in windows of 20 s \
+         in which all send: 1,000,000 where each has what its priority says (RFC 8867 section 6.1).",
+    ),
+    family(
+        "ecn_capable_ppm",
+        ALONE,
+        Higher,
+        Worst,
+        "RTP packets over a core link whose queue marks (ECN, RFC 3168) that were sent so that they can be marked.",
+    ),
     family(
         "fair_share_us",
         LONGEST,

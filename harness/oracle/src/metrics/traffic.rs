@@ -1,11 +1,8 @@
 //! Rates, loss, repair, relays, estimate and use of the link in one direction.
 
-use super::Sheet;
+use super::{Sheet, capacity::Capacity};
 use crate::run::{Run, Way};
-use kernel::{
-    BitRate, LinkName, Micros, SimTime, Track,
-    plan::{LinkPlan, RateTrace},
-};
+use kernel::{Micros, SimTime, Track};
 use std::collections::BTreeSet;
 
 /// Packets this close to the end of the log may still have been on their way.
@@ -39,7 +36,7 @@ pub(super) fn measure(run: &Run, way: Way, sheet: &mut Sheet) {
         share("utilization_ppm", total.bytes * 8, capacity);
     }
     let sender = run.cast.name(way.sender);
-    let estimates = run.events.estimates.iter().filter(|seen| seen.device == *sender);
+    let estimates = run.events.estimates.of(sender);
     let own = estimates.filter(|seen| run.way_of(way.sender, seen.index).is_none_or(|of| of == way));
     sheet.distribution(&name, "estimate_bps", own.map(|seen| (seen.at, seen.rate.0)).collect());
 }
@@ -90,7 +87,7 @@ impl Traffic {
     fn of(run: &Run, way: Way) -> Traffic {
         let mut traffic = Traffic::default();
         let (sender, receiver) = (run.cast.name(way.sender), run.cast.name(way.receiver));
-        for rtp in run.events.rtp_sent.iter().filter(|rtp| rtp.device == *sender) {
+        for rtp in run.events.rtp_sent.of(sender) {
             if run.way_of(way.sender, rtp.index).is_some_and(|of| of != way) {
                 continue;
             }
@@ -120,7 +117,7 @@ impl Traffic {
 /// time to. Frames sealed before there was a path are not lost but dropped.
 fn frames_lost(run: &Run, way: Way) -> (u64, u64) {
     let sender = run.cast.name(way.sender);
-    let rtp = run.events.rtp_sent.iter().filter(|rtp| rtp.device == *sender);
+    let rtp = run.events.rtp_sent.of(sender);
     let begun: BTreeSet<(Track, u32)> = rtp.map(|rtp| (rtp.track, rtp.frame)).collect();
     let received: BTreeSet<u64> = run
         .deliveries(way)
@@ -134,14 +131,14 @@ fn frames_lost(run: &Run, way: Way) -> (u64, u64) {
         let next_end = ends.iter().filter(|end| **end >= at).min().copied().unwrap_or(run.end);
         at + IN_FLIGHT < next_end
     };
-    let sent = run.frames.sent.iter().filter(|sent| sent.device == way.sender);
+    let sent = run.frames.sent_by(way.sender);
     let sealed = sent.filter_map(|sent| sent.sealed).filter(|sealed| begun.contains(&(sealed.track, sealed.frame)));
     let own = sealed.filter(|seen| settled(seen.at) && run.way_of(way.sender, seen.index).is_none_or(|of| of == way));
     own.fold((0, 0), |(lost, all), seen| (lost + u64::from(!received.contains(&seen.index)), all + 1))
 }
 
-/// Bits that the narrowest link of the way could have carried during the flow: the sender's uplink, the core links of both,
-/// and the receiver's downlink. `None` while all are unlimited, and for devices with several access networks.
+/// Bits that the narrowest link of the way could have carried of media during the flow: the sender's uplink, the core
+/// links of both, and the receiver's downlink. `None` while all are unlimited, and for devices with several access networks.
 fn capacity(run: &Run, way: Way, flow: &Flow) -> Option<u64> {
     let from = flow.first?;
     if [way.sender, way.receiver].iter().any(|end| !run.cast.participant(*end).interfaces.is_empty()) {
@@ -151,20 +148,20 @@ fn capacity(run: &Run, way: Way, flow: &Flow) -> Option<u64> {
     let (sender, receiver) = (&run.cast.participant(way.sender).access, &run.cast.participant(way.receiver).access);
     let access = |device: usize, direction| format!("{}/{direction}", run.cast.name(device));
     let mut links = vec![
-        Rates::of(run, access(way.sender, "up"), &sender.up),
-        Rates::of(run, access(way.receiver, "down"), &receiver.down),
+        Capacity::of(run, access(way.sender, "up"), &sender.up),
+        Capacity::of(run, access(way.receiver, "down"), &receiver.down),
     ];
     for link in &run.plan.core_links {
         if sender.via.contains(&link.name) {
-            links.push(Rates::of(run, format!("{}/up", link.name), &link.up));
+            links.push(Capacity::of(run, format!("{}/up", link.name), &link.up));
         }
         if receiver.via.contains(&link.name) {
-            links.push(Rates::of(run, format!("{}/down", link.name), &link.down));
+            links.push(Capacity::of(run, format!("{}/down", link.name), &link.down));
         }
     }
-    let mut times: Vec<SimTime> = links.iter().flat_map(|link| &link.paces).map(|(at, _)| *at).collect();
+    let mut times: Vec<SimTime> = links.iter().flat_map(Capacity::changes).collect();
     times.extend([from, flow.last]);
-    if links.iter().any(Rates::has_trace) {
+    if links.iter().any(Capacity::has_trace) {
         times.extend((from.0 / TRACE_STEP.0..=flow.last.0 / TRACE_STEP.0).map(|step| SimTime(step * TRACE_STEP.0)));
     }
     times.retain(|at| *at >= from && *at <= flow.last);
@@ -178,69 +175,6 @@ fn capacity(run: &Run, way: Way, flow: &Flow) -> Option<u64> {
 
 /// Where a link follows a trace, the narrowest is looked for in steps of this length.
 const TRACE_STEP: Micros = Micros::from_millis(100);
-
-/// What a link could carry over time.
-pub(super) struct Rates<'a> {
-    paces: Vec<(SimTime, Pace<'a>)>,
-}
-
-#[derive(Clone, Copy)]
-enum Pace<'a> {
-    Unlimited,
-    Rate(BitRate),
-    /// A trace and when it began.
-    Trace(&'a RateTrace, SimTime),
-}
-
-impl<'a> Rates<'a> {
-    pub(super) fn of(run: &Run<'a>, link: String, planned: &'a LinkPlan) -> Rates<'a> {
-        let link = LinkName::from(link);
-        let traces: &'a [RateTrace] = &run.plan.traces;
-        let pace = |plan: &LinkPlan| {
-            let trace = plan.trace.as_ref().and_then(|name| traces.iter().find(|trace| trace.name == *name));
-            trace
-                .map(|trace| Pace::Trace(trace, run.plan.timeline_start))
-                .or(plan.rate.map(Pace::Rate))
-                .unwrap_or(Pace::Unlimited)
-        };
-        let changes = run.events.links.iter().filter(|seen| seen.link == link).map(|seen| (seen.at, pace(&seen.to)));
-        Rates { paces: [(SimTime::ZERO, pace(planned))].into_iter().chain(changes).collect() }
-    }
-
-    fn has_trace(&self) -> bool {
-        self.paces.iter().any(|(_, pace)| matches!(pace, Pace::Trace(..)))
-    }
-
-    /// The spans between two times in which the pace does not change, with the mean rate of each in bits per second.
-    /// `None` where the link is unlimited.
-    pub(super) fn spans(&self, from: SimTime, to: SimTime) -> Option<Vec<(SimTime, SimTime, u64)>> {
-        let mut times: Vec<SimTime> =
-            self.paces.iter().map(|(at, _)| *at).filter(|at| *at > from && *at < to).collect();
-        times.extend([from, to]);
-        times.sort_unstable();
-        times.dedup();
-        let mut spans: Vec<(SimTime, SimTime, u64)> = Vec::new();
-        for pair in times.windows(2) {
-            let rate = self.microbits(pair[0], pair[1])? / u128::from(pair[1].since(pair[0]).0);
-            let rate = u64::try_from(rate).unwrap_or(u64::MAX);
-            match spans.last_mut() {
-                // Something else of the link changed.
-                Some((_, end, before)) if *before == rate => *end = pair[1],
-                _ => spans.push((pair[0], pair[1], rate)),
-            }
-        }
-        Some(spans)
-    }
-
-    /// Millionths of bits that it could carry in a span in which it does not change; `None` when it is unlimited.
-    fn microbits(&self, from: SimTime, to: SimTime) -> Option<u128> {
-        match self.paces.iter().rfind(|(since, _)| *since <= from).map(|(_, pace)| *pace)? {
-            Pace::Unlimited => None,
-            Pace::Rate(rate) => Some(u128::from(rate.0) * u128::from(to.since(from).0)),
-            Pace::Trace(trace, start) => Some(u128::from(trace.capacity(start, from, to)) * 1_000_000),
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -297,9 +231,10 @@ mod tests {
         story.live();
         let mut link = story.plan.participants[0].access.up.clone();
         link.rate = Some(BitRate(200_000));
-        story
-            .at(7_500)
-            .tell(Event::LinkChanged(event::LinkChanged { link: LinkName::from("alice-phone/up"), to: link.clone() }));
+        story.at(7_500).tell(Event::LinkChanged(event::LinkChanged {
+            link: LinkName::from("alice-phone/up"),
+            to: Box::new(link.clone()),
+        }));
         for number in 0..=50u32 {
             story.at(8_000 + 10 * u64::from(number)).frame("alice-phone", number);
         }
@@ -308,7 +243,7 @@ mod tests {
         story.at(8_503);
         for number in 51..=100u32 {
             if number == 51 {
-                let change = event::LinkChanged { link: LinkName::from("alice-phone/up"), to: link.clone() };
+                let change = event::LinkChanged { link: LinkName::from("alice-phone/up"), to: Box::new(link.clone()) };
                 story.tell(Event::LinkChanged(change));
             }
             story.at(8_000 + 10 * u64::from(number)).frame("alice-phone", number);
