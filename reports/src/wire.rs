@@ -71,11 +71,12 @@ fn comment_on(passage: &Passage<'_>) -> Option<String> {
 fn names(plan: &Plan) -> BTreeMap<IpAddr, String> {
     let mut names: BTreeMap<IpAddr, String> = BTreeMap::new();
     for server in plan.relays.iter().chain([&plan.signaling]) {
-        names.insert(server.address, server.name.to_string());
+        names.extend(server.addresses().map(|address| (address, server.name.to_string())));
     }
     let mut outer: BTreeMap<IpAddr, Vec<&str>> = BTreeMap::new();
     for (name, address, access) in plan.participants.iter().flat_map(Participant::interfaces) {
         names.insert(address, name.to_string());
+        names.extend(access.ipv6.map(|ipv6| (ipv6.address, name.to_string())));
         outer.entry(access.public_address).or_default().push(name.as_str());
     }
     for (address, devices) in outer {

@@ -50,7 +50,8 @@ pub(crate) struct Scenario {
     pub(crate) suite: Option<Suite>,
     /// What the plan is run a second time with, to be compared with it.
     pub(crate) paired_with: Option<PairedWith>,
-    /// The version of IP that everybody speaks: 4 unless given. With 6 every address is public and no NAT is on the way.
+    /// The version of IP that everybody speaks: 4 unless given. With 6 every address is public and no NAT is on the way; with
+    /// `dual-stack` everybody has both.
     #[serde(default)]
     pub(crate) internet: Internet,
     /// The seeds that run when none are asked for: one, a range or a list. Seed 1 unless given.
@@ -132,6 +133,20 @@ pub(crate) enum Internet {
     Ipv4,
     /// Version 6.
     Ipv6,
+    /// Both.
+    DualStack,
+}
+
+/// What a network does with version 6 where the internet has both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Ipv6 {
+    /// It forwards it.
+    Works,
+    /// The device has an address, and every packet from or to it vanishes.
+    Broken,
+    /// The device has no address.
+    None,
 }
 
 /// Somebody with an account and a device.
@@ -154,6 +169,8 @@ pub(crate) struct Participant {
     pub(crate) carrier: Option<Located<String>>,
     /// What the network lets pass: everything unless given.
     pub(crate) firewall: Option<Firewall>,
+    /// What it does with version 6 where the internet is `dual-stack`: it works unless given.
+    pub(crate) ipv6: Option<Located<Ipv6>>,
     /// The core links that the traffic goes over after its NAT, nearest first. All of a home name the same.
     #[serde(default)]
     pub(crate) via: Vec<Located<String>>,

@@ -4,10 +4,7 @@ use kernel::{ActorName, Datagram, Micros, SimTime, UserName, event, event::Secre
 use protocol::{
     ClientChannel, ClientMessage, DeviceKeys, PROTOCOL_VERSION, RequestId, Route, ServerIdentityPublic, ServerMessage,
 };
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    net::SocketAddr,
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// First wait before a new connection; it doubles.
 const INITIAL_BACKOFF: Micros = Micros::from_millis(500);
@@ -28,8 +25,8 @@ pub(crate) struct AccountConfig {
     pub(crate) password: String,
     /// Public keys of the device with the user's name.
     pub(crate) keys: DeviceKeys,
-    pub(crate) local: SocketAddr,
-    pub(crate) server: SocketAddr,
+    /// From the addresses of the default route's interface to the server, the preferred first; none without an interface.
+    pub(crate) routes: Vec<Route>,
     pub(crate) server_key: ServerIdentityPublic,
     pub(crate) seeds: SeedTree,
 }
@@ -176,14 +173,14 @@ impl Account {
         self.sends.pop_front()
     }
 
-    /// The socket is another one: a connection migrates there (RFC 9000 section 9), one that is not up yet, or waits to
+    /// The routes are others: a connection migrates there (RFC 9000 section 9), one that cannot, or is not up yet, or waits to
     /// be tried again, begins anew at once.
-    pub(crate) fn move_to(&mut self, local: SocketAddr, now: SimTime) {
-        if local == self.config.local {
+    pub(crate) fn move_to(&mut self, routes: Vec<Route>, now: SimTime) {
+        if routes == self.config.routes {
             return;
         }
-        self.config.local = local;
-        if !self.channel.rebind(local, now) {
+        self.config.routes = routes;
+        if !self.config.routes.is_empty() && !self.channel.rebind(&self.config.routes, now) {
             self.signed_in = false;
             self.requests.clear();
             self.reconnect_at = Some(now);
@@ -363,8 +360,7 @@ impl Account {
 
 fn connect(config: &AccountConfig, connection: u32, now: SimTime) -> ClientChannel {
     let seeds = config.seeds.child(&format!("signaling-{connection}"));
-    let route = Route { local: config.local, server: config.server };
-    ClientChannel::new(&[route], config.server_key, seeds, connection, now)
+    ClientChannel::new(&config.routes, config.server_key, seeds, connection, now)
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ pub struct Client {
     peers: Vec<(UserName, ActorName, u8)>,
     /// The addresses of the interfaces that are up, the preferred first.
     addresses: Vec<IpAddr>,
+    signaling: Vec<SocketAddr>,
     class: DeviceClass,
     relay_only: bool,
     stun: Option<SocketAddr>,
@@ -83,8 +84,7 @@ impl Client {
             device: config.device.clone(),
             password: config.password,
             keys: DeviceKeys { user: config.user.clone(), device: config.device.clone(), signing, sealing },
-            local: handover::signaling_socket(&addresses).unwrap_or(handover::NO_SOCKET),
-            server: config.signaling,
+            routes: handover::routes(&config.interfaces, &config.signaling),
             server_key: config.signaling_key,
             seeds,
         };
@@ -94,6 +94,7 @@ impl Client {
             index: config.index,
             peers: config.peers,
             addresses,
+            signaling: config.signaling,
             class: config.device_class,
             relay_only: config.relay_only,
             stun: config.stun,

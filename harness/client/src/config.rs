@@ -37,8 +37,8 @@ pub struct ClientConfig {
     pub relay_only: bool,
     /// The password for the account.
     pub password: String,
-    /// Address of signaling (QUIC over UDP).
-    pub signaling: SocketAddr,
+    /// Addresses of signaling, at most one of each version of IP: for QUIC, and for TLS over TCP where no UDP passes.
+    pub signaling: Vec<SocketAddr>,
     /// The key that signaling must prove to have.
     pub signaling_key: ServerIdentityPublic,
     /// A STUN server for server-reflexive candidates; without one only host and relayed candidates are gathered.

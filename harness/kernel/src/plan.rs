@@ -170,6 +170,19 @@ pub struct AccessPlan {
     pub firewall: Firewall,
     /// The core links that its traffic goes over after its NAT, nearest first. Nodes of one home have the same.
     pub via: Vec<String>,
+    /// Version 6 beside version 4, over the same links and past the NAT. Left out where there is none, so that the plans
+    /// with one version keep their hashes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<Ipv6Plan>,
+}
+
+/// Version 6 of the internet beside version 4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ipv6Plan {
+    /// The node's own address, public.
+    pub address: IpAddr,
+    /// Whether the network forwards it: where it does not the node has the address all the same, and packets vanish.
+    pub works: bool,
 }
 
 /// A server: signaling, or a relay.
@@ -179,6 +192,9 @@ pub struct ServerPlan {
     pub name: ActorName,
     /// Its address, public.
     pub address: IpAddr,
+    /// Its address of version 6, where it has both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address_v6: Option<IpAddr>,
     /// From the server to the core.
     pub up: LinkPlan,
     /// From the core to the server.
@@ -348,12 +364,20 @@ pub enum Expectation {
     },
 }
 
+impl ServerPlan {
+    /// Its addresses.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        std::iter::once(self.address).chain(self.address_v6)
+    }
+}
+
 impl Participant {
     /// Every address that tells where the participant is: the own, those of the NATs in front, on each interface.
     pub fn addresses(&self) -> Vec<IpAddr> {
         let of = |(_, address, access): (_, IpAddr, &AccessPlan)| {
             let carrier = access.carrier.as_ref().map(|carrier| carrier.inner_address);
-            [address, access.public_address].into_iter().chain(carrier).collect::<Vec<_>>()
+            let ipv6 = access.ipv6.map(|ipv6| ipv6.address);
+            [address, access.public_address].into_iter().chain(carrier).chain(ipv6).collect::<Vec<_>>()
         };
         let mut addresses: Vec<IpAddr> = self.interfaces().flat_map(of).collect();
         addresses.sort_unstable();

@@ -16,7 +16,7 @@ use kernel::{
     ActorName, Datagram, LinkName, event,
     event::DropReason,
     log, mutant,
-    plan::{CarrierPlan, Firewall, LinkChange, LinkPlan, NatChange, NatPlan},
+    plan::{CarrierPlan, Firewall, Ipv6Plan, LinkChange, LinkPlan, NatChange, NatPlan},
     random::SeedTree,
     time::{self, Micros, SimTime},
 };
@@ -50,6 +50,8 @@ pub struct NodePlan {
     pub firewall: Firewall,
     /// The core links between its NAT and the core, nearest first. All nodes with one public address have the same.
     pub via: Vec<String>,
+    /// Version 6 beside the address above, public.
+    pub ipv6: Option<Ipv6Plan>,
 }
 
 impl NodePlan {
@@ -65,6 +67,7 @@ impl NodePlan {
             carrier: None,
             firewall: Firewall::Open,
             via: Vec::new(),
+            ipv6: None,
         }
     }
 }

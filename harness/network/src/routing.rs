@@ -59,6 +59,8 @@ struct Place {
     /// The realm of each of its addresses.
     realms: BTreeMap<IpAddr, RealmIndex>,
     guard: Guard,
+    /// An address that its network does not forward.
+    broken: Option<IpAddr>,
 }
 
 /// Where a packet goes after its sender's uplink.
@@ -94,14 +96,22 @@ impl Routing {
         {
             return Err(taken(plan, plan.public_address));
         }
+        if let Some(ipv6) = &plan.ipv6 {
+            self.check_free(CORE, plan, ipv6.address)?;
+            self.realms[CORE].holders.insert(ipv6.address, Holder::Node(node));
+        }
         self.realms[realm].holders.insert(plan.address, Holder::Node(node));
-        self.places.push(Place { realms: BTreeMap::from([(plan.address, realm)]), guard: Guard::new(plan.firewall) });
+        let ipv6 = plan.ipv6.map(|ipv6| (ipv6.address, CORE));
+        let realms = [(plan.address, realm)].into_iter().chain(ipv6).collect();
+        let broken = plan.ipv6.filter(|ipv6| !ipv6.works).map(|ipv6| ipv6.address);
+        self.places.push(Place { realms, guard: Guard::new(plan.firewall), broken });
         Ok(())
     }
 
     /// Gives the next node a place to send into the core from, at an address that nobody finds.
     pub(crate) fn admit_hidden(&mut self, address: IpAddr) {
-        self.places.push(Place { realms: BTreeMap::from([(address, CORE)]), guard: Guard::new(Firewall::Open) });
+        let (realms, guard) = (BTreeMap::from([(address, CORE)]), Guard::new(Firewall::Open));
+        self.places.push(Place { realms, guard, broken: None });
     }
 
     /// Whether a node may send from an address.
@@ -126,6 +136,9 @@ impl Routing {
             return Ok(Way::Inside(*mate));
         }
         let stop = |reason| Stop { reason, node: Some(node) };
+        if self.places[node].broken == Some(datagram.source.ip()) {
+            return Err(stop(DropReason::NoRoute));
+        }
         if !self.places[node].guard.lets_out(datagram, now) {
             return Err(stop(DropReason::Firewall));
         }
@@ -180,6 +193,9 @@ impl Routing {
         loop {
             let holder = self.realms[realm].holders.get(&datagram.destination.ip());
             match *holder.ok_or(Stop { reason: DropReason::NoRoute, node: None })? {
+                Holder::Node(node) if self.places[node].broken == Some(datagram.destination.ip()) => {
+                    return Err(Stop { reason: DropReason::NoRoute, node: Some(node) });
+                }
                 Holder::Node(node) if self.places[node].guard.lets_in(datagram, now) => return Ok(node),
                 Holder::Node(node) => return Err(Stop { reason: DropReason::Firewall, node: Some(node) }),
                 Holder::Gateway(inside) => {

@@ -19,6 +19,14 @@ const MAX_REMOTES: usize = 32;
 
 /// Whether a direct pair validates between two addresses with their accesses.
 pub(crate) fn direct_pair_validates(one: (IpAddr, &AccessPlan), other: (IpAddr, &AccessPlan)) -> bool {
+    let passes = |access: &AccessPlan| {
+        let lets_out = matches!(access.firewall, Firewall::Open | Firewall::Stateful);
+        lets_out && access.ipv6.is_some_and(|ipv6| ipv6.works)
+    };
+    // Version 6 knows no NAT, and where both sides send first both firewalls let the answers in.
+    if passes(one.1) && passes(other.1) {
+        return true;
+    }
     let mut world = World::of([one, other]);
     let mut remotes = [BTreeSet::new(), BTreeSet::new()];
     for (side, peer) in [(0, 1), (1, 0)] {

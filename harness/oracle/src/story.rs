@@ -483,13 +483,19 @@ fn plan() -> Plan {
             carrier: None,
             firewall: Firewall::Open,
             via: Vec::new(),
+            ipv6: None,
         },
         interfaces: Vec::new(),
         relay_only: false,
         priority: 1,
     };
-    let server =
-        |name: &str, address: IpAddr| ServerPlan { name: name.into(), address, up: link.clone(), down: link.clone() };
+    let server = |name: &str, address: IpAddr| ServerPlan {
+        name: name.into(),
+        address,
+        address_v6: None,
+        up: link.clone(),
+        down: link.clone(),
+    };
     Plan {
         scenario: "hand-made".into(),
         title: "Alice and Bob in a test".into(),

@@ -26,7 +26,7 @@ use kernel::{
 use quinn_proto::{DatagramEvent, Endpoint, Incoming, Transmit};
 use std::{
     collections::{BTreeMap, VecDeque},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
 };
 
 /// The most connections that a server holds at once; further ones are refused.
@@ -65,15 +65,18 @@ pub enum ChannelEvent {
 /// What carries a connection.
 enum Wire {
     Quic(Box<Link>),
-    Stream(Box<StreamLink>),
+    /// And the own address that it came to.
+    Stream(Box<StreamLink>, IpAddr),
 }
 
 /// The server's end: all its connections.
 pub struct ServerChannel {
+    /// Where it listens: the first is what it sends from when nothing says otherwise.
     local: SocketAddr,
     identity: ServerIdentity,
     endpoint: Endpoint,
-    tcp: tcp::Endpoint,
+    /// TCP, by own address.
+    tcp: BTreeMap<IpAddr, tcp::Endpoint>,
     peers: BTreeMap<ConnectionId, Peer>,
     by_handle: BTreeMap<usize, ConnectionId>,
     next_id: u64,
@@ -88,16 +91,23 @@ struct Peer {
 }
 
 impl ServerChannel {
-    /// A server at `local`. One that starts again has the same identity and another node of the seed tree: clients that
+    /// A server at `locals`, one address or one of each version, with the same port. One that starts again has the same identity and another node of the seed tree: clients that
     /// the former one left behind notice with their next packet.
-    pub fn new(local: SocketAddr, identity: ServerIdentity, seeds: SeedTree, now: SimTime) -> ServerChannel {
+    ///
+    /// # Panics
+    /// Without an address.
+    pub fn new(locals: &[SocketAddr], identity: ServerIdentity, seeds: SeedTree, now: SimTime) -> ServerChannel {
         let _scope = random::scope("quic");
         let config = endpoint_config(identity.reset_key(), &seeds);
         let endpoint = Endpoint::new(config, Some(server_config(&identity)), false, None);
-        let mut tcp = tcp::Endpoint::new(local.ip(), seeds.stream("tcp"), now);
-        tcp.listen(local.port(), stream_link::SETTINGS).expect("the ports of a fresh endpoint are free");
+        let tcp = |local: &SocketAddr| {
+            let mut tcp = tcp::Endpoint::new(local.ip(), seeds.stream(&format!("tcp-{}", local.ip())), now);
+            tcp.listen(local.port(), stream_link::SETTINGS).expect("the ports of a fresh endpoint are free");
+            (local.ip(), tcp)
+        };
+        let tcp = locals.iter().map(tcp).collect();
         ServerChannel {
-            local,
+            local: *locals.first().expect("a server has an address"),
             identity,
             endpoint,
             tcp,
@@ -117,7 +127,7 @@ impl ServerChannel {
             return self.receive_segment(&datagram, now);
         }
         let mut response = Vec::new();
-        match receive(&mut self.endpoint, &datagram, now, &mut response) {
+        match receive(&mut self.endpoint, &datagram, Some(datagram.destination.ip()), now, &mut response) {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
                 let peer = self.by_handle.get(&handle.0).and_then(|id| self.peers.get_mut(id));
                 if let Some(Peer { link: Wire::Quic(link), .. }) = peer {
@@ -137,14 +147,15 @@ impl ServerChannel {
         for peer in self.peers.values_mut() {
             match &mut peer.link {
                 Wire::Quic(link) => link.handle_timeout(now, &mut self.endpoint),
-                Wire::Stream(link) => link.advance(&mut self.tcp, now),
+                Wire::Stream(link, at) => advance(link, self.tcp.get_mut(at), now),
             }
         }
     }
 
     /// When [`ServerChannel::handle_timeout`] is due.
     pub fn next_wake(&mut self) -> Option<SimTime> {
-        let tcp = self.tcp.next_wake(self.now);
+        let now = self.now;
+        let tcp = self.tcp.values_mut().filter_map(|tcp| tcp.next_wake(now));
         self.peers.values_mut().filter_map(|peer| peer.link.next_wake()).chain(tcp).min()
     }
 
@@ -162,10 +173,10 @@ impl ServerChannel {
                         return Some(outgoing(self.local, &transmit, &buffer));
                     }
                 }
-                Wire::Stream(link) => link.advance(&mut self.tcp, now),
+                Wire::Stream(link, at) => advance(link, self.tcp.get_mut(at), now),
             }
         }
-        self.tcp.poll_transmit(now)
+        self.tcp.values_mut().find_map(|tcp| tcp.poll_transmit(now))
     }
 
     /// Queues a message.
@@ -194,7 +205,7 @@ impl ServerChannel {
     pub fn peer_address(&self, id: ConnectionId) -> Option<SocketAddr> {
         match &self.peers.get(&id)?.link {
             Wire::Quic(link) => Some(link.remote_address()),
-            Wire::Stream(link) => link.remote_address(&self.tcp),
+            Wire::Stream(link, at) => link.remote_address(self.tcp.get(at)?),
         }
     }
 
@@ -207,15 +218,19 @@ impl ServerChannel {
     }
 
     fn receive_segment(&mut self, datagram: &Datagram, now: SimTime) {
-        self.tcp.handle(datagram, now);
-        while let Some(connection) = self.tcp.accept() {
-            let link = Wire::Stream(Box::new(StreamLink::server(connection, &self.identity, now)));
+        let at = datagram.destination.ip();
+        let Some(tcp) = self.tcp.get_mut(&at) else { return };
+        tcp.handle(datagram, now);
+        while let Some(connection) = tcp.accept() {
+            let link = Wire::Stream(Box::new(StreamLink::server(connection, &self.identity, now)), at);
             self.peers.insert(ConnectionId(self.next_id), Peer { link, announced: false, closed: false });
             self.next_id += 1;
         }
         for peer in self.peers.values_mut() {
-            if let Wire::Stream(link) = &mut peer.link {
-                link.advance(&mut self.tcp, now);
+            if let Wire::Stream(link, to) = &mut peer.link
+                && *to == at
+            {
+                link.advance(tcp, now);
             }
         }
     }
@@ -259,8 +274,8 @@ impl ServerChannel {
                 }
                 keep
             }
-            Wire::Stream(link) => {
-                link.advance(tcp, now);
+            Wire::Stream(link, at) => {
+                advance(link, tcp.get_mut(at), now);
                 !link.is_lost()
             }
         });
@@ -271,49 +286,49 @@ impl Wire {
     fn next_wake(&mut self) -> Option<SimTime> {
         match self {
             Wire::Quic(link) => link.next_wake(),
-            Wire::Stream(link) => link.next_wake(),
+            Wire::Stream(link, _) => link.next_wake(),
         }
     }
 
     fn write(&mut self, framed: Bytes) -> bool {
         match self {
             Wire::Quic(link) => link.write(framed),
-            Wire::Stream(link) => link.write(framed),
+            Wire::Stream(link, _) => link.write(framed),
         }
     }
 
     fn read(&mut self, now: SimTime) -> Option<Bytes> {
         match self {
             Wire::Quic(link) => link.read(now),
-            Wire::Stream(link) => link.read(),
+            Wire::Stream(link, _) => link.read(),
         }
     }
 
     fn violated(&mut self, now: SimTime) {
         match self {
             Wire::Quic(link) => link.violated(now),
-            Wire::Stream(link) => link.close(),
+            Wire::Stream(link, _) => link.close(),
         }
     }
 
     fn close(&mut self, now: SimTime) {
         match self {
             Wire::Quic(link) => link.close(now, DONE),
-            Wire::Stream(link) => link.close(),
+            Wire::Stream(link, _) => link.close(),
         }
     }
 
     fn was_connected(&self) -> bool {
         match self {
             Wire::Quic(link) => link.was_connected(),
-            Wire::Stream(link) => link.was_connected(),
+            Wire::Stream(link, _) => link.was_connected(),
         }
     }
 
     fn is_lost(&self) -> bool {
         match self {
             Wire::Quic(link) => link.is_lost(),
-            Wire::Stream(link) => link.is_lost(),
+            Wire::Stream(link, _) => link.is_lost(),
         }
     }
 }
@@ -341,15 +356,24 @@ impl Peer {
 fn receive(
     endpoint: &mut Endpoint,
     datagram: &Datagram,
+    at: Option<IpAddr>,
     now: SimTime,
     response: &mut Vec<u8>,
 ) -> Option<DatagramEvent> {
     let bytes = BytesMut::from(&datagram.bytes[..]);
-    endpoint.handle(now.to_instant(), datagram.source, None, None, bytes, response)
+    endpoint.handle(now.to_instant(), datagram.source, at, None, bytes, response)
 }
 
+/// From where the connection is at home, which may be another own address than `local`.
 fn outgoing(local: SocketAddr, transmit: &Transmit, bytes: &[u8]) -> Datagram {
-    Datagram::new(local, transmit.destination, bytes[..transmit.size].to_vec())
+    let source = SocketAddr::new(transmit.src_ip.unwrap_or(local.ip()), local.port());
+    Datagram::new(source, transmit.destination, bytes[..transmit.size].to_vec())
+}
+
+fn advance(link: &mut StreamLink, tcp: Option<&mut tcp::Endpoint>, now: SimTime) {
+    if let Some(tcp) = tcp {
+        link.advance(tcp, now);
+    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@ use std::net::SocketAddr;
 pub struct ServerConfig {
     /// The server's name in events.
     pub name: ActorName,
-    /// Its UDP address, port 443.
+    /// Its address, port 443 of UDP and TCP.
     pub address: SocketAddr,
+    /// The same of version 6, where it has both.
+    pub address_v6: Option<SocketAddr>,
     /// The relays whose credentials it issues, at most 8.
     pub relays: Vec<RelayEndpoint>,
     /// Cost of a password hash.

@@ -79,11 +79,12 @@ impl Server {
     /// A server without accounts, listening.
     pub fn new(config: ServerConfig, now: SimTime) -> Server {
         let identity = config.identity();
+        let locals: Vec<SocketAddr> = std::iter::once(config.address).chain(config.address_v6).collect();
         Server {
             name: config.name.clone(),
             identity: identity.public(),
             service: Service::new(&config),
-            channel: ServerChannel::new(config.address, identity, config.boot_seeds("channel"), now),
+            channel: ServerChannel::new(&locals, identity, config.boot_seeds("channel"), now),
             interceptor: None,
             faults: MessageFaults::new(config.faults),
             speakers: BTreeMap::new(),

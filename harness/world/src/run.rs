@@ -16,7 +16,7 @@ use kernel::{
     bystander::Bystander,
     event::Event,
     log, mutant,
-    plan::{AccessPlan, LinkPlan, ServerPlan},
+    plan::{AccessPlan, Ipv6Plan, LinkPlan, ServerPlan},
     random::{self, Draws, SeedTree},
     seam,
     trouble::{Fault, FaultKind},
@@ -295,8 +295,9 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
     for link in &plan.core_links {
         fabric.add_core_link(link.clone()).map_err(|error| WorldError::Plan(error.to_string()))?;
     }
-    for ServerPlan { name, address, up, down } in std::iter::once(&plan.signaling).chain(&plan.relays) {
-        add(&mut fabric, NodePlan::public(name.clone(), *address, up.clone(), down.clone()))?;
+    for ServerPlan { name, address, address_v6, up, down } in std::iter::once(&plan.signaling).chain(&plan.relays) {
+        let ipv6 = address_v6.map(|address| Ipv6Plan { address, works: true });
+        add(&mut fabric, NodePlan { ipv6, ..NodePlan::public(name.clone(), *address, up.clone(), down.clone()) })?;
     }
     let devices = plan.participants.iter().map(|one| (&one.device, one.address, &one.access));
     let ends = plan.traffic.iter().flat_map(|flow| [&flow.source, &flow.sink]);
@@ -319,8 +320,8 @@ fn fabric(plan: &Plan, seeds: SeedTree) -> Result<Fabric, WorldError> {
 }
 
 fn node(name: &ActorName, address: IpAddr, access: &AccessPlan) -> NodePlan {
-    let AccessPlan { up, down, nat, public_address, carrier, firewall, via, .. } = access.clone();
-    NodePlan { name: name.clone(), address, up, down, nat, public_address, carrier, firewall, via }
+    let AccessPlan { up, down, nat, public_address, carrier, firewall, via, ipv6, .. } = access.clone();
+    NodePlan { name: name.clone(), address, up, down, nat, public_address, carrier, firewall, via, ipv6 }
 }
 
 /// Adds the hosts that the adversary needs: fast links of 10 ms to the core, or none but to the relay.

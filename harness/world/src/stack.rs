@@ -7,7 +7,7 @@ use kernel::{
     ActorName, Plan, SimTime,
     event::Act,
     packet::Interface,
-    plan::{Participant, ServerPlan},
+    plan::{AccessPlan, Participant, ServerPlan},
     random::SeedTree,
 };
 use protocol::{RelayTls, ServerIdentity};
@@ -112,7 +112,7 @@ fn armed(plan: &Plan) -> Armed {
 }
 
 fn server_config(plan: &Plan) -> ServerConfig {
-    let ServerPlan { name, address, .. } = &plan.signaling;
+    let ServerPlan { name, address, address_v6, .. } = &plan.signaling;
     let relay = |relay: &ServerPlan| RelayEndpoint {
         name: relay.name.clone(),
         address: SocketAddr::new(relay.address, RELAY_PORT),
@@ -125,6 +125,7 @@ fn server_config(plan: &Plan) -> ServerConfig {
     ServerConfig {
         name: name.clone(),
         address: SocketAddr::new(*address, SIGNALING_PORT),
+        address_v6: address_v6.map(|address| SocketAddr::new(address, SIGNALING_PORT)),
         relays: plan.relays.iter().map(relay).collect(),
         password_cost: Argon2Cost::SIMULATION,
         costs: ServiceCosts::default(),
@@ -152,7 +153,7 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
         device_class: me.device_class,
         relay_only: me.relay_only,
         password: password(&seeds),
-        signaling: SocketAddr::new(plan.signaling.address, SIGNALING_PORT),
+        signaling: plan.signaling.addresses().map(|address| SocketAddr::new(address, SIGNALING_PORT)).collect(),
         signaling_key: server_config(plan).identity().public(),
         stun: plan.relays.first().map(|relay| SocketAddr::new(relay.address, RELAY_PORT)),
         media: plan.media.clone(),
@@ -167,7 +168,11 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
 fn interfaces(participant: &Participant) -> Vec<Interface> {
     let starts_up = |name: &ActorName| participant.interfaces.iter().all(|one| one.name != *name || !one.starts_down);
     let up = participant.interfaces().filter(|(name, ..)| starts_up(name));
-    up.map(|(_, address, _)| Interface { addresses: vec![address] }).collect()
+    // Version 6 first (RFC 6724, section 2.1): whether it works no device knows.
+    let both = |(_, address, access): (_, _, &AccessPlan)| {
+        access.ipv6.map(|ipv6| ipv6.address).into_iter().chain([address]).collect()
+    };
+    up.map(|interface| Interface { addresses: both(interface) }).collect()
 }
 
 /// A password as a careful person has one: 20 random characters.

@@ -1,6 +1,6 @@
 //! Further access networks of a device.
 
-use super::{Firewall, Nat, NatTable, Network};
+use super::{Firewall, Ipv6, Nat, NatTable, Network};
 use crate::{either::Either, located::Located};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -23,6 +23,8 @@ pub(crate) struct Interface {
     pub(crate) carrier: Option<Located<String>>,
     /// What the network lets pass: everything unless given.
     pub(crate) firewall: Option<Firewall>,
+    /// What it does with version 6 where the internet is `dual-stack`: it works unless given.
+    pub(crate) ipv6: Option<Located<Ipv6>>,
     /// The core links that its traffic goes over after its NAT, nearest first.
     #[serde(default)]
     pub(crate) via: Vec<Located<String>>,

@@ -45,14 +45,14 @@ pub(super) fn access(
 /// A server's place and links.
 pub(super) fn server(
     name: ActorName,
-    address: IpAddr,
+    (address, address_v6): (IpAddr, Option<IpAddr>),
     server: &Server,
     links: &mut Links,
     problems: &mut Problems,
 ) -> ServerPlan {
     let up = links.link(&data_centre(), &server.up, problems);
     let down = links.link(&data_centre(), &server.down, problems);
-    ServerPlan { name, address, up, down }
+    ServerPlan { name, address, address_v6, up, down }
 }
 
 /// The access of a host of its own that nothing is said of: so fast that other links decide.

@@ -51,7 +51,7 @@ pub(crate) fn resolve(
         timeline_start: Plan::TIMELINE_START,
         signaling: access::server(
             ActorName::from(SIGNALING),
-            server_address(file, 1),
+            server_addresses(file, 1),
             &file.signaling,
             &mut links,
             problems,
@@ -83,7 +83,7 @@ pub(crate) fn resolve(
 fn relays(file: &Scenario, links: &mut Links, problems: &mut Problems) -> Vec<ServerPlan> {
     let names = server_names(file).into_iter().skip(1);
     let relay = |((name, server), host): ((String, &Server), u8)| {
-        access::server(ActorName::from(name), server_address(file, host), server, links, problems)
+        access::server(ActorName::from(name), server_addresses(file, host), server, links, problems)
     };
     names.zip(file.relay.iter()).zip(2..).map(relay).collect()
 }
@@ -101,11 +101,15 @@ pub(crate) const SIGNALING: &str = "signaling";
 /// What the relay is called.
 pub(crate) const RELAY: &str = "relay";
 
-/// Servers are in TEST-NET-1 (RFC 5737), or in the documentation prefix of version 6 (RFC 3849).
-fn server_address(file: &Scenario, number: u8) -> IpAddr {
+/// Servers are in TEST-NET-1 (RFC 5737), in the documentation prefix of version 6 (RFC 3849), or in both: then the first is
+/// the one of version 4.
+fn server_addresses(file: &Scenario, number: u8) -> (IpAddr, Option<IpAddr>) {
+    let v4 = IpAddr::from([192, 0, 2, number]);
+    let v6 = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(number)]);
     match file.internet {
-        Internet::Ipv4 => IpAddr::from([192, 0, 2, number]),
-        Internet::Ipv6 => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(number)]),
+        Internet::Ipv4 => (v4, None),
+        Internet::Ipv6 => (v6, None),
+        Internet::DualStack => (v4, Some(v6)),
     }
 }
 

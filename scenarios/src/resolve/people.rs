@@ -174,6 +174,7 @@ impl People {
             home: &participant.home,
             carrier: &participant.carrier,
             firewall: participant.firewall,
+            ipv6: &participant.ipv6,
             via: &participant.via,
         };
         let (address, access) = places.attach(&attachment, via, resolved, problems);
@@ -228,6 +229,7 @@ impl People {
                 home: &further.home,
                 carrier: &further.carrier,
                 firewall: further.firewall,
+                ipv6: &further.ipv6,
                 via: &further.via,
             };
             let (address, access) = places.attach(&attachment, via, resolved, problems);

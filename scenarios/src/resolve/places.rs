@@ -6,11 +6,11 @@ use super::{
 };
 use crate::{
     either::Either,
-    file::{Firewall, Internet, Nat, NatTable, Scenario},
+    file::{Firewall, Internet, Ipv6, Nat, NatTable, Scenario},
     located::Located,
     problem::Problems,
 };
-use kernel::plan::{AccessPlan, CarrierPlan, NatPlan, PortAssignment};
+use kernel::plan::{AccessPlan, CarrierPlan, Ipv6Plan, NatPlan, PortAssignment};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The most homes: their numbers are part of addresses, below those of carriers.
@@ -24,6 +24,7 @@ pub(super) struct Attachment<'f> {
     pub(super) home: &'f Option<Located<String>>,
     pub(super) carrier: &'f Option<Located<String>>,
     pub(super) firewall: Option<Firewall>,
+    pub(super) ipv6: &'f Option<Located<Ipv6>>,
     pub(super) via: &'f [Located<String>],
 }
 
@@ -48,6 +49,7 @@ struct Place {
     address: IpAddr,
     public_address: IpAddr,
     carrier: Option<CarrierPlan>,
+    ipv6: Option<Ipv6Plan>,
 }
 
 impl<'f> Places<'f> {
@@ -66,11 +68,18 @@ impl<'f> Places<'f> {
     ) -> (IpAddr, AccessPlan) {
         let nat = match (attachment.nat, self.file.internet) {
             (Some(given), _) => nat::nat(given, problems),
-            (None, Internet::Ipv4) => access.links.nat,
+            (None, Internet::Ipv4 | Internet::DualStack) => access.links.nat,
             (None, Internet::Ipv6) => None,
         };
         if let Some(given) = attachment.nat.as_ref().filter(|_| nat.is_some() && self.file.internet == Internet::Ipv6) {
             problems.note(given.span(), "no NAT is on the way of version 6", "leave it out, or name a `firewall`");
+        }
+        if let Some(given) = attachment.ipv6.as_ref().filter(|_| self.file.internet != Internet::DualStack) {
+            problems.note(
+                given.span(),
+                "the internet of this scenario has one version",
+                "`internet` is not `dual-stack`",
+            );
         }
         let place = self.place(attachment, &nat, &via, problems);
         let plan = AccessPlan {
@@ -82,6 +91,7 @@ impl<'f> Places<'f> {
             carrier: place.carrier,
             firewall: nat::firewall(attachment.firewall),
             via,
+            ipv6: place.ipv6,
         };
         (place.address, plan)
     }
@@ -109,7 +119,7 @@ impl<'f> Places<'f> {
         }
         let home = &mut self.homes[index];
         let span = attachment.home.as_ref().map_or(attachment.owner.span(), Located::span);
-        let alone = nat.is_none() && self.file.internet == Internet::Ipv4;
+        let alone = nat.is_none() && self.file.internet != Internet::Ipv6;
         if home.nat != *nat || home.carrier != carrier || (known.is_some() && alone) {
             problems.note(span, "a home has one NAT, which all in it share", "these have different ones or none");
         } else if known.is_some() && nat.as_ref().is_some_and(|nat| nat.ports == PortAssignment::OneToOne) {
@@ -121,24 +131,31 @@ impl<'f> Places<'f> {
         }
         home.devices += 1;
         let number = 10 + index.min(MOST_HOMES) as u8;
+        let given = attachment.ipv6.as_deref().copied().unwrap_or(Ipv6::Works);
+        let has_both = self.file.internet == Internet::DualStack && given != Ipv6::None;
+        let plan = || Ipv6Plan { address: version_6(number, home.devices), works: given == Ipv6::Works };
+        let ipv6 = has_both.then(plan);
         if nat.is_none() {
             if let Some(carrier) = attachment.carrier {
                 let message = "whoever has a carrier's NAT has one at home too";
                 problems.note(carrier.span(), message, "`nat` is missing or `none`");
             }
             let public = match self.file.internet {
-                Internet::Ipv4 => IpAddr::from([198, 51, 100, number]),
-                Internet::Ipv6 => {
-                    IpAddr::from([0x2001, 0xdb8, u16::from(number), 0, 0, 0, 0, 9 + u16::from(home.devices)])
-                }
+                Internet::Ipv4 | Internet::DualStack => IpAddr::from([198, 51, 100, number]),
+                Internet::Ipv6 => version_6(number, home.devices),
             };
-            return Place { address: public, public_address: public, carrier: None };
+            return Place { address: public, public_address: public, carrier: None, ipv6 };
         }
         let address = Ipv4Addr::new(192, 168, number, 9 + home.devices).into();
         let behind = attachment.carrier.as_ref().and_then(|name| self.carriers.behind(name, number, problems));
         match behind {
-            Some((carrier, public_address)) => Place { address, public_address, carrier: Some(carrier) },
-            None => Place { address, public_address: Ipv4Addr::new(203, 0, 113, number).into(), carrier: None },
+            Some((carrier, public_address)) => Place { address, public_address, carrier: Some(carrier), ipv6 },
+            None => Place { address, public_address: Ipv4Addr::new(203, 0, 113, number).into(), carrier: None, ipv6 },
         }
     }
+}
+
+/// A public address of version 6, in the documentation prefix (RFC 3849).
+fn version_6(home: u8, device: u8) -> IpAddr {
+    IpAddr::from([0x2001, 0xdb8, u16::from(home), 0, 0, 0, 0, 9 + u16::from(device)])
 }

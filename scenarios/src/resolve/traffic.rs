@@ -164,6 +164,7 @@ impl Ends<'_> {
             carrier: None,
             firewall: Firewall::Open,
             via: links::via(via, self.file, problems),
+            ipv6: None,
         };
         let host = ActorName::from(format!("{}-{suffix}", self.name));
         (TrafficEnd { host, address: SocketAddr::new(ip, port), access: Some(access) }, true)

@@ -128,7 +128,7 @@ mod tests {
         let mut now = SimTime(0);
         for _ in 0..MOST_REPEATS {
             assert_eq!(continuity.request(false, now), Some(KeyFrameReason::FirstFrame));
-            now = now + REPEAT;
+            now += REPEAT;
         }
         assert_eq!(continuity.repeat_at(), None, "whoever does not answer so often never will");
         continuity.admit(2, true);

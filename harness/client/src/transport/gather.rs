@@ -45,6 +45,11 @@ pub(super) struct Gathering {
     stream: Stream,
 }
 
+/// The preferred socket that can reach an address.
+pub(super) fn same_version(locals: &[SocketAddr], to: SocketAddr) -> Option<SocketAddr> {
+    locals.iter().copied().find(|local| local.is_ipv4() == to.is_ipv4())
+}
+
 /// What a datagram on the media socket turned out to be.
 pub(super) enum Arrival {
     /// The answer of a STUN or TURN server.
@@ -172,7 +177,9 @@ impl Transport {
         let locals = self.config.locals.clone();
         let first = self.gathering.is_none();
         let mut gathering = self.gathering.take().unwrap_or_else(|| {
-            let preferred = locals.first().copied().unwrap_or(NOWHERE);
+            let relay = relays.first().map(|relay| relay.address).or(stun);
+            let preferred = relay.and_then(|relay| same_version(&locals, relay)).or(locals.first().copied());
+            let preferred = preferred.unwrap_or(NOWHERE);
             Gathering::new(preferred, self.config.seeds, self.config.seeds.stream("stun"))
         });
         let relay_preferred = mutant!(V132) && !relays.is_empty();

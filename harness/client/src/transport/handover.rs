@@ -4,7 +4,7 @@
 //! path in use goes, its candidates are withdrawn, media goes on over a pair in reserve where there is one, and ICE restarts
 //! without waiting for silence. The restart names the candidates that are left, which tells the peer what is gone.
 
-use super::{Transport, TransportOutput};
+use super::{Transport, TransportOutput, gather::same_version};
 use kernel::{SimTime, random};
 use std::net::SocketAddr;
 use str0m::Input;
@@ -58,10 +58,10 @@ impl Transport {
         let locals = &self.config.locals;
         let Some(gathering) = &mut self.gathering else { return };
         gathering.query(new, now);
-        if let Some(preferred) = locals.first() {
-            gathering.local = *preferred;
+        if let Some(preferred) = same_version(locals, gathering.local) {
+            gathering.local = preferred;
             if gathering.relays.leg_local().is_some_and(|local| !locals.contains(&local)) {
-                gathering.relays.move_to(*preferred, now);
+                gathering.relays.move_to(preferred, now);
             }
         }
         if !self.hides_addresses() {

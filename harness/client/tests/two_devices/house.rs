@@ -106,7 +106,7 @@ impl House {
         let identity = ServerIdentity::generate(&mut seeds.stream("server-identity"));
         let key = identity.public();
         random::act_as("signaling");
-        let channel = ServerChannel::new(address(1, 443), identity, seeds.child("server"), SimTime::ZERO);
+        let channel = ServerChannel::new(&[address(1, 443)], identity, seeds.child("server"), SimTime::ZERO);
         let server = Server {
             channel,
             connections: BTreeMap::new(),
@@ -126,7 +126,7 @@ impl House {
                 device_class: DeviceClass::Flagship,
                 relay_only: n == 1 && story.callee_hides,
                 password: format!("a long password of {}", NAMES[n].0),
-                signaling: address(1, 443),
+                signaling: vec![address(1, 443)],
                 signaling_key: key,
                 stun: None,
                 media: media_plan(),

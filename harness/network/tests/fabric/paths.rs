@@ -4,7 +4,7 @@ use crate::driver::{PERFECT, Shot, at_core, behind_nat, drive, drops, endpoint, 
 use kernel::{
     Datagram, Event,
     event::DropReason,
-    plan::{CarrierPlan, CoreLink, Firewall, LinkChange, LinkPlan, NatChange, NatPlan, Pace},
+    plan::{CarrierPlan, CoreLink, Firewall, Ipv6Plan, LinkChange, LinkPlan, NatChange, NatPlan, Pace},
     time::{Micros, SimTime},
 };
 use network::{Arrival, Fabric, FabricError, LinkProblem, NodePlan};
@@ -195,6 +195,32 @@ fn a_packet_takes_the_interface_of_its_source_and_none_that_is_down() {
     let dropped: Vec<_> = drops(&log).into_iter().map(|(_, place, reason)| (place, reason)).collect();
     let down = ("alice.lte".to_owned(), DropReason::InterfaceDown);
     assert_eq!(dropped, [down.clone(), down]);
+}
+
+#[test]
+fn version_6_goes_past_the_nat_and_vanishes_where_it_is_broken() {
+    let ipv6 = |address: &str, works| Some(Ipv6Plan { address: address.parse().unwrap(), works });
+    let ((), log) = simulate(1, |fabric| {
+        let nat = || NatPlan::PORT_RESTRICTED;
+        let alice = behind_nat("alice", "192.168.1.2", nat(), HOME);
+        fabric.add_node(NodePlan { ipv6: ipv6("2001:db8:1::2", true), ..alice }).unwrap();
+        let bob = behind_nat("bob", "192.168.1.3", nat(), OTHER_HOME);
+        fabric.add_node(NodePlan { ipv6: ipv6("2001:db8:2::2", false), ..bob }).unwrap();
+        let stun = node("stun", "198.51.100.10", PERFECT, PERFECT);
+        fabric.add_node(NodePlan { ipv6: ipv6("2001:db8::1", true), ..stun }).unwrap();
+        let preferred = fabric.interfaces(&name("alice"))[0].addresses[0];
+        assert_eq!(preferred.to_string(), "2001:db8:1::2", "version 6 comes first");
+
+        let (alice, bob, stun) = ("[2001:db8:1::2]:1", "[2001:db8:2::2]:1", endpoint("[2001:db8::1]:1"));
+        let seen = fire(fabric, "alice", alice, stun).unwrap().datagram.source;
+        assert_eq!(seen, endpoint(alice));
+        assert_eq!(fire(fabric, "stun", "[2001:db8::1]:1", endpoint(alice)).unwrap().to, name("alice"));
+        assert_eq!(fire(fabric, "bob", bob, stun), None);
+        assert_eq!(fire(fabric, "stun", "[2001:db8::1]:1", endpoint(bob)), None);
+        assert!(fire(fabric, "bob", "192.168.1.3:1", endpoint(STUN)).is_some());
+    });
+    assert!(drops(&log).iter().all(|(_, place, reason)| (place.as_str(), *reason) == ("bob", DropReason::NoRoute)));
+    assert_eq!(drops(&log).len(), 2);
 }
 
 #[test]

@@ -93,7 +93,7 @@ pub(crate) fn nothing_parsed_or_sent_before_accept(evidence: &Evidence) -> Check
         let mut sent = run.events.packets_sent.of(device).filter(|sent| {
             // RTP is the business of nothing_before_accept.
             window.contains(&sent.index)
-                && sent.destination.ip() != run.plan.signaling.address
+                && run.plan.signaling.addresses().all(|address| sent.destination.ip() != address)
                 && !carries_rtp(sent.protocol, run.log.bytes(sent.bytes))
         });
         let first = sent.next();

@@ -122,7 +122,7 @@ pub(crate) fn unanswered_addresses_are_spared(evidence: &Evidence) -> Checks {
 fn judge_device(run: &Run, device: &ActorName, checks: &mut Checks) {
     let answers = answers_to(run, device);
     let servers: BTreeSet<_> =
-        run.plan.relays.iter().chain([&run.plan.signaling]).map(|server| server.address).collect();
+        run.plan.relays.iter().chain([&run.plan.signaling]).flat_map(|server| server.addresses()).collect();
     let mut silent: BTreeSet<SocketAddr> = BTreeSet::new();
     let mut window: VecDeque<SimTime> = VecDeque::new();
     let own = run.events.packets_sent.of(device);

@@ -175,22 +175,27 @@ impl ClientChannel {
         self.is_chosen && matches!(self.ways.first(), Some(Way::Stream { .. }))
     }
 
-    /// From now on it sends from another address of the device: the server checks the new path, and the connection goes on
-    /// there with new connection ids (RFC 9000 section 9). False for one that cannot: by TCP, or to an address of another
-    /// version, or not up yet.
-    pub fn rebind(&mut self, local: SocketAddr, now: SimTime) -> bool {
+    /// The device has other addresses from now on. A connection by QUIC goes on from the one that leads to the same address
+    /// of the server: that checks the new path, and there are new connection ids (RFC 9000 section 9). False where it cannot
+    /// go on: by TCP, without such a route, or while it is not up.
+    pub fn rebind(&mut self, routes: &[Route], now: SimTime) -> bool {
         let _scope = random::scope("quic");
         self.now = now;
         if !self.is_connected() {
             return false;
         }
+        let leads_on = |route: &Route| routes.iter().find(|other| other.server == route.server).copied();
         match self.ways.first_mut() {
-            Some(Way::Quic { route, endpoint, link }) if route.server.is_ipv4() == local.is_ipv4() => {
-                route.local = local;
-                link.migrate(endpoint);
+            Some(Way::Quic { route, endpoint, link }) => {
+                let Some(new) = leads_on(route) else { return false };
+                if new != *route {
+                    *route = new;
+                    link.migrate(endpoint);
+                }
                 true
             }
-            _ => false,
+            Some(Way::Stream { route, .. }) => routes.iter().any(|other| other.local.ip() == route.local.ip()),
+            None => false,
         }
     }
 
@@ -271,7 +276,7 @@ impl Way {
             Way::Quic { endpoint, link, .. } => {
                 let _scope = random::scope("quic");
                 let mut response = Vec::new();
-                let event = receive(endpoint, datagram, now, &mut response);
+                let event = receive(endpoint, datagram, None, now, &mut response);
                 if let Some(DatagramEvent::ConnectionEvent(handle, event)) = event
                     && handle == link.handle()
                 {

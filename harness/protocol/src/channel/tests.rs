@@ -9,6 +9,8 @@ use kernel::{
 use proptest::prelude::*;
 
 const DELAY: Micros = Micros::from_millis(20);
+/// An address of the server's that nothing reaches.
+const BLACK_HOLE: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 200)), 443);
 
 fn address(host: u8, port: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, host], port))
@@ -44,7 +46,7 @@ struct Network {
 impl Network {
     fn new(clients: u8, loss_ppm: u32, seeds: SeedTree) -> Network {
         let server_address = address(1, 443);
-        let server = ServerChannel::new(server_address, identity(), seeds.child("server"), SimTime::ZERO);
+        let server = ServerChannel::new(&[server_address], identity(), seeds.child("server"), SimTime::ZERO);
         let client = |n: u8| {
             let seeds = seeds.child(&format!("client-{n}"));
             ClientChannel::new(&[route(10 + n)], identity().public(), seeds, 0, SimTime::ZERO)
@@ -85,7 +87,7 @@ impl Network {
         while let Some(entry) = self.in_flight.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let datagram = entry.remove();
             match datagram.destination.ip() {
-                ip if ip == self.server.local.ip() => self.server.handle(datagram, self.now),
+                ip if ip == address(1, 0).ip() => self.server.handle(datagram, self.now),
                 ip => {
                     let place = self.hosts.iter().position(|host| address(*host, 0).ip() == ip);
                     if let Some(client) = place.and_then(|place| self.clients.get_mut(place)) {
@@ -111,7 +113,8 @@ impl Network {
             self.transcript.extend(self.now.0.to_be_bytes());
             self.transcript.extend(&packet.bytes);
             self.sent += 1;
-            let is_blocked = self.blocks_udp && packet.transport == Transport::Udp;
+            let is_blocked = self.blocks_udp && packet.transport == Transport::Udp
+                || [packet.source, packet.destination].contains(&BLACK_HOLE);
             if !is_blocked && !self.losses.chance_ppm(self.loss_ppm) {
                 self.in_flight.insert((self.now + DELAY, self.sent), packet);
             }
@@ -278,7 +281,7 @@ fn a_client_notices_a_server_that_started_again() {
     let mut network = Network::new(1, 0, SeedTree::root(1));
     network.run(secs(2));
     assert!(network.clients[0].is_connected());
-    network.server = ServerChannel::new(address(1, 443), identity(), SeedTree::root(3), network.now);
+    network.server = ServerChannel::new(&[address(1, 443)], identity(), SeedTree::root(3), network.now);
     network.clients[0].send(&request(1, 100)).unwrap();
     network.run(secs(3));
     assert!(network.clients[0].is_closed());
@@ -295,7 +298,7 @@ fn a_client_with_another_address_goes_on_with_its_connection() {
     network.drain();
     network.in_flight.clear();
     network.hosts[0] = 77;
-    assert!(network.clients[0].rebind(address(77, 5443), network.now));
+    assert!(network.clients[0].rebind(&[route(77)], network.now));
     network.clients[0].send(&request(2, 10)).unwrap();
     network.run(secs(2));
     assert_eq!(network.server.peer_address(id), Some(address(77, 5443)));
@@ -347,7 +350,21 @@ fn where_no_udp_passes_messages_go_by_tls_over_tcp() {
     assert!(network.messages().into_iter().eq(&expected));
     assert_eq!(network.received[0], (0..100).map(answer).collect::<Vec<_>>());
     assert!(network.clients[0].is_connected() && !network.events.contains(&ChannelEvent::Closed(id)));
-    assert!(!network.clients[0].rebind(address(77, 5443), network.now), "a TCP connection cannot move");
+    assert!(!network.clients[0].rebind(&[route(77)], network.now), "a TCP connection cannot move");
+}
+
+#[test]
+fn an_address_that_swallows_everything_costs_a_quarter_of_a_second() {
+    let mut network = Network::new(1, 0, SeedTree::root(1));
+    let routes = [Route { server: BLACK_HOLE, ..route(10) }, route(10)];
+    network.clients[0] = ClientChannel::new(&routes, identity().public(), SeedTree::root(2), 0, SimTime::ZERO);
+    network.clients[0].send(&request(1, 10)).unwrap();
+    network.run(SimTime(289_000));
+    assert!(!network.clients[0].is_connected());
+    network.run(SimTime(291_000));
+    assert!(network.clients[0].is_connected(), "250 ms, and a round trip of 40 ms");
+    network.run(secs(2));
+    assert_eq!(network.messages(), [&request(1, 10)]);
 }
 
 #[test]

@@ -38,6 +38,7 @@ impl Net {
         let config = ServerConfig {
             name: "signaling".into(),
             address: address(1, 443),
+            address_v6: None,
             relays: vec![RelayEndpoint { name: "relay".into(), address: address(2, 3478), tcp: None, tls: None }],
             password_cost: Argon2Cost::SIMULATION,
             costs: ServiceCosts::default(),

@@ -199,6 +199,7 @@ fn config() -> ServerConfig {
     ServerConfig {
         name: "signaling".into(),
         address: "198.51.100.1:443".parse().unwrap(),
+        address_v6: None,
         relays: vec![RelayEndpoint {
             name: "relay".into(),
             address: "198.51.100.2:3478".parse().unwrap(),

@@ -67,7 +67,7 @@ pub(crate) fn friends() -> Vec<(UserName, UserName)> {
 }
 
 pub(crate) fn server(name: &str, number: u8) -> ServerPlan {
-    ServerPlan { name: name.into(), address: at(number).ip(), up: PERFECT, down: PERFECT }
+    ServerPlan { name: name.into(), address: at(number).ip(), address_v6: None, up: PERFECT, down: PERFECT }
 }
 
 pub(crate) fn step(user: &str, when: When, act: Act) -> Step {
@@ -89,6 +89,7 @@ fn participant(user: &str, address: IpAddr) -> Participant {
             carrier: None,
             firewall: Firewall::Open,
             via: Vec::new(),
+            ipv6: None,
         },
         interfaces: Vec::new(),
         relay_only: false,

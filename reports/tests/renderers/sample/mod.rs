@@ -210,6 +210,7 @@ fn plan() -> Plan {
             carrier: None,
             firewall: Firewall::Open,
             via: Vec::new(),
+            ipv6: None,
         },
         interfaces: Vec::new(),
         relay_only: false,
@@ -218,6 +219,7 @@ fn plan() -> Plan {
     let server = |name: &str| ServerPlan {
         name: name.into(),
         address: address(name, true),
+        address_v6: None,
         up: link_plan(1_000_000),
         down: link_plan(1_000_000),
     };
