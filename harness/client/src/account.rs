@@ -2,7 +2,7 @@
 
 use kernel::{ActorName, Datagram, Micros, SimTime, UserName, event, event::SecretKind, mutant, random::SeedTree};
 use protocol::{
-    ClientChannel, ClientMessage, DeviceKeys, PROTOCOL_VERSION, RequestId, ServerIdentityPublic, ServerMessage,
+    ClientChannel, ClientMessage, DeviceKeys, PROTOCOL_VERSION, RequestId, Route, ServerIdentityPublic, ServerMessage,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -183,9 +183,9 @@ impl Account {
             return;
         }
         self.config.local = local;
-        if self.channel.is_connected() {
-            self.channel.rebind(local, now);
-        } else {
+        if !self.channel.rebind(local, now) {
+            self.signed_in = false;
+            self.requests.clear();
             self.reconnect_at = Some(now);
         }
         self.drive(now);
@@ -363,7 +363,8 @@ impl Account {
 
 fn connect(config: &AccountConfig, connection: u32, now: SimTime) -> ClientChannel {
     let seeds = config.seeds.child(&format!("signaling-{connection}"));
-    ClientChannel::new(config.local, config.server, config.server_key, seeds, now)
+    let route = Route { local: config.local, server: config.server };
+    ClientChannel::new(&[route], config.server_key, seeds, connection, now)
 }
 
 #[cfg(test)]

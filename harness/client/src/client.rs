@@ -12,7 +12,7 @@ mod reconnect;
 use crate::{
     account::{Account, AccountConfig, AccountEvent},
     call::Call,
-    config::{ClientConfig, HOARD_PORTS, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORT},
+    config::{ClientConfig, HOARD_PORTS, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORTS},
     machine::{Event, Machine, UserEvent},
     transport::TransportConfig,
 };
@@ -153,7 +153,7 @@ impl Client {
 
     fn receive(&mut self, datagram: Datagram, now: SimTime) {
         match datagram.destination.port() {
-            SIGNALING_PORT => self.account.receive(datagram, now),
+            port if SIGNALING_PORTS.contains(&port) => self.account.receive(datagram, now),
             port if port == MEDIA_PORT || HOARD_PORTS.contains(&port) => {
                 if let Some(transport) = self.call.as_mut().and_then(|call| call.transport.as_mut()) {
                     transport.receive(datagram, now);

@@ -7,7 +7,7 @@ use kernel::{
     plan::{DeviceClass, MediaPlan},
     random::SeedTree,
 };
-use protocol::ServerIdentityPublic;
+use protocol::{STREAM_PORTS, ServerIdentityPublic};
 use std::net::SocketAddr;
 
 /// UDP port of a device for ICE, DTLS and SRTP.
@@ -16,6 +16,8 @@ pub const MEDIA_PORT: u16 = 5000;
 pub(crate) const HOARD_PORTS: std::ops::Range<u16> = 6_000..6_020;
 /// UDP port of a device for signaling.
 pub const SIGNALING_PORT: u16 = 5443;
+/// That port, and those behind it from which TCP connects where no UDP passes.
+pub(crate) const SIGNALING_PORTS: std::ops::RangeInclusive<u16> = SIGNALING_PORT..=SIGNALING_PORT + STREAM_PORTS;
 
 /// What a client is made from.
 pub struct ClientConfig {

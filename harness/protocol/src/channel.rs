@@ -1,19 +1,25 @@
-//! The channel between a device and signaling: QUIC with one bidirectional stream of messages. Sans-IO.
+//! The channel between a device and signaling: QUIC with one bidirectional stream of messages, or the same stream in TLS over
+//! TCP where no UDP passes. Sans-IO.
 //!
 //! After every `handle` and `handle_timeout` take messages until there are none, then packets until there are none,
 //! then ask for the next wake: reading frees flow control, which can make packets, which can set timers. Hostile
 //! bytes close the connection that they came on and no other.
 
+mod client;
+
+pub use client::{ClientChannel, Route, STREAM_PORTS};
+
 use crate::{
-    endpoint::{client_config, endpoint_config, server_config},
+    endpoint::{endpoint_config, server_config},
     link::{DONE, Link},
     message::{ClientMessage, ServerMessage},
-    tls::{ServerIdentity, ServerIdentityPublic},
+    stream_link::{self, StreamLink},
+    tls::ServerIdentity,
     wire::{canonical_bytes, framed, from_canonical_bytes},
 };
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use kernel::{
-    packet::Datagram,
+    packet::{Datagram, Transport},
     random::{self, SeedTree},
     time::SimTime,
 };
@@ -45,114 +51,6 @@ pub enum SendError {
     Unavailable,
 }
 
-/// A device's end. It connects when it is made; after a loss make a new one, with another node of the seed tree.
-pub struct ClientChannel {
-    local: SocketAddr,
-    endpoint: Endpoint,
-    link: Link,
-    now: SimTime,
-}
-
-impl ClientChannel {
-    /// Begins to connect from `local` to the server at `server`, which must prove `server_key`.
-    ///
-    /// # Panics
-    /// When `server` has no address or port.
-    pub fn new(
-        local: SocketAddr,
-        server: SocketAddr,
-        server_key: ServerIdentityPublic,
-        seeds: SeedTree,
-        now: SimTime,
-    ) -> ClientChannel {
-        let _scope = random::scope("quic");
-        let config = endpoint_config(seeds.stream("reset-key").bytes(), &seeds);
-        let mut endpoint = Endpoint::new(config, None, false, None);
-        let (handle, connection) = endpoint
-            .connect(now.to_instant(), client_config(server_key, &seeds), server, "signaling")
-            .expect("the server's address is one to connect to");
-        ClientChannel { local, endpoint, link: Link::new(handle, connection), now }
-    }
-
-    /// Takes in a packet for `local`.
-    pub fn handle(&mut self, datagram: Datagram, now: SimTime) {
-        let _scope = random::scope("quic");
-        self.now = now;
-        let mut response = Vec::new();
-        let event = receive(&mut self.endpoint, &datagram, now, &mut response);
-        if let Some(DatagramEvent::ConnectionEvent(handle, event)) = event
-            && handle == self.link.handle()
-        {
-            self.link.receive(event, &mut self.endpoint);
-        }
-    }
-
-    /// Lets timers that are due at `now` act.
-    pub fn handle_timeout(&mut self, now: SimTime) {
-        let _scope = random::scope("quic");
-        self.now = now;
-        self.link.handle_timeout(now, &mut self.endpoint);
-    }
-
-    /// When [`ClientChannel::handle_timeout`] is due.
-    pub fn next_wake(&mut self) -> Option<SimTime> {
-        self.link.next_wake()
-    }
-
-    /// The next packet to send.
-    pub fn poll_transmit(&mut self, now: SimTime) -> Option<Datagram> {
-        let _scope = random::scope("quic");
-        let mut buffer = Vec::with_capacity(PACKET_BYTES);
-        let transmit = self.link.poll_transmit(now, &mut self.endpoint, &mut buffer)?;
-        Some(outgoing(self.local, &transmit, &buffer))
-    }
-
-    /// Queues a message; it may be called before the connection is up.
-    ///
-    /// # Errors
-    /// [`SendError`].
-    pub fn send(&mut self, message: &ClientMessage) -> Result<(), SendError> {
-        let _scope = random::scope("quic");
-        send(&mut self.link, &canonical_bytes(message))
-    }
-
-    /// The next message of the server.
-    pub fn poll_message(&mut self) -> Option<ServerMessage> {
-        let _scope = random::scope("quic");
-        let bytes = self.link.read(self.now)?;
-        let message = from_canonical_bytes(&bytes).ok();
-        if message.is_none() {
-            self.link.violated(self.now);
-        }
-        message
-    }
-
-    /// Whether the server has proved its key and the connection still stands.
-    pub fn is_connected(&self) -> bool {
-        self.link.was_connected() && !self.link.is_lost()
-    }
-
-    /// Whether the connection is over: never came up, was lost, or was closed by either side.
-    pub fn is_closed(&self) -> bool {
-        self.link.is_lost()
-    }
-
-    /// From now on it sends from another address of the device: the server checks the new path, and the connection goes on
-    /// there with new connection ids (RFC 9000 section 9).
-    pub fn rebind(&mut self, local: SocketAddr, now: SimTime) {
-        let _scope = random::scope("quic");
-        self.now = now;
-        self.local = local;
-        self.link.migrate(&mut self.endpoint);
-    }
-
-    /// Closes the connection. What is still queued is dropped; one more packet tells the server.
-    pub fn close(&mut self, now: SimTime) {
-        let _scope = random::scope("quic");
-        self.link.close(now, DONE);
-    }
-}
-
 /// What happened at a server's end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChannelEvent {
@@ -164,10 +62,18 @@ pub enum ChannelEvent {
     Closed(ConnectionId),
 }
 
+/// What carries a connection.
+enum Wire {
+    Quic(Box<Link>),
+    Stream(Box<StreamLink>),
+}
+
 /// The server's end: all its connections.
 pub struct ServerChannel {
     local: SocketAddr,
+    identity: ServerIdentity,
     endpoint: Endpoint,
+    tcp: tcp::Endpoint,
     peers: BTreeMap<ConnectionId, Peer>,
     by_handle: BTreeMap<usize, ConnectionId>,
     next_id: u64,
@@ -176,7 +82,7 @@ pub struct ServerChannel {
 }
 
 struct Peer {
-    link: Link,
+    link: Wire,
     announced: bool,
     closed: bool,
 }
@@ -188,9 +94,13 @@ impl ServerChannel {
         let _scope = random::scope("quic");
         let config = endpoint_config(identity.reset_key(), &seeds);
         let endpoint = Endpoint::new(config, Some(server_config(&identity)), false, None);
+        let mut tcp = tcp::Endpoint::new(local.ip(), seeds.stream("tcp"), now);
+        tcp.listen(local.port(), stream_link::SETTINGS).expect("the ports of a fresh endpoint are free");
         ServerChannel {
             local,
+            identity,
             endpoint,
+            tcp,
             peers: BTreeMap::new(),
             by_handle: BTreeMap::new(),
             next_id: 0,
@@ -203,12 +113,15 @@ impl ServerChannel {
     pub fn handle(&mut self, datagram: Datagram, now: SimTime) {
         let _scope = random::scope("quic");
         self.now = now;
+        if datagram.transport == Transport::Tcp {
+            return self.receive_segment(&datagram, now);
+        }
         let mut response = Vec::new();
         match receive(&mut self.endpoint, &datagram, now, &mut response) {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
                 let peer = self.by_handle.get(&handle.0).and_then(|id| self.peers.get_mut(id));
-                if let Some(peer) = peer {
-                    peer.link.receive(event, &mut self.endpoint);
+                if let Some(Peer { link: Wire::Quic(link), .. }) = peer {
+                    link.receive(event, &mut self.endpoint);
                 }
             }
             Some(DatagramEvent::NewConnection(incoming)) => self.accept(incoming, now),
@@ -222,13 +135,17 @@ impl ServerChannel {
         let _scope = random::scope("quic");
         self.now = now;
         for peer in self.peers.values_mut() {
-            peer.link.handle_timeout(now, &mut self.endpoint);
+            match &mut peer.link {
+                Wire::Quic(link) => link.handle_timeout(now, &mut self.endpoint),
+                Wire::Stream(link) => link.advance(&mut self.tcp, now),
+            }
         }
     }
 
     /// When [`ServerChannel::handle_timeout`] is due.
     pub fn next_wake(&mut self) -> Option<SimTime> {
-        self.peers.values_mut().filter_map(|peer| peer.link.next_wake()).min()
+        let tcp = self.tcp.next_wake(self.now);
+        self.peers.values_mut().filter_map(|peer| peer.link.next_wake()).chain(tcp).min()
     }
 
     /// The next packet to send.
@@ -239,11 +156,16 @@ impl ServerChannel {
         }
         let mut buffer = Vec::with_capacity(PACKET_BYTES);
         for peer in self.peers.values_mut() {
-            if let Some(transmit) = peer.link.poll_transmit(now, &mut self.endpoint, &mut buffer) {
-                return Some(outgoing(self.local, &transmit, &buffer));
+            match &mut peer.link {
+                Wire::Quic(link) => {
+                    if let Some(transmit) = link.poll_transmit(now, &mut self.endpoint, &mut buffer) {
+                        return Some(outgoing(self.local, &transmit, &buffer));
+                    }
+                }
+                Wire::Stream(link) => link.advance(&mut self.tcp, now),
             }
         }
-        None
+        self.tcp.poll_transmit(now)
     }
 
     /// Queues a message.
@@ -253,7 +175,8 @@ impl ServerChannel {
     pub fn send(&mut self, to: ConnectionId, message: &ServerMessage) -> Result<(), SendError> {
         let _scope = random::scope("quic");
         let peer = self.peers.get_mut(&to).ok_or(SendError::Unavailable)?;
-        send(&mut peer.link, &canonical_bytes(message))
+        let framed = framed(&canonical_bytes(message)).map_err(|_| SendError::TooLong)?;
+        if peer.link.write(framed) { Ok(()) } else { Err(SendError::Unavailable) }
     }
 
     /// The next thing that happened.
@@ -269,14 +192,31 @@ impl ServerChannel {
 
     /// Where a connection comes from, as this side sees it; `None` once it is gone.
     pub fn peer_address(&self, id: ConnectionId) -> Option<SocketAddr> {
-        self.peers.get(&id).map(|peer| peer.link.remote_address())
+        match &self.peers.get(&id)?.link {
+            Wire::Quic(link) => Some(link.remote_address()),
+            Wire::Stream(link) => link.remote_address(&self.tcp),
+        }
     }
 
     /// Closes a connection. What is still queued for it is dropped; `Closed` is reported.
     pub fn close(&mut self, id: ConnectionId, now: SimTime) {
         let _scope = random::scope("quic");
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.link.close(now, DONE);
+            peer.link.close(now);
+        }
+    }
+
+    fn receive_segment(&mut self, datagram: &Datagram, now: SimTime) {
+        self.tcp.handle(datagram, now);
+        while let Some(connection) = self.tcp.accept() {
+            let link = Wire::Stream(Box::new(StreamLink::server(connection, &self.identity, now)));
+            self.peers.insert(ConnectionId(self.next_id), Peer { link, announced: false, closed: false });
+            self.next_id += 1;
+        }
+        for peer in self.peers.values_mut() {
+            if let Wire::Stream(link) = &mut peer.link {
+                link.advance(&mut self.tcp, now);
+            }
         }
     }
 
@@ -291,7 +231,7 @@ impl ServerChannel {
                 let id = ConnectionId(self.next_id);
                 self.next_id += 1;
                 self.by_handle.insert(handle.0, id);
-                let link = Link::new(handle, connection);
+                let link = Wire::Quic(Box::new(Link::new(handle, connection)));
                 self.peers.insert(id, Peer { link, announced: false, closed: false });
             }
             Err(refused) => {
@@ -309,15 +249,72 @@ impl ServerChannel {
     }
 
     fn forget_drained(&mut self) {
-        let by_handle = &mut self.by_handle;
-        self.peers.retain(|id, peer| {
-            let keep = !peer.link.is_drained();
-            // The endpoint may have given the handle to a newer connection by now.
-            if !keep && by_handle.get(&peer.link.handle().0) == Some(id) {
-                by_handle.remove(&peer.link.handle().0);
+        let (by_handle, tcp, now) = (&mut self.by_handle, &mut self.tcp, self.now);
+        self.peers.retain(|id, peer| match &mut peer.link {
+            Wire::Quic(link) => {
+                let keep = !link.is_drained();
+                // The endpoint may have given the handle to a newer connection by now.
+                if !keep && by_handle.get(&link.handle().0) == Some(id) {
+                    by_handle.remove(&link.handle().0);
+                }
+                keep
             }
-            keep
+            Wire::Stream(link) => {
+                link.advance(tcp, now);
+                !link.is_lost()
+            }
         });
+    }
+}
+
+impl Wire {
+    fn next_wake(&mut self) -> Option<SimTime> {
+        match self {
+            Wire::Quic(link) => link.next_wake(),
+            Wire::Stream(link) => link.next_wake(),
+        }
+    }
+
+    fn write(&mut self, framed: Bytes) -> bool {
+        match self {
+            Wire::Quic(link) => link.write(framed),
+            Wire::Stream(link) => link.write(framed),
+        }
+    }
+
+    fn read(&mut self, now: SimTime) -> Option<Bytes> {
+        match self {
+            Wire::Quic(link) => link.read(now),
+            Wire::Stream(link) => link.read(),
+        }
+    }
+
+    fn violated(&mut self, now: SimTime) {
+        match self {
+            Wire::Quic(link) => link.violated(now),
+            Wire::Stream(link) => link.close(),
+        }
+    }
+
+    fn close(&mut self, now: SimTime) {
+        match self {
+            Wire::Quic(link) => link.close(now, DONE),
+            Wire::Stream(link) => link.close(),
+        }
+    }
+
+    fn was_connected(&self) -> bool {
+        match self {
+            Wire::Quic(link) => link.was_connected(),
+            Wire::Stream(link) => link.was_connected(),
+        }
+    }
+
+    fn is_lost(&self) -> bool {
+        match self {
+            Wire::Quic(link) => link.is_lost(),
+            Wire::Stream(link) => link.is_lost(),
+        }
     }
 }
 
@@ -353,11 +350,6 @@ fn receive(
 
 fn outgoing(local: SocketAddr, transmit: &Transmit, bytes: &[u8]) -> Datagram {
     Datagram::new(local, transmit.destination, bytes[..transmit.size].to_vec())
-}
-
-fn send(link: &mut Link, message: &[u8]) -> Result<(), SendError> {
-    let framed = framed(message).map_err(|_| SendError::TooLong)?;
-    if link.write(framed) { Ok(()) } else { Err(SendError::Unavailable) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The configuration of QUIC (RFC 9000): everything random in it comes from a seed tree.
 
 use crate::tls::{self, ServerIdentity, ServerIdentityPublic};
-use kernel::random::{SeedTree, Stream};
+use kernel::{
+    random::{SeedTree, Stream},
+    time::Micros,
+};
 use quinn_proto::{
     ClientConfig, ConnectionId, ConnectionIdGenerator, EndpointConfig, IdleTimeout, NoneTokenStore, ServerConfig,
     TransportConfig, VarInt,
@@ -10,9 +13,9 @@ use quinn_proto::{
 use std::{sync::Arc, time::Duration};
 
 /// A connection on which nothing arrives for so long is lost.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const IDLE_TIMEOUT: Micros = Micros::from_secs(15);
 /// A client sends at least this often.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
+pub(crate) const KEEP_ALIVE: Micros = Micros::from_secs(5);
 /// The round trip that is assumed before one is measured: a lost first packet is sent again after three of these. The 333 ms
 /// of RFC 9002 section 6.2.2 cost a second for each lost packet of a handshake; no access network but a satellite's has more.
 const INITIAL_RTT: Duration = Duration::from_millis(120);
@@ -33,7 +36,7 @@ pub(crate) fn client_config(server: ServerIdentityPublic, seeds: &SeedTree) -> C
     config.initial_dst_cid_provider(Arc::new(move || first_id));
     config.token_store(Arc::new(NoneTokenStore));
     let mut transport = transport_config();
-    transport.keep_alive_interval(Some(KEEP_ALIVE));
+    transport.keep_alive_interval(Some(KEEP_ALIVE.to_duration()));
     // Only the client opens the stream.
     transport.max_concurrent_bidi_streams(0_u8.into());
     config.transport_config(Arc::new(transport));
@@ -54,7 +57,7 @@ fn transport_config() -> TransportConfig {
     transport
         .initial_rtt(INITIAL_RTT)
         .max_concurrent_uni_streams(0_u8.into())
-        .max_idle_timeout(Some(IdleTimeout::try_from(IDLE_TIMEOUT).expect("15 s is within QUIC's range")))
+        .max_idle_timeout(Some(IdleTimeout::try_from(IDLE_TIMEOUT.to_duration()).expect("15 s is within QUIC's range")))
         .stream_receive_window(VarInt::from_u32(RECEIVE_WINDOW))
         .receive_window(VarInt::from_u32(RECEIVE_WINDOW))
         .send_window(RECEIVE_WINDOW.into())

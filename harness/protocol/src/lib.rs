@@ -1,4 +1,4 @@
-//! The wire of signaling: its messages with their canonical bytes, and the QUIC channel that carries them.
+//! The wire of signaling: its messages with their canonical bytes, and the channel that carries them, by QUIC or by TLS over TCP.
 //!
 //! Messages of the server and messages of a peer are different types: a peer's message can never be taken for the
 //! server's word, and so never grants consent.
@@ -8,10 +8,12 @@ mod endpoint;
 mod link;
 pub mod message;
 mod relay_stream;
+mod secure_stream;
+mod stream_link;
 pub mod tls;
 pub mod wire;
 
-pub use channel::{ChannelEvent, ClientChannel, ConnectionId, SendError, ServerChannel};
+pub use channel::{ChannelEvent, ClientChannel, ConnectionId, Route, STREAM_PORTS, SendError, ServerChannel};
 pub use message::{
     CallEnd, CallRowEntry, ClientMessage, DeviceKeys, PROTOCOL_VERSION, PathDescription, PeerMessage, RelayGrant,
     RelayTls, RequestId, ServerMessage, SessionDescription,

@@ -1,17 +1,12 @@
 //! TURN over TCP and TLS (RFC 8656 section 3.1): whole messages in a stream of bytes. Sans-IO: the owner moves the bytes.
 
-use crate::tls::{self, ServerIdentity, ServerIdentityPublic};
-use kernel::random;
-use rustls::{ClientConnection, Connection, ServerConnection, pki_types::ServerName};
-use std::{
-    io::{ErrorKind, Read, Write},
-    sync::Arc,
+use crate::{
+    secure_stream::{BrokenTls, SecureStream, TLS_OVERHEAD},
+    tls::{self, ServerIdentity, ServerIdentityPublic},
 };
 
 /// The longest message: ChannelData with its header and padding; a STUN message is not longer.
 const MAX_MESSAGE: usize = 4 + 65_536;
-/// Bytes that TLS may add to a message in all.
-const TLS_OVERHEAD: usize = 128;
 
 /// The other end does not speak TURN, or not TLS, or is not who it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,43 +19,34 @@ pub enum BrokenStream {
     NoTurn,
 }
 
-/// One TURN connection, between the bytes of TCP and the messages of TURN.
-pub struct RelayStream {
-    tls: Option<Connection>,
-    /// Clear bytes that are no whole message yet.
-    incoming: Vec<u8>,
-    /// Bytes for TCP.
-    outgoing: Vec<u8>,
+impl From<BrokenTls> for BrokenStream {
+    fn from(BrokenTls(why): BrokenTls) -> BrokenStream {
+        BrokenStream::Tls(why)
+    }
 }
+
+/// One TURN connection, between the bytes of TCP and the messages of TURN.
+pub struct RelayStream(SecureStream);
 
 impl RelayStream {
     /// TURN over TCP.
     pub fn plain() -> RelayStream {
-        RelayStream { tls: None, incoming: Vec::new(), outgoing: Vec::new() }
+        RelayStream(SecureStream::plain())
     }
 
     /// The client of a relay that must prove a key.
     pub fn tls_client(relay: ServerIdentityPublic) -> RelayStream {
-        let _scope = random::scope("tls");
-        let name = ServerName::try_from("relay.invalid").expect("this is a name");
-        let connection = ClientConnection::new(Arc::new(tls::relay_client_config(relay)), name)
-            .expect("the configuration fits the name");
-        let mut stream = RelayStream { tls: Some(connection.into()), ..RelayStream::plain() };
-        stream.flush();
-        stream
+        RelayStream(SecureStream::client(tls::relay_client_config(relay)))
     }
 
     /// A relay that proves its key.
     pub fn tls_server(identity: &ServerIdentity) -> RelayStream {
-        let _scope = random::scope("tls");
-        let connection =
-            ServerConnection::new(Arc::new(tls::relay_server_config(identity))).expect("the configuration is whole");
-        RelayStream { tls: Some(connection.into()), ..RelayStream::plain() }
+        RelayStream(SecureStream::server(tls::relay_server_config(identity)))
     }
 
     /// Whether messages can pass.
     pub fn is_ready(&self) -> bool {
-        self.tls.as_ref().is_none_or(|tls| !tls.is_handshaking())
+        self.0.is_ready()
     }
 
     /// Room that a message may take in TCP.
@@ -73,27 +59,9 @@ impl RelayStream {
     /// # Errors
     /// When the other end is not one to talk to: the connection is to be closed. What waits in
     /// [`RelayStream::take_outgoing`] says why.
-    pub fn take_in(&mut self, mut bytes: &[u8]) -> Result<Vec<Vec<u8>>, BrokenStream> {
-        let _scope = random::scope("tls");
-        let mut messages = Vec::new();
-        if self.tls.is_none() {
-            self.incoming.extend_from_slice(bytes);
-            self.cut(&mut messages)?;
-            return Ok(messages);
-        }
-        while !bytes.is_empty() {
-            let Some(tls) = &mut self.tls else { break };
-            // Reading from a slice does not fail, and each round takes something or TLS is broken.
-            if tls.read_tls(&mut bytes).map_err(|error| BrokenStream::Tls(error.to_string()))? == 0 {
-                break;
-            }
-            let processed = tls.process_new_packets();
-            self.flush();
-            processed.map_err(|error| BrokenStream::Tls(error.to_string()))?;
-            self.read_clear()?;
-            self.cut(&mut messages)?;
-        }
-        Ok(messages)
+    pub fn take_in(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, BrokenStream> {
+        self.0.take_in(bytes)?;
+        self.cut()
     }
 
     /// Puts a message behind the others; ChannelData is padded to four bytes (RFC 8656 section 12.5).
@@ -101,46 +69,20 @@ impl RelayStream {
     /// # Errors
     /// When TLS is over.
     pub fn put(&mut self, message: &[u8]) -> Result<(), BrokenStream> {
-        let _scope = random::scope("tls");
         let mut padded = message.to_vec();
         padded.resize(message.len().next_multiple_of(4), 0);
-        match &mut self.tls {
-            None => self.outgoing.extend_from_slice(&padded),
-            Some(tls) => {
-                tls.writer().write_all(&padded).map_err(|error| BrokenStream::Tls(error.to_string()))?;
-                self.flush();
-            }
-        }
-        Ok(())
+        Ok(self.0.put(&padded)?)
     }
 
     /// The bytes for TCP that came together.
     pub fn take_outgoing(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.outgoing)
+        self.0.take_outgoing()
     }
 
-    fn flush(&mut self) {
-        let Some(tls) = &mut self.tls else { return };
-        while tls.wants_write() {
-            // Writing into a vector does not fail.
-            if !tls.write_tls(&mut self.outgoing).is_ok_and(|written| written > 0) {
-                break;
-            }
-        }
-    }
-
-    fn read_clear(&mut self) -> Result<(), BrokenStream> {
-        let Some(tls) = &mut self.tls else { return Ok(()) };
-        match tls.reader().read_to_end(&mut self.incoming) {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(BrokenStream::Tls(error.to_string())),
-        }
-    }
-
-    fn cut(&mut self, messages: &mut Vec<Vec<u8>>) -> Result<(), BrokenStream> {
-        let mut at = 0;
-        while let Some(&[first, _, high, low]) = self.incoming[at..].first_chunk::<4>() {
+    fn cut(&mut self) -> Result<Vec<Vec<u8>>, BrokenStream> {
+        let incoming = &mut self.0.incoming;
+        let (mut messages, mut at) = (Vec::new(), 0);
+        while let Some(&[first, _, high, low]) = incoming[at..].first_chunk::<4>() {
             let length = usize::from(u16::from_be_bytes([high, low]));
             let (whole, padded) = match first {
                 0..=63 if length % 4 == 0 => (20 + length, 20 + length),
@@ -150,12 +92,12 @@ impl RelayStream {
             if padded > MAX_MESSAGE {
                 return Err(BrokenStream::NoTurn);
             }
-            let Some(message) = self.incoming.get(at..at + padded) else { break };
+            let Some(message) = incoming.get(at..at + padded) else { break };
             messages.push(message[..whole].to_vec());
             at += padded;
         }
-        self.incoming.drain(..at);
-        Ok(())
+        incoming.drain(..at);
+        Ok(messages)
     }
 }
 

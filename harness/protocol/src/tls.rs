@@ -81,10 +81,23 @@ pub(crate) fn server_config(identity: &ServerIdentity) -> QuicServerConfig {
 /// The application protocol of TURN inside TLS (RFC 7443).
 const TURN_ALPN: &[u8] = b"stun.turn";
 
+/// The configuration of a client that talks to exactly this server by TCP.
+pub(crate) fn stream_client_config(server: ServerIdentityPublic) -> rustls::ClientConfig {
+    without_name(pinning(server, ALPN))
+}
+
+/// The configuration of the server for TCP.
+pub(crate) fn stream_server_config(identity: &ServerIdentity) -> rustls::ServerConfig {
+    proving(identity, ALPN)
+}
+
 /// The configuration of a client of a relay's TURN over TLS.
 pub(crate) fn relay_client_config(relay: ServerIdentityPublic) -> rustls::ClientConfig {
-    let mut config = pinning(relay, TURN_ALPN);
-    // The relay is known by its key; a name would only tell observers something.
+    without_name(pinning(relay, TURN_ALPN))
+}
+
+/// The server is known by its key; a name would only tell observers something.
+fn without_name(mut config: rustls::ClientConfig) -> rustls::ClientConfig {
     config.enable_sni = false;
     config
 }

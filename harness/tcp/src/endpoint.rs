@@ -16,8 +16,8 @@ use std::{
 /// The most connections of an endpoint at once, those that end included. A handshake beyond is refused.
 pub const MAX_CONNECTIONS: usize = 256;
 
-/// A connection whose peer has been silent this long while it owes an answer is over.
-const SILENCE: Duration = Duration::from_secs(60);
+/// A connection whose peer has been silent this long while it owes an answer is over, unless its settings say otherwise.
+const SILENCE: Micros = Micros::from_secs(60);
 /// When smoltcp wants to be polled at once although it was: what it waits for comes later or with a packet.
 const NOT_AT_ONCE: Micros = Micros::from_millis(1);
 
@@ -42,17 +42,35 @@ pub struct Settings {
     pub receive_buffer: usize,
     /// Whether small pieces wait for an acknowledgement so that they go together (RFC 896): not for real-time data.
     pub gathers: bool,
+    /// How long a peer that owes an answer may be silent before the connection is over.
+    pub silence: Micros,
+    /// After how long without a segment the peer is asked whether it is still there (RFC 9293 section 3.8.4); never.
+    pub keep_alive: Option<Micros>,
 }
 
 impl Settings {
     /// For a bulk transfer: buffers for 2 Mbit/s over a path of a second, and gathering.
-    pub fn bulk(congestion: Congestion) -> Settings {
-        Settings { congestion, send_buffer: 512 << 10, receive_buffer: 512 << 10, gathers: true }
+    pub const fn bulk(congestion: Congestion) -> Settings {
+        Settings {
+            congestion,
+            send_buffer: 512 << 10,
+            receive_buffer: 512 << 10,
+            gathers: true,
+            silence: SILENCE,
+            keep_alive: None,
+        }
     }
 
     /// For messages that must not wait: small buffers, so that they do not queue where nobody can drop them.
-    pub fn real_time() -> Settings {
-        Settings { congestion: Congestion::Cubic, send_buffer: 64 << 10, receive_buffer: 128 << 10, gathers: false }
+    pub const fn real_time() -> Settings {
+        Settings {
+            congestion: Congestion::Cubic,
+            send_buffer: 64 << 10,
+            receive_buffer: 128 << 10,
+            gathers: false,
+            silence: SILENCE,
+            keep_alive: None,
+        }
     }
 }
 
@@ -382,7 +400,8 @@ fn socket(settings: Settings) -> Socket<'static> {
         Congestion::Reno => CongestionControl::Reno,
     });
     socket.set_nagle_enabled(settings.gathers);
-    socket.set_timeout(Some(SILENCE));
+    socket.set_timeout(Some(Duration::from_micros(settings.silence.0)));
+    socket.set_keep_alive(settings.keep_alive.map(|span| Duration::from_micros(span.0)));
     socket
 }
 

@@ -15,7 +15,7 @@ use relay::{Prefix, Quotas, Relay, RelayConfig, RelayInput};
 use signaling::{Argon2Cost, RelayEndpoint, Server, ServerConfig, ServiceCosts};
 use std::net::SocketAddr;
 
-/// Where signaling listens (QUIC).
+/// Where signaling listens (QUIC, and TLS over TCP).
 const SIGNALING_PORT: u16 = 443;
 /// Where relays listen (TURN and STUN over UDP, TURN over TCP).
 pub(crate) const RELAY_PORT: u16 = 3_478;

@@ -7,7 +7,8 @@ use kernel::{
 use scenarios::{AccessPreset, Vocabulary};
 use std::collections::BTreeMap;
 
-const PRESETS: &[(&str, u64)] = &[("lan", 1_000), ("home-wifi", 20), ("lossy-wifi", 10), ("lte-good", 10)];
+const PRESETS: &[(&str, u64)] =
+    &[("lan", 1_000), ("home-wifi", 20), ("lossy-wifi", 10), ("lte-good", 10), ("corporate-firewall", 100)];
 
 const INVARIANTS: &[&str] = &[
     "only_friends_ring",

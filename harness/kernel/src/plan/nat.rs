@@ -146,7 +146,7 @@ pub enum Firewall {
     Stateful,
     /// Outwards only to port 443, by UDP or TCP: QUIC passes, STUN, TURN on its own port and media do not.
     Only443,
-    /// Outwards only TCP to port 443: no UDP at all, so not even signaling.
+    /// Outwards only TCP to port 443: no UDP at all, so no QUIC either.
     UdpBlocked,
 }
 

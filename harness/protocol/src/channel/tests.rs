@@ -14,6 +14,11 @@ fn address(host: u8, port: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, host], port))
 }
 
+/// From a client to the server.
+fn route(host: u8) -> Route {
+    Route { local: address(host, 5443), server: address(1, 443) }
+}
+
 fn identity() -> ServerIdentity {
     ServerIdentity::generate(&mut SeedTree::root(99).stream("server"))
 }
@@ -23,6 +28,10 @@ struct Network {
     now: SimTime,
     server: ServerChannel,
     clients: Vec<ClientChannel>,
+    /// The last bytes of their addresses.
+    hosts: Vec<u8>,
+    /// Whether only TCP passes.
+    blocks_udp: bool,
     in_flight: BTreeMap<(SimTime, u64), Datagram>,
     sent: u64,
     loss_ppm: u32,
@@ -38,12 +47,14 @@ impl Network {
         let server = ServerChannel::new(server_address, identity(), seeds.child("server"), SimTime::ZERO);
         let client = |n: u8| {
             let seeds = seeds.child(&format!("client-{n}"));
-            ClientChannel::new(address(10 + n, 5443), server_address, identity().public(), seeds, SimTime::ZERO)
+            ClientChannel::new(&[route(10 + n)], identity().public(), seeds, 0, SimTime::ZERO)
         };
         Network {
             now: SimTime::ZERO,
             server,
             clients: (0..clients).map(client).collect(),
+            hosts: (10..10 + clients).collect(),
+            blocks_udp: false,
             in_flight: BTreeMap::new(),
             sent: 0,
             loss_ppm,
@@ -76,8 +87,8 @@ impl Network {
             match datagram.destination.ip() {
                 ip if ip == self.server.local.ip() => self.server.handle(datagram, self.now),
                 ip => {
-                    let client = self.clients.iter_mut().find(|client| client.local.ip() == ip);
-                    if let Some(client) = client {
+                    let place = self.hosts.iter().position(|host| address(*host, 0).ip() == ip);
+                    if let Some(client) = place.and_then(|place| self.clients.get_mut(place)) {
                         client.handle(datagram, self.now);
                     }
                 }
@@ -100,14 +111,15 @@ impl Network {
             self.transcript.extend(self.now.0.to_be_bytes());
             self.transcript.extend(&packet.bytes);
             self.sent += 1;
-            if !self.losses.chance_ppm(self.loss_ppm) {
+            let is_blocked = self.blocks_udp && packet.transport == Transport::Udp;
+            if !is_blocked && !self.losses.chance_ppm(self.loss_ppm) {
                 self.in_flight.insert((self.now + DELAY, self.sent), packet);
             }
         }
     }
 
     fn connection(&self, client: usize) -> ConnectionId {
-        let ip = self.clients[client].local.ip();
+        let ip = address(self.hosts[client], 0).ip();
         let id = self.server.peers.keys().find(|id| self.server.peer_address(**id).is_some_and(|at| at.ip() == ip));
         *id.expect("the client is connected")
     }
@@ -183,7 +195,7 @@ fn a_server_with_another_key_is_refused() {
     let mut network = Network::new(1, 0, SeedTree::root(1));
     let wrong = ServerIdentity::generate(&mut SeedTree::root(5).stream("other")).public();
     let seeds = SeedTree::root(2);
-    network.clients[0] = ClientChannel::new(address(10, 5443), address(1, 443), wrong, seeds, SimTime::ZERO);
+    network.clients[0] = ClientChannel::new(&[route(10)], wrong, seeds, 0, SimTime::ZERO);
     network.clients[0].send(&request(0, 10)).unwrap();
     network.run(secs(3));
     assert!(!network.clients[0].is_connected());
@@ -221,7 +233,7 @@ fn hostile_bytes_close_their_own_connection_only() {
         let mut network = Network::new(2, 0, SeedTree::root(1));
         network.run(secs(1));
         let (bad, good) = (network.connection(0), network.connection(1));
-        assert!(network.clients[0].link.write(Bytes::from(hostile)));
+        assert!(network.clients[0].write(Bytes::from(hostile)).is_ok());
         network.clients[1].send(&request(1, 10)).unwrap();
         network.run(secs(2));
         assert!(network.events.contains(&ChannelEvent::Closed(bad)));
@@ -282,7 +294,8 @@ fn a_client_with_another_address_goes_on_with_its_connection() {
     network.clients[0].send(&request(1, 2_000)).unwrap();
     network.drain();
     network.in_flight.clear();
-    network.clients[0].rebind(address(77, 5443), network.now);
+    network.hosts[0] = 77;
+    assert!(network.clients[0].rebind(address(77, 5443), network.now));
     network.clients[0].send(&request(2, 10)).unwrap();
     network.run(secs(2));
     assert_eq!(network.server.peer_address(id), Some(address(77, 5443)));
@@ -306,6 +319,109 @@ fn a_close_reaches_the_other_side() {
     assert!(network.clients.iter().all(ClientChannel::is_closed));
     network.run(secs(20));
     assert!(network.server.peers.is_empty());
+}
+
+/// A network in which nothing but TCP passes, with messages under way.
+fn over_tcp(loss_ppm: u32, messages: u32) -> Network {
+    let mut network = Network::new(1, loss_ppm, SeedTree::root(1));
+    network.blocks_udp = true;
+    for number in 0..messages {
+        network.clients[0].send(&request(number, number as usize * 37 % 4_000)).unwrap();
+    }
+    network
+}
+
+#[test]
+fn where_no_udp_passes_messages_go_by_tls_over_tcp() {
+    let mut network = over_tcp(0, 100);
+    network.run(secs(1));
+    assert!(!network.clients[0].is_connected());
+    network.run(SimTime(1_200_000));
+    assert!(network.clients[0].is_connected() && network.clients[0].is_stream());
+    let id = network.connection(0);
+    for number in 0..100 {
+        network.server.send(id, &answer(number)).unwrap();
+    }
+    network.run(secs(60));
+    let expected: Vec<ClientMessage> = (0..100).map(|number| request(number, number as usize * 37 % 4_000)).collect();
+    assert!(network.messages().into_iter().eq(&expected));
+    assert_eq!(network.received[0], (0..100).map(answer).collect::<Vec<_>>());
+    assert!(network.clients[0].is_connected() && !network.events.contains(&ChannelEvent::Closed(id)));
+    assert!(!network.clients[0].rebind(address(77, 5443), network.now), "a TCP connection cannot move");
+}
+
+#[test]
+fn tls_over_tcp_survives_loss() {
+    let mut network = over_tcp(50_000, 20);
+    network.run(secs(60));
+    assert_eq!(network.messages().len(), 20);
+}
+
+#[test]
+fn tcp_is_not_tried_where_quic_is_up_in_time() {
+    let mut network = Network::new(1, 0, SeedTree::root(1));
+    network.run(secs(5));
+    assert!(network.clients[0].is_connected() && !network.clients[0].is_stream());
+    assert_eq!(network.server.peers.len(), 1);
+}
+
+#[test]
+fn a_client_by_tcp_that_vanishes_or_closes_is_noticed() {
+    for closes in [true, false] {
+        let mut network = over_tcp(0, 1);
+        network.run(secs(5));
+        let id = network.connection(0);
+        if closes {
+            network.clients[0].close(network.now);
+        } else {
+            network.clients.clear();
+        }
+        network.run(secs(if closes { 6 } else { 40 }));
+        assert!(network.events.contains(&ChannelEvent::Closed(id)), "{closes}");
+        assert!(network.server.peers.is_empty());
+    }
+}
+
+#[test]
+fn hostile_bytes_close_a_connection_by_tcp() {
+    let mut network = over_tcp(0, 1);
+    network.run(secs(3));
+    let id = network.connection(0);
+    let too_long = (MAX_MESSAGE_BYTES as u32 + 1).to_be_bytes().to_vec();
+    assert!(network.clients[0].write(Bytes::from(too_long)).is_ok());
+    network.run(secs(5));
+    assert!(network.events.contains(&ChannelEvent::Closed(id)) && network.clients[0].is_closed());
+}
+
+#[test]
+fn a_server_with_another_key_is_refused_by_tcp_too() {
+    let mut network = over_tcp(0, 0);
+    let wrong = ServerIdentity::generate(&mut SeedTree::root(5).stream("other")).public();
+    network.clients[0] = ClientChannel::new(&[route(10)], wrong, SeedTree::root(2), 0, SimTime::ZERO);
+    network.run(secs(20));
+    assert!(!network.clients[0].is_connected() && network.clients[0].is_closed());
+    assert_eq!(network.events, []);
+}
+
+#[test]
+fn who_connects_by_tcp_and_says_nothing_is_dropped() {
+    let mut network = over_tcp(0, 0);
+    network.clients.clear();
+    let mut silent = tcp::Endpoint::new(address(10, 0).ip(), SeedTree::root(4).stream("tcp"), SimTime::ZERO);
+    silent.connect(6_000, address(1, 443), stream_link::SETTINGS).unwrap();
+    let mut peak = 0;
+    for step in 0..400 {
+        let now = SimTime(step * 50_000);
+        network.run(now);
+        while let Some(segment) = silent.poll_transmit(now) {
+            network.server.handle(segment, now);
+        }
+        while let Some(segment) = network.server.poll_transmit(now) {
+            silent.handle(&segment, now);
+        }
+        peak = peak.max(network.server.peers.len());
+    }
+    assert_eq!((peak, network.server.peers.len()), (1, 0));
 }
 
 proptest! {

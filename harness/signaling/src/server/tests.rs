@@ -9,7 +9,9 @@ use kernel::{
     random::SeedTree,
     time::{self, Micros},
 };
-use protocol::{ClientChannel, DeviceKeys, EnvelopeHeader, EnvelopeKind, PROTOCOL_VERSION, RequestId, SealedEnvelope};
+use protocol::{
+    ClientChannel, DeviceKeys, EnvelopeHeader, EnvelopeKind, PROTOCOL_VERSION, RequestId, Route, SealedEnvelope,
+};
 use std::net::SocketAddr;
 
 const DELAY: Micros = Micros::from_millis(5);
@@ -58,7 +60,13 @@ impl Net {
         let device = ActorName::from(format!("{user}-phone"));
         let local = address(host, 5443);
         let seeds = SeedTree::root(4).child(device.as_str());
-        let channel = ClientChannel::new(local, address(1, 443), self.server.identity_public(), seeds, self.now);
+        let channel = ClientChannel::new(
+            &[Route { local, server: address(1, 443) }],
+            self.server.identity_public(),
+            seeds,
+            0,
+            self.now,
+        );
         self.clients.insert(local, (device.clone(), channel));
         let keys = DeviceKeys { user: user.into(), device, signing: [1; 32], sealing: [2; 32] };
         let password = format!("the password of {user}");
