@@ -63,6 +63,7 @@ const METRICS: &[&str] = &[
     "utilization_ppm",
     "frames_without_legs",
     "oscillations",
+    "link_carried_ppm",
     "goodput_bps",
     "queue_delay_us_p95",
     "loss_after_repair_ppm",

@@ -118,7 +118,7 @@ mod tests {
         let mut ramp = Ramp::default();
         follow(&mut ramp, [800, 150]);
         let first = follow(&mut ramp, climb(150, 3));
-        let second = follow(&mut ramp, climb(600, 3));
+        let second = follow(&mut ramp, climb(1_950, 3));
         assert!((205..=215).contains(&first), "{first}");
         assert!(second > first + 75, "{first}, then {second}");
     }

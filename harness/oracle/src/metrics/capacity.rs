@@ -128,6 +128,11 @@ pub(super) fn crosses(run: &Run, flow: &TrafficPlan, link: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Judgement, story::Story};
+    use kernel::{
+        event::{self, Event},
+        plan::{AccessPlan, CongestionKind, CoreLink, TrafficSide},
+    };
 
     const BEGIN: SimTime = SimTime(10_000_000);
 
@@ -161,9 +166,76 @@ mod tests {
     }
 
     #[test]
-    fn tcp_yields_and_udp_takes_its_mean() {
+    fn pulses_take_their_mean() {
         let (rate, on, off) = (BitRate::from_kbps(900), Micros::from_millis(100), Micros::from_millis(200));
         assert_eq!(mean_of_pulses(rate, on, off), BitRate::from_kbps(300));
         assert_eq!(mean_of_pulses(rate, Micros::ZERO, Micros::ZERO), BitRate(0));
+    }
+
+    /// Alice sends 137,360 bits of RTP a second without headers over a bottleneck of 1 Mbit/s that a flow shares with her.
+    fn beside(kind: TrafficKind) -> Judgement {
+        let mut story = Story::new();
+        let alice = &mut story.plan.participants[0].access;
+        alice.via = vec!["bottleneck".into()];
+        let wide = LinkPlan { rate: Some(BitRate::from_mbps(1)), ..alice.up.clone() };
+        story.plan.core_links = vec![CoreLink { name: "bottleneck".into(), up: wide.clone(), down: wide }];
+        let end = |via: &[&str]| TrafficEnd {
+            host: "somebody".into(),
+            address: "192.0.2.101:20096".parse().unwrap(),
+            access: Some(AccessPlan {
+                via: via.iter().map(|name| (*name).into()).collect(),
+                ..story.plan.participants[1].access.clone()
+            }),
+        };
+        story.plan.traffic = vec![TrafficPlan {
+            name: "cross".into(),
+            kind,
+            source: end(&["bottleneck"]),
+            sink: end(&[]),
+            opener: TrafficSide::Source,
+            start: Micros::ZERO,
+            end: Micros::from_secs(100),
+        }];
+        story.plan.timeline_start = SimTime::ZERO;
+        story.live();
+        for number in 0..=100u32 {
+            story.at(8_000 + 10 * u64::from(number)).frame("alice-phone", number);
+        }
+        for sample in [8_200, 8_400, 8_600, 8_800, 9_000] {
+            let link = LinkName::from("bottleneck/up");
+            let (span, waited) = (Micros::from_millis(200), Micros::ZERO);
+            let told = event::LinkSampled {
+                link,
+                span,
+                packets: 20,
+                bytes: 15_000,
+                dropped: 0,
+                marked: 0,
+                waited,
+                longest_wait: waited,
+                most_queued: 0,
+            };
+            story.at(sample).tell(Event::LinkSampled(told));
+        }
+        story.over(12_000);
+        story.judge()
+    }
+
+    fn value(judgement: &Judgement, name: &str) -> i64 {
+        judgement.metrics.iter().find(|metric| metric.name == name).unwrap().value
+    }
+
+    #[test]
+    fn media_is_held_against_what_udp_leaves_and_tcp_shares() {
+        let name = "bottleneck/up/link_utilization_ppm";
+        let udp = beside(TrafficKind::Cbr { rate: BitRate::from_kbps(800) });
+        let tcp = beside(TrafficKind::LongTcp { congestion: CongestionKind::Cubic });
+        // 100 packets of 170 bytes with 28 bytes of headers, in the second from the first to the last.
+        assert_eq!(value(&tcp, name), 158_400);
+        assert_eq!(value(&udp, name), 5 * 158_400);
+        // What the link carried does not depend on whose it was: 15,000 bytes a sample are 600 kbit/s.
+        for judgement in [&udp, &tcp] {
+            assert_eq!(value(judgement, "bottleneck/up/link_carried_ppm"), 600_000);
+        }
     }
 }
