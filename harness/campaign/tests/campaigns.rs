@@ -118,7 +118,7 @@ fn every_preset_has_a_cell_but_the_one_that_lets_nothing_through() {
     let cells = load(file, &vocabulary(), &Overrides::default()).unwrap();
     let listed: BTreeSet<String> =
         cells.iter().map(|cell| cell.plan(1).participants[0].access.preset.clone()).collect();
-    let mut presets: BTreeSet<String> = vocabulary().presets.into_iter().map(|(name, _)| name).collect();
+    let mut presets: BTreeSet<String> = vocabulary().presets.into_keys().collect();
     assert!(presets.remove("loadero-loss-100"));
     assert_eq!((listed, cells.len()), (presets.clone(), presets.len()));
 }
