@@ -9,7 +9,7 @@ use kernel::{
 use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, BufWriter, IntoInnerError, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -80,14 +80,16 @@ pub(crate) fn compress(log: &Log) -> io::Result<(Vec<u8>, Vec<u8>)> {
         blob_bytes: log.blobs.len() as u64,
         digest: to_hex(&log.digest),
     };
-    let mut records = zstd::Encoder::new(Vec::new(), LEVEL)?;
+    // serde writes a few bytes at a time, and the compressor takes as long for them as for many.
+    let mut records = BufWriter::with_capacity(1 << 16, zstd::Encoder::new(Vec::new(), LEVEL)?);
     serde_json::to_writer(&mut records, &header)?;
     records.write_all(b"\n")?;
     for record in &log.records {
         serde_json::to_writer(&mut records, record)?;
         records.write_all(b"\n")?;
     }
-    Ok((records.finish()?, zstd::encode_all(log.blobs.as_slice(), LEVEL)?))
+    let records = records.into_inner().map_err(IntoInnerError::into_error)?.finish()?;
+    Ok((records, zstd::encode_all(log.blobs.as_slice(), LEVEL)?))
 }
 
 /// Restores a saved log. `path` is the run's folder or its `events.jsonl.zst`; the blobs lie beside it.

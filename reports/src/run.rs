@@ -145,6 +145,8 @@ pub fn write(dir: &Path, run: &Run<'_>) -> Result<Vec<Artefact>, WriteError> {
     let (records, blobs) = events::compress(run.log).map_err(|error| WriteError::render(events::RECORDS, error))?;
     files.put(events::RECORDS, &records)?;
     files.put(events::BLOBS, &blobs)?;
+    // They are large, and so is what follows.
+    drop((records, blobs));
     files.put("wire.pcapng", &wire::capture(run.log, &run.judgement.plan))?;
     let hlog = hlog::render(&run.judgement.histograms).map_err(|error| WriteError::render("latency.hlog", error))?;
     files.put("latency.hlog", &hlog)?;

@@ -4,7 +4,8 @@
   const GUTTER = 104;
   const RANGE = [Math.min(data.focus, data.end) / 1000, Math.max(data.end / 1000, 0.001)];
   const STATES = { outgoing: "--violet", incoming: "--violet", accepting: "--orange", connecting: "--orange", live: "--green", ended: "--grey" };
-  const SCREEN = { smooth: "--green", freeze: "--orange", pause: "--red" };
+  const SCREEN = { smooth: "--green", freeze: "--orange", pause: "--red", off: "--grey" };
+  const CURVES = ["--blue", "--teal", "--violet", "--green", "--orange", "--pink"];
   const charts = [];
   const ink = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const seconds = list => list.map(ms => ms / 1000);
@@ -45,13 +46,15 @@
   const line = (label, color, extra) => Object.assign({ label, stroke: ink(color), width: 1.6, points: { show: false }, spanGaps: true, value: (u, v) => fixed(v, 0, " kbit/s") }, extra);
   const steps = uPlot.paths.stepped({ align: -1 });
 
+  const rate = (u, list) => list.map(v => v >= 1000 ? v / 1000 + " Mbit/s" : v + " kbit/s");
+
   const rates = (element, lane) => {
     const { xAxis, ...options } = timed(190, false);
     const used = Math.max(100, ...lane.sent, ...lane.received, ...lane.target.map(v => v || 0), ...lane.estimate.map(v => v || 0));
     // A capacity far above what is used would flatten everything else.
     const peak = Math.max(used, ...lane.capacity.filter(v => v != null && v < 3 * used));
     options.scales.y = { range: [0, peak * 1.15] };
-    options.axes = [xAxis, axis({ size: GUTTER, values: (u, ticks) => ticks.map(v => v >= 1000 ? v / 1000 + " Mbit/s" : v + " kbit/s") })];
+    options.axes = [xAxis, axis({ size: GUTTER, values: rate })];
     options.series = [
       { label: "at", value: (u, v) => fixed(v, 2, " s") },
       line("capacity", "--grey", { dash: [5, 4], paths: steps }),
@@ -61,6 +64,30 @@
       line("received", "--green", { fill: ink("--green") + "22" }),
     ];
     mount(element, options, [seconds(lane.t), lane.capacity, lane.estimate, lane.target, lane.sent, lane.received], true);
+  };
+
+  const shares = (element, link) => {
+    const { xAxis, ...options } = timed(210, false);
+    const used = Math.max(100, ...link.carried, ...link.flows.flatMap(flow => flow.rate));
+    const peak = Math.max(used, ...link.capacity.filter(v => v != null && v < 3 * used));
+    options.scales.y = { range: [0, peak * 1.1] };
+    options.axes = [xAxis, axis({ size: GUTTER, values: rate })];
+    options.series = [
+      { label: "at", value: (u, v) => fixed(v, 2, " s") },
+      line("capacity", "--grey", { dash: [5, 4], paths: steps }),
+      line("carried", "--faint", { width: 0.8, fill: ink("--faint") + "22" }),
+    ].concat(link.flows.map((flow, i) => line(flow.name, CURVES[i % CURVES.length], { dash: i < CURVES.length ? [] : [2, 2] })));
+    mount(element, options, [seconds(link.t), link.capacity, link.carried].concat(link.flows.map(flow => flow.rate)), true);
+  };
+
+  const queue = (element, link) => {
+    const { xAxis, ...options } = timed(120, false);
+    const ms = list => list.map(tenths => tenths == null ? null : tenths / 10);
+    const wait = (label, color) => line(label, color, { value: (u, v) => fixed(v, 1, " ms") });
+    options.scales.y = { range: (u, min, max) => [0, Math.max(20, (max || 0) * 1.1)] };
+    options.axes = [xAxis, axis({ size: GUTTER, values: (u, list) => list.map(v => v + " ms") })];
+    options.series = [{ label: "at", value: (u, v) => fixed(v, 2, " s") }, wait("longest wait", "--orange"), wait("mean wait", "--blue")];
+    mount(element, options, [seconds(link.t), ms(link.queue_max), ms(link.queue_mean)], true);
   };
 
   // Pictures and sound have times of their own: uPlot joins them on one axis.
@@ -114,21 +141,20 @@
     }
   }) });
 
-  const ticks = (label, list) => ({ label, draw: (u, top, height) => clipped(u, (ctx, x) => {
-    ctx.fillStyle = ink("--red");
+  const ticks = (label, list, color) => ({ label, draw: (u, top, height) => clipped(u, (ctx, x) => {
+    ctx.fillStyle = ink(color);
     for (const t of list) ctx.fillRect(x(t), top + 3, Math.max(1, devicePixelRatio), height - 6);
   }) });
 
   const percentiles = element => {
     if (!data.percentiles.length) { element.textContent = "No latency was measured."; return; }
     const at = Array.from({ length: 201 }, (_, i) => i / 2);
-    const colors = ["--blue", "--teal", "--violet", "--green", "--orange", "--pink"];
     const options = {
       height: 230,
       padding: [8, 26, 0, 0],
       scales: { x: { time: false, range: [0, 100] }, y: { range: (u, min, max) => [0, (max || 1) * 1.05] } },
       axes: [axis({ size: 26, values: (u, list) => list.map(v => "p" + v) }), axis({ size: GUTTER, values: (u, list) => list.map(v => v + " ms") })],
-      series: [{ label: "percentile", value: (u, v) => fixed(v, 1, "") }].concat(data.percentiles.map((curve, i) => line(curve.name, colors[i % colors.length], { value: (u, v) => fixed(v, 1, " ms") }))),
+      series: [{ label: "percentile", value: (u, v) => fixed(v, 1, "") }].concat(data.percentiles.map((curve, i) => line(curve.name, CURVES[i % CURVES.length], { value: (u, v) => fixed(v, 1, " ms") }))),
     };
     mount(element, options, [at].concat(data.percentiles.map(curve => curve.us.map(us => us / 1000))), false);
   };
@@ -137,11 +163,17 @@
     while (charts.length) charts.pop().destroy();
     document.querySelectorAll(".chart").forEach(element => element.replaceChildren());
     strip(document.getElementById("states"), 26 * data.states.length + 30, data.states.map(state => segments(state.device.slice(0, 17), state.segments, STATES, true)), true);
+    document.querySelectorAll("[data-link]").forEach(element => {
+      const link = data.links[Number(element.dataset.link)];
+      if (element.dataset.chart === "rates") shares(element, link);
+      if (element.dataset.chart === "queue") queue(element, link);
+      if (element.dataset.chart === "fates") strip(element, 66, [ticks("dropped", link.dropped, "--red"), ticks("marked", link.marked, "--violet")], true);
+    });
     document.querySelectorAll("[data-lane]").forEach(element => {
       const lane = data.lanes[Number(element.dataset.lane)];
       if (element.dataset.chart === "rates") rates(element, lane);
       if (element.dataset.chart === "latency") latency(element, lane);
-      if (element.dataset.chart === "screen") strip(element, 66, [segments("screen", lane.screen, SCREEN, false), ticks("lost", lane.lost)], true);
+      if (element.dataset.chart === "screen") strip(element, 66, [segments("screen", lane.screen, SCREEN, false), ticks("lost", lane.lost, "--red")], true);
     });
     percentiles(document.getElementById("percentiles"));
   };

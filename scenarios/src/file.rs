@@ -48,9 +48,8 @@ pub(crate) struct Scenario {
     pub(crate) mutant: Option<Located<String>>,
     /// The suite that it belongs to: `pr` unless given. Scenarios of `nightly` run when they are named, and at night.
     pub(crate) suite: Option<Suite>,
-    /// Runs the plan a second time with all media over the relay, and compares the two.
-    #[serde(default)]
-    pub(crate) paired_with_relay: bool,
+    /// What the plan is run a second time with, to be compared with it.
+    pub(crate) paired_with: Option<PairedWith>,
     /// The version of IP that everybody speaks: 4 unless given. With 6 every address is public and no NAT is on the way.
     #[serde(default)]
     pub(crate) internet: Internet,
@@ -114,6 +113,16 @@ pub enum Suite {
     Nightly,
 }
 
+/// What is different in the second run of a scenario.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PairedWith {
+    /// All media goes over the relay.
+    Relay,
+    /// Core links have no limit in the direction `down`: feedback to those behind them waits nowhere.
+    CleanFeedback,
+}
+
 /// A version of the internet protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -154,6 +163,10 @@ pub(crate) struct Participant {
     /// The user hides the own addresses: media goes through a relay only.
     #[serde(default)]
     pub(crate) relay_only: bool,
+    /// How many times as much of a shared core link the media ought to have as that of somebody without a priority:
+    /// `priority_share_ppm` measures it.
+    #[schemars(range(min = 1, max = 100))]
+    pub(crate) priority: Option<Located<u32>>,
 }
 
 /// Speed of a device.

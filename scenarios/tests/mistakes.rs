@@ -136,6 +136,19 @@ fn steps_that_cannot_be_meant_are_refused() {
 }
 
 #[test]
+fn a_camera_that_is_in_no_call_cannot_be_switched() {
+    insta::assert_snapshot!(errors_after(&[
+        (r#"does = "accept""#, r#"does = "accept", video = false"#),
+        (
+            "timeline = [",
+            r#"timeline = [
+    { after_live = "1s", user = "bob", does = "camera-off" },
+    { after_live = "1s", user = "alice", does = "mute", with = "bob" },"#,
+        ),
+    ]));
+}
+
+#[test]
 fn what_is_no_toml_is_pointed_at() {
     insta::assert_snapshot!(errors_after(&[(r#"friends = [["alice", "bob"]]"#, r#"friends = [["alice", "bob"]"#)]));
 }

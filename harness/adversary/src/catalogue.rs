@@ -153,21 +153,21 @@ pub const MUTANTS: &[KnownAttack] = &[
     KnownAttack {
         mutant: Mutant::V82,
         sentence: "ICE makes a device scan ports and amplify floods (RFC 8445, section 19.5.1): here the client \
-                   takes any number of candidates and checks each at once",
+                   takes any number of candidates, checks each as it comes and keeps no limit of pairs",
         invariant: "unanswered_addresses_are_spared",
         scenario: "canary/candidates-without-limit",
     },
     KnownAttack {
         mutant: Mutant::V83,
         sentence: "ICE agents that took unsigned binding requests let anybody redirect media (RFC 8445): here \
-                   whoever asks to be used gets the media, signed or not",
+                   an agent answers any request and, as with ICE lite, obeys it: whoever asks to be used gets the media",
         invariant: "off_path_attackers_cannot_disturb",
         scenario: "canary/unsigned-bindings-count",
     },
     KnownAttack {
         mutant: Mutant::V88,
-        sentence: "FreeSWITCH ended calls at invalid SRTP packets (CVE-2021-41105): here a media packet of no type \
-                   of the call ends it",
+        sentence: "FreeSWITCH ended calls at invalid SRTP packets (CVE-2021-41105): here the first packet that \
+                   SRTP does not verify ends the call",
         invariant: "off_path_attackers_cannot_disturb",
         scenario: "canary/garbage-ends-the-call",
     },
@@ -231,6 +231,13 @@ pub const MUTANTS: &[KnownAttack] = &[
                    1312): here the frame transform is missing on one track",
         invariant: "media_unreadable",
         scenario: "canary/frame-encryption-off",
+    },
+    KnownAttack {
+        mutant: Mutant::V137,
+        sentence: "Operators carry traffic between two of their own customers over another country, and ICE prefers the \
+                   direct path unmeasured (class of V132): here the core takes 40 ms more from home to home",
+        invariant: "direct_is_not_slower_than_relayed",
+        scenario: "canary/direct-goes-round",
     },
 ];
 

@@ -4,7 +4,7 @@ use kernel::{Log, Plan};
 use oracle::Judgement;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
-use world::{Outcome, Reference, RunOptions, WorldError};
+use world::{Outcome, Reference, RunOptions, WorldError, thread_cpu_time};
 
 /// A run and what the oracle says about it.
 #[derive(Debug)]
@@ -52,23 +52,24 @@ pub enum CampaignError {
 }
 
 impl Judged {
-    /// Runs a plan with the reference stack and judges it; a paired plan a second time over the relay.
+    /// Runs a plan with the reference stack and judges it; a paired plan a second time as its pairing says.
     ///
     /// # Errors
     /// When the run could not be made; a broken promise is not an error but a verdict.
     pub fn run(plan: &Plan, options: &RunOptions) -> Result<Judged, CampaignError> {
         let started = wall_clock();
         let outcome = world::run(plan, Arc::new(Reference), options)?;
-        let relayed = match plan.paired_with_relay {
-            true => Some(world::run(&plan.over_relay(), Arc::new(Reference), &RunOptions::default())?),
-            false => None,
+        let second = match plan.paired_with {
+            Some(with) => Some(world::run(&plan.paired(with), Arc::new(Reference), &RunOptions::default())?),
+            None => None,
         };
-        let judging = wall_clock();
-        let judgement = match &relayed {
-            Some(relayed) => oracle::judge_pair(&outcome.log, &relayed.log),
+        let before = thread_cpu_time();
+        let judgement = match &second {
+            Some(second) => oracle::judge_pair(&outcome.log, &second.log),
             None => oracle::judge(&outcome.log),
         };
-        Ok(Judged { outcome, judgement, wall: started.elapsed(), judging: judging.elapsed() })
+        let judging = thread_cpu_time() - before;
+        Ok(Judged { outcome, judgement, wall: started.elapsed(), judging })
     }
 
     /// What must be equal when the run is repeated.

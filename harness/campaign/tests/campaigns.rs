@@ -7,7 +7,7 @@ use campaign::{
 };
 use kernel::{Mutant, Plan};
 use scenarios::{Overrides, find, load};
-use std::{num::NonZeroUsize, sync::atomic::Ordering};
+use std::{collections::BTreeSet, num::NonZeroUsize, sync::atomic::Ordering};
 
 const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
@@ -110,4 +110,15 @@ fn rows_of_the_matrix_come_in_the_order_of_the_trials() {
     assert_eq!(scenarios, ["link-hides-delay", "declined", "stranger-rings"]);
     let killed: Vec<_> = rows.iter().map(|row| matches!(row.fate, Fate::Killed { .. })).collect();
     assert_eq!(killed, [true, false, true]);
+}
+
+#[test]
+fn every_preset_has_a_cell_but_the_one_that_lets_nothing_through() {
+    let file = &find("network/every-preset").unwrap()[0];
+    let cells = load(file, &vocabulary(), &Overrides::default()).unwrap();
+    let listed: BTreeSet<String> =
+        cells.iter().map(|cell| cell.plan(1).participants[0].access.preset.clone()).collect();
+    let mut presets: BTreeSet<String> = vocabulary().presets.into_iter().map(|(name, _)| name).collect();
+    assert!(presets.remove("loadero-loss-100"));
+    assert_eq!((listed, cells.len()), (presets.clone(), presets.len()));
 }

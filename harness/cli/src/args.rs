@@ -143,13 +143,15 @@ pub(crate) struct MutantArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct BenchArgs {
-    /// Which scenario.
-    #[arg(default_value = "first-call")]
-    pub(crate) scenario: String,
+    /// Which scenario; when left out `first-call`, or with the modelled codec calls of which there are more and more.
+    pub(crate) scenario: Option<String>,
     /// Send with this video codec; `modelled` leaves the simulator alone.
     #[arg(long, value_name = "vp8|modelled")]
     pub(crate) codec: Option<String>,
-    /// How often; the median counts.
+    /// With the modelled codec and no scenario: so many calls at once, each compared with the first number.
+    #[arg(long, value_name = "N,N", value_delimiter = ',', default_values_t = [1, 5, 12, 25])]
+    pub(crate) calls: Vec<usize>,
+    /// How often; of real codecs the median counts, of the modelled one the least.
     #[arg(long, default_value_t = NonZeroUsize::new(3).expect("not zero"))]
     pub(crate) rounds: NonZeroUsize,
 }

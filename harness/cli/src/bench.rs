@@ -1,120 +1,63 @@
 //! `bench`: what a run costs, as ratios of processor times taken in one run.
 
+mod calls;
+mod codecs;
+
 use crate::{
     args::BenchArgs,
     exit::{Exit, Failure},
     suite,
 };
-use campaign::{CampaignError, CodecCost, Judged, RunOptions, codecs_alone};
-use kernel::{Plan, event::Event, plan::VideoCodec};
+use campaign::Cost;
+use kernel::{Plan, plan::VideoCodec};
 use scenarios::Overrides;
 use std::time::Duration;
 
-/// The most that simulation and judgement may cost, in thousandths of the codecs alone.
-const MOST_PERMILLE: u128 = 1_300;
-
-struct Round {
-    with_probes: Judged,
-    without_probes: Judged,
-    codecs: CodecCost,
-}
-
-/// Runs the scenario with and without its picture probes, then its codecs alone on the same frames.
+/// What is measured when nothing is named: with real codecs what the simulator adds to them, with the modelled codec how its
+/// cost grows with the number of calls.
 pub(crate) fn run(args: &BenchArgs) -> miette::Result<Exit> {
+    if args.scenario.is_none() && args.codec.as_deref() == Some("modelled") {
+        return calls::run(&args.calls, args.rounds.get());
+    }
     let overrides = Overrides { codec: args.codec.clone(), ..Overrides::default() };
-    let scenario = suite::scenarios(std::slice::from_ref(&args.scenario), &overrides)?.swap_remove(0);
+    let name = args.scenario.clone().unwrap_or_else(|| "first-call".into());
+    let scenario = suite::scenarios(&[name], &overrides)?.swap_remove(0);
     let plan = scenario.plan(scenario.seeds.as_slice().first().copied().unwrap_or(1));
-    if plan.media.video_codec == VideoCodec::Modelled {
-        return modelled(&plan, args.rounds.get());
+    match plan.media.video_codec {
+        VideoCodec::Modelled => speed(&plan, args.rounds.get()),
+        VideoCodec::Vp8 => codecs::run(&plan, args.rounds.get()),
     }
-    let rounds: Result<Vec<Round>, CampaignError> = (0..args.rounds.get()).map(|_| round(&plan)).collect();
-    let mut rounds = rounds.map_err(Failure::Campaign)?;
-    rounds.sort_by_key(ratio_permille);
-    let median = &rounds[rounds.len() / 2];
-    tell(&plan, median);
-    if median.codecs.different > 0 {
-        anstream::println!(
-            "the codecs alone made {} other frames: the ratio compares nothing",
-            median.codecs.different
-        );
-        return Ok(Exit::Harness);
-    }
-    Ok(if ratio_permille(median) <= MOST_PERMILLE { Exit::Held } else { Exit::Broken })
 }
 
-/// The same with the modelled codec, which leaves the simulator alone: how many times faster than real time it is.
-fn modelled(plan: &Plan, rounds: usize) -> miette::Result<Exit> {
-    let runs: Result<Vec<Judged>, CampaignError> =
-        (0..rounds).map(|_| Judged::run(plan, &RunOptions::default())).collect();
-    let mut runs = runs.map_err(Failure::Campaign)?;
-    runs.sort_by_key(|run| run.outcome.cpu);
-    let median = &runs[runs.len() / 2];
-    let packets = median.log().records.iter().filter(|record| matches!(record.event, Event::PacketSent(_))).count();
-    let seconds = plan.duration.0 as f64 / 1e6;
-    let (simulation, judgement) = (median.outcome.cpu.as_secs_f64(), median.judging.as_secs_f64());
-    anstream::println!(
-        "{} seed {}, modelled codec: {seconds:.0} simulated seconds after the set-up, {packets} packets",
-        plan.scenario,
-        plan.seed
-    );
-    for (what, spent) in [("simulation", simulation), ("judgement", judgement)] {
-        anstream::println!(
-            "  {what:<12} {spent:7.3} s, {:6.2} ms a simulated second, {:6.1} us a packet, {:6.1} times real time",
-            spent * 1e3 / seconds,
-            spent * 1e6 / packets.max(1) as f64,
-            seconds / spent.max(1e-9)
-        );
-    }
+/// The modelled codec leaves the simulator alone: how many times faster than real time it is.
+fn speed(plan: &Plan, rounds: usize) -> miette::Result<Exit> {
+    let cost = Cost::of(plan, rounds).map_err(Failure::Campaign)?;
+    anstream::println!("{} seed {}, modelled codec", plan.scenario, plan.seed);
+    tell_speed(&cost);
     Ok(Exit::Held)
 }
 
-fn round(plan: &Plan) -> Result<Round, CampaignError> {
-    let mut bare = plan.clone();
-    bare.media.quality_every = 0;
-    let without_probes = Judged::run(&bare, &RunOptions::default())?;
-    let with_probes = Judged::run(plan, &RunOptions::default())?;
-    let codecs = codecs_alone(without_probes.log())?;
-    Ok(Round { with_probes, without_probes, codecs })
-}
-
-/// Simulation and judgement without probes, over the codecs alone.
-fn ratio_permille(round: &Round) -> u128 {
-    let spent = round.without_probes.outcome.cpu + round.without_probes.judging;
-    spent.as_micros() * 1_000 / round.codecs.codecs.as_micros().max(1)
-}
-
-fn tell(plan: &Plan, round: &Round) {
-    let seconds = plan.duration.0 as f64 / 1e6;
-    let per_second = |spent: Duration| spent.as_secs_f64() * 1e3 / seconds;
-    let probes = round.with_probes.outcome.cpu.saturating_sub(round.without_probes.outcome.cpu);
-    let rows = [
-        ("simulation with codecs, without probes", round.without_probes.outcome.cpu),
-        ("judgement", round.without_probes.judging),
-        ("picture probes (PSNR, SSIM)", probes),
-        ("codecs alone on the same frames", round.codecs.codecs),
-        ("camera pictures for the codecs", round.codecs.scene),
-    ];
+fn tell_speed(cost: &Cost) {
+    let seconds = cost.simulated.as_secs_f64();
     anstream::println!(
-        "{} seed {}: {seconds:.0} simulated seconds after the set-up, {} events",
-        plan.scenario,
-        plan.seed,
-        round.with_probes.log().records.len()
+        "  {seconds:.0} simulated seconds after the set-up, {} packets, a log of {} records and {:.2} MB a simulated second",
+        cost.packets,
+        cost.records,
+        cost.log_bytes as f64 / 1e6 / seconds
     );
-    for (what, spent) in rows {
+    let both = cost.simulation + cost.judgement;
+    for (what, spent) in [("simulation", cost.simulation), ("judgement", cost.judgement), ("both", both)] {
         anstream::println!(
-            "  {what:<42} {:7.2} s processor time, {:6.1} ms a simulated second",
+            "  {what:<12} {:7.3} s, {:6.2} ms a simulated second, {:6.1} us a packet, {:6.1} times real time",
             spent.as_secs_f64(),
-            per_second(spent)
+            per_second(spent, seconds),
+            spent.as_secs_f64() * 1e6 / cost.packets.max(1) as f64,
+            seconds / spent.as_secs_f64().max(1e-9)
         );
     }
-    let wall = round.with_probes.wall.as_secs_f64().max(1e-9);
-    anstream::println!("  {:.2} simulated seconds a wall second, probes and judgement included", seconds / wall);
-    let ratio = ratio_permille(round);
-    anstream::println!(
-        "  ratio to the codecs alone: {}.{:03} (at most {}.{:03})",
-        ratio / 1_000,
-        ratio % 1_000,
-        MOST_PERMILLE / 1_000,
-        MOST_PERMILLE % 1_000
-    );
+}
+
+/// Milliseconds for each simulated second.
+fn per_second(spent: Duration, seconds: f64) -> f64 {
+    spent.as_secs_f64() * 1e3 / seconds
 }

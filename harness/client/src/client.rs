@@ -143,7 +143,7 @@ impl Client {
         let hop = self.hop.as_ref().filter(|_| self.call.is_some()).and_then(|hop| hop.next_wake());
         let calls = self.call.iter().chain(&self.ended).filter_map(call_wake).min();
         let wakes = [soon, self.account.next_wake(), self.machine.next_wake(), self.insistence.next_wake(), hop, calls];
-        wakes.into_iter().flatten().min().map(|at| at.max(self.now + Micros(1)))
+        kernel::time::earliest(wakes).map(|at| at.max(self.now + Micros(1)))
     }
 
     /// The state of the call machine.

@@ -70,6 +70,8 @@ pub enum Misbehaviour {
     FloodKeyFrames,
     /// It names a thousand addresses of third parties as its candidates.
     ListThirdParties,
+    /// It asks for an ICE restart with the fingerprint of another certificate.
+    ChangeFingerprint,
 }
 
 /// Who holds the hop between SRTP and SFrame on the receiving side: a relay that terminates SRTP would.

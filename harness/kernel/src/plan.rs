@@ -73,8 +73,20 @@ pub struct Plan {
     pub expect: Expectation,
     /// The planted bug.
     pub mutant: Option<Mutant>,
-    /// Whether the plan is run a second time with all media over the relay, and the two compared.
-    pub paired_with_relay: bool,
+    /// What the plan is run a second time with, to be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paired_with: Option<Pairing>,
+}
+
+/// What is different in the second run of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pairing {
+    /// All media goes over the relay.
+    Relay,
+    /// Core links have no limit towards the participants behind them: the feedback of what those send waits nowhere
+    /// (RFC 8867 section 5.3).
+    CleanFeedback,
 }
 
 /// A person with one device.
@@ -96,6 +108,18 @@ pub struct Participant {
     pub interfaces: Vec<InterfacePlan>,
     /// Hide the own addresses from peers: media goes through a relay only.
     pub relay_only: bool,
+    /// How much of a link that flows share its media ought to have, against one of priority 1 (RFC 8867 section 6.1).
+    /// Left out where it is 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub priority: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(priority: &u32) -> bool {
+    *priority == 1
 }
 
 /// A further access network of a device: a phone's mobile data beside the Wi-Fi at home.
@@ -345,10 +369,19 @@ impl Participant {
 }
 
 impl Plan {
-    /// The plan with all media over the relay.
-    pub fn over_relay(&self) -> Plan {
-        let mut plan = Plan { paired_with_relay: false, ..self.clone() };
-        plan.participants.iter_mut().for_each(|participant| participant.relay_only = true);
+    /// The plan of the second run.
+    pub fn paired(&self, with: Pairing) -> Plan {
+        let mut plan = Plan { paired_with: None, ..self.clone() };
+        match with {
+            Pairing::Relay => plan.participants.iter_mut().for_each(|participant| participant.relay_only = true),
+            Pairing::CleanFeedback => {
+                plan.core_links.iter_mut().for_each(|link| link.down.rate = None);
+                let is_down = |step: &LinkStep| {
+                    self.core_links.iter().any(|link| *step.link.as_str() == format!("{}/down", link.name))
+                };
+                plan.link_schedule.iter_mut().filter(|step| is_down(step)).for_each(|step| step.change.rate = None);
+            }
+        }
         plan
     }
 

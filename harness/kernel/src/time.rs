@@ -44,8 +44,9 @@ impl SimTime {
     /// The instant as a `SimTime`; earlier than the base counts as zero. Nanoseconds round up, so that a timer
     /// that is set from the result never fires before the library expects it.
     pub fn from_instant(at: Instant) -> SimTime {
-        let nanos = at.saturating_duration_since(base_instant()).as_nanos();
-        SimTime(u64::try_from(nanos.div_ceil(1_000)).unwrap_or(u64::MAX))
+        let since = at.saturating_duration_since(base_instant());
+        let micros = since.as_secs().checked_mul(1_000_000);
+        SimTime(micros.map_or(u64::MAX, |micros| micros.saturating_add(since.subsec_nanos().div_ceil(1_000).into())))
     }
 
     /// Milliseconds since the beginning, rounded down.
@@ -150,6 +151,12 @@ pub fn now() -> SimTime {
     NOW.get()
 }
 
+/// The earliest of some times; none when there is none. Drivers and actors ask after every packet.
+pub fn earliest<const N: usize>(times: [Option<SimTime>; N]) -> Option<SimTime> {
+    let first = times.iter().fold(SimTime::NEVER, |first, at| first.min(at.unwrap_or(SimTime::NEVER)));
+    (first < SimTime::NEVER || times.contains(&Some(SimTime::NEVER))).then_some(first)
+}
+
 /// Moves this thread's simulated time. Only the driver of a simulation calls it.
 ///
 /// # Panics
@@ -177,4 +184,27 @@ fn base_instant() -> Instant {
         BASE.set(Some(base));
         base
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_earliest_is_what_a_search_among_all_finds() {
+        let some = [None, Some(SimTime(0)), Some(SimTime(7)), Some(SimTime::NEVER)];
+        for one in some {
+            for other in some {
+                assert_eq!(earliest([one, None, other]), [one, other].into_iter().flatten().min());
+            }
+        }
+    }
+
+    #[test]
+    fn an_instant_between_two_microseconds_counts_as_the_later() {
+        let base = base_instant();
+        let at = |nanos| SimTime::from_instant(base + Duration::from_nanos(nanos));
+        assert_eq!([at(0), at(1), at(1_000), at(1_001), at(2_999_999_001)].map(|at| at.0), [0, 1, 1, 2, 3_000_000]);
+        assert_eq!(SimTime::from_instant(SimTime(86_400_000_123).to_instant()), SimTime(86_400_000_123));
+    }
 }

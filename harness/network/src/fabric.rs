@@ -15,10 +15,10 @@ use crate::{
 use kernel::{
     ActorName, Datagram, LinkName, event,
     event::DropReason,
-    log,
+    log, mutant,
     plan::{CarrierPlan, Firewall, LinkChange, LinkPlan, NatChange, NatPlan},
     random::SeedTree,
-    time::{self, SimTime},
+    time::{self, Micros, SimTime},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -196,7 +196,7 @@ impl Fabric {
         let index = *self.link_names.get(link).ok_or_else(|| FabricError::UnknownLink(link.clone()))?;
         let plan = change.applied_to(&self.links[index].plan);
         self.check(link, &plan)?;
-        event!(LinkChanged { link: link.clone(), to: plan.clone() });
+        event!(LinkChanged { link: link.clone(), to: Box::new(plan.clone()) });
         let recording = plan.trace.as_ref().map(|trace| &self.traces[trace]);
         self.links[index].change(time::now(), plan, recording, &mut self.fates);
         self.settle(index);
@@ -361,6 +361,7 @@ impl Fabric {
                 }
                 None => self.arrive(flight, now),
             },
+            Stage::Core => self.arrive(flight, now),
             Stage::Down(node) => return self.deliver(flight, node),
         }
         None
@@ -394,6 +395,13 @@ impl Fabric {
             Some((node, last)) => {
                 flight.stage = Stage::In(node, last);
                 self.enter(self.nodes[node].via[last].down, flight, now);
+            }
+            None if mutant!(V137)
+                && holder.is_some_and(|node| self.nodes[node].is_home && self.nodes[sender].is_home) =>
+            {
+                flight.legs.propagation += WAY_ROUND;
+                flight.stage = Stage::Core;
+                self.travel(now + WAY_ROUND, flight);
             }
             None => self.arrive(flight, now),
         }
@@ -471,12 +479,17 @@ struct Node {
     name: ActorName,
     /// The interface's: the node's own of its first one.
     interface: ActorName,
+    /// Whether it is behind a NAT.
+    is_home: bool,
     is_up: bool,
     /// Whether the interface is up.
     has_network: bool,
     access: Ways,
     via: Vec<Ways>,
 }
+
+/// How much longer the core takes from home to home in V137.
+const WAY_ROUND: Micros = Micros::from_millis(40);
 
 impl Node {
     /// Why nothing reaches it or leaves it.

@@ -24,6 +24,8 @@ pub(crate) enum Stage {
     Out(NodeIndex, usize),
     /// The n-th core link of its receiver, or of a node of its receiver's home.
     In(NodeIndex, usize),
+    /// None: on a way round that the core takes (V137).
+    Core,
     /// Its receiver's downlink.
     Down(NodeIndex),
 }

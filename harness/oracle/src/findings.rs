@@ -1,9 +1,11 @@
 //! What a person should know about a run, worst first, with its time and its likely cause.
 
 use crate::{
+    catalogue::Evidence,
     judgement::{Finding, InvariantReport, Metric},
     metrics::{Freeze, smoothness},
     run::{Run, Way},
+    trial::Trial,
 };
 use kernel::{
     ActorName, Micros, SimTime,
@@ -18,7 +20,8 @@ const MAX_FREEZES: usize = 5;
 const CAUSE_WINDOW: Micros = Micros::from_secs(1);
 
 /// All findings, worst first; of equal severity the longest first.
-pub(crate) fn find(run: &Run, invariants: &[InvariantReport], metrics: &[Metric]) -> Vec<Finding> {
+pub(crate) fn find(evidence: &Evidence, invariants: &[InvariantReport], metrics: &[Metric]) -> Vec<Finding> {
+    let run = evidence.run;
     let mut findings = broken_promises(run, invariants);
     for way in run.ways() {
         find_freezes(run, way, &mut findings);
@@ -26,6 +29,7 @@ pub(crate) fn find(run: &Run, invariants: &[InvariantReport], metrics: &[Metric]
     }
     find_by_metric(run, metrics, &mut findings);
     find_blind_spot(run, metrics, &mut findings);
+    find_untried(evidence, &mut findings);
     find_unchecked(run, &mut findings);
     findings
         .sort_by_key(|finding| (finding.severity, std::cmp::Reverse(finding.until.since(finding.from)), finding.from));
@@ -266,6 +270,17 @@ fn find_blind_spot(run: &Run, metrics: &[Metric], findings: &mut Vec<Finding>) {
         let (from, until) = call_span(run);
         let all = searched + skipped;
         let sentence = format!("{skipped} of {all} encoded frames are too short to be searched for in the views.");
+        findings.push(Finding { severity: 2, sentence, from, until });
+    }
+}
+
+/// CNF-2 tries only so many windows; that some were left out must be said.
+fn find_untried(evidence: &Evidence, findings: &mut Vec<Finding>) {
+    let Trial { windows, untried, .. } = evidence.trial;
+    if *untried > 0 {
+        let (from, until) = call_span(evidence.run);
+        let all = windows + untried;
+        let sentence = format!("{untried} of {all} windows of what servers saw were not tried as keys.");
         findings.push(Finding { severity: 2, sentence, from, until });
     }
 }

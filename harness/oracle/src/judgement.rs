@@ -35,6 +35,42 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// Latency distributions.
     pub histograms: Vec<Histogram>,
+    /// The core links that calls with video go over, each direction by itself.
+    pub courses: Vec<LinkCourse>,
+}
+
+/// The course of a direction of a core link while calls with video are on it: what is known in each span up to a time of
+/// `at`. All lists are as long as that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkCourse {
+    /// The link's direction: `bottleneck/up`.
+    pub link: String,
+    /// Ends of the spans, each 200 ms after the other, or a multiple in a long run.
+    pub at: Vec<SimTime>,
+    /// What the link could carry; none where it is unlimited.
+    pub capacity_bps: Vec<Option<u64>>,
+    /// What left its queue, with all headers.
+    pub carried_bps: Vec<u64>,
+    /// The mean wait in its queue of the packets that left it; none without packets.
+    pub queue_us_mean: Vec<Option<u64>>,
+    /// The longest.
+    pub queue_us_max: Vec<Option<u64>>,
+    /// Packets that it dropped.
+    pub dropped: Vec<u64>,
+    /// Packets that its queue management marked.
+    pub marked: Vec<u64>,
+    /// The calls' directions, then cross traffic.
+    pub flows: Vec<FlowCourse>,
+}
+
+/// The rate of a flow over a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowCourse {
+    /// `alice-phone>bob-phone`, or `traffic/upload`.
+    pub name: String,
+    /// Of a call what it sent with IP and UDP headers, of cross traffic the payload that it delivered: in the second
+    /// before each time of the link's course.
+    pub rate_bps: Vec<u64>,
 }
 
 /// What became of one invariant.

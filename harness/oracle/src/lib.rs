@@ -20,8 +20,8 @@ mod views;
 
 pub use catalogue::{INVARIANTS, Invariant};
 pub use judgement::{
-    Direction, Finding, GapReport, Histogram, InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport,
-    ThresholdVerdict, Verdict, Violation,
+    Direction, Finding, FlowCourse, GapReport, Histogram, InvariantReport, InvariantVerdict, Judgement, LinkCourse,
+    Metric, ThresholdReport, ThresholdVerdict, Verdict, Violation,
 };
 pub use metrics::{Across, METRICS, MetricFamily, metric_names};
 pub use verdict::{judge, judge_pair};

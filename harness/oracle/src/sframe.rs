@@ -7,7 +7,7 @@ use aes_gcm::{
     aead::AeadInOut,
     aes::{Aes128, cipher::BlockCipherEncrypt},
 };
-use hkdf::Hkdf;
+use hkdf::{Hkdf, HkdfExtract};
 use sha2::Sha256;
 
 /// AES-128-GCM with a tag of 16 bytes, HKDF with SHA-256.
@@ -16,12 +16,11 @@ const TAG: usize = 16;
 
 /// A sealed frame, taken apart.
 pub(crate) struct SealedFrame<'a> {
+    kid: u64,
     counter: u64,
     associated: Vec<u8>,
     ciphertext: &'a [u8],
     tag: [u8; TAG],
-    key_info: Vec<u8>,
-    salt_info: Vec<u8>,
     front: Option<&'a [u8; 16]>,
 }
 
@@ -43,46 +42,51 @@ impl<'a> SealedFrame<'a> {
         let (kid, counter, header) = parse_header(sealed)?;
         let (header, body) = sealed.split_at(header);
         let (ciphertext, tag) = body.split_last_chunk::<TAG>()?;
-        let info = |label: &[u8]| [b"SFrame 1.0 ", label, &kid.to_be_bytes(), &SUITE].concat();
-        Some(SealedFrame {
-            counter,
-            associated: [header, metadata].concat(),
-            ciphertext,
-            tag: *tag,
-            key_info: info(b"Secret key "),
-            salt_info: info(b"Secret salt "),
-            front: None,
-        })
+        Some(SealedFrame { kid, counter, associated: [header, metadata].concat(), ciphertext, tag: *tag, front: None })
+    }
+
+    pub(crate) fn kid(&self) -> u64 {
+        self.kid
+    }
+
+    pub(crate) fn counter(&self) -> u64 {
+        self.counter
+    }
+
+    /// The first block of the key stream, which a known plaintext gives away; `None` where none is known.
+    pub(crate) fn first_block(&self) -> Option<[u8; 16]> {
+        let (plain, sealed) = (self.front?, self.ciphertext.first_chunk::<16>()?);
+        Some(std::array::from_fn(|byte| plain[byte] ^ sealed[byte]))
     }
 
     /// Whether `base_key` (RFC 9605 section 4.4.2, any length) opens the frame.
     pub(crate) fn opens_with(&self, base_key: &BaseKey) -> bool {
-        let mut key = [0; 16];
-        let mut nonce = [0; 12];
-        base_key.0.expand(&self.key_info, &mut key).expect("16 bytes can be expanded");
-        base_key.0.expand(&self.salt_info, &mut nonce).expect("12 bytes can be expanded");
-        for (byte, counter) in nonce[4..].iter_mut().zip(self.counter.to_be_bytes()) {
-            *byte ^= counter;
-        }
-        // Most candidates are wrong, and one block of the key stream tells without hashing the whole frame.
-        if self.front.is_some_and(|front| !self.begins_with(front, &key, &nonce)) {
-            return false;
-        }
+        let stream = base_key.stream(self.kid);
         let mut plaintext = self.ciphertext.to_vec();
-        Aes128Gcm::new(&key.into())
-            .decrypt_inout_detached(&nonce.into(), &self.associated, plaintext.as_mut_slice().into(), &self.tag.into())
+        Aes128Gcm::new(&stream.key.into())
+            .decrypt_inout_detached(
+                &stream.nonce(self.counter).into(),
+                &self.associated,
+                plaintext.as_mut_slice().into(),
+                &self.tag.into(),
+            )
             .is_ok()
     }
+}
 
-    /// Whether the plaintext begins with `front` (GCM counts its blocks from 2 on, NIST SP 800-38D section 7.1).
-    fn begins_with(&self, front: &[u8; 16], key: &[u8; 16], nonce: &[u8; 12]) -> bool {
-        let Some(ciphertext) = self.ciphertext.first_chunk::<16>() else { return false };
-        let mut block = [0; 16];
-        block[..12].copy_from_slice(nonce);
-        block[15] = 2;
-        let mut block = block.into();
-        Aes128::new(key.into()).encrypt_block(&mut block);
-        block.iter().zip(ciphertext).zip(front).all(|((stream, sealed), plain)| stream ^ sealed == *plain)
+/// Extracts base keys: what all of them share is computed once.
+pub(crate) struct Extractor(HkdfExtract<Sha256>);
+
+impl Extractor {
+    pub(crate) fn new() -> Extractor {
+        Extractor(HkdfExtract::new(None))
+    }
+
+    /// Takes bytes for a base key.
+    pub(crate) fn base_key(&self, material: &[u8]) -> BaseKey {
+        let mut extract = self.0.clone();
+        extract.input_ikm(material);
+        BaseKey(extract.finalize().1)
     }
 }
 
@@ -90,8 +94,45 @@ impl<'a> SealedFrame<'a> {
 pub(crate) struct BaseKey(Hkdf<Sha256>);
 
 impl BaseKey {
-    pub(crate) fn new(material: &[u8]) -> BaseKey {
-        BaseKey(Hkdf::new(None, material))
+    /// What seals under a key id.
+    pub(crate) fn stream(&self, kid: u64) -> KeyStream {
+        let mut info = [0; 40];
+        let mut expand = |label: &[u8], out: &mut [u8]| {
+            let length = label.len();
+            info[..length].copy_from_slice(label);
+            info[length..length + 8].copy_from_slice(&kid.to_be_bytes());
+            info[length + 8..length + 10].copy_from_slice(&SUITE);
+            self.0.expand(&info[..length + 10], out).expect("16 bytes can be expanded");
+        };
+        let mut stream = KeyStream { key: [0; 16], salt: [0; 12] };
+        expand(b"SFrame 1.0 Secret key ", &mut stream.key);
+        expand(b"SFrame 1.0 Secret salt ", &mut stream.salt);
+        stream
+    }
+}
+
+/// Key and salt of one key id.
+pub(crate) struct KeyStream {
+    key: [u8; 16],
+    salt: [u8; 12],
+}
+
+impl KeyStream {
+    fn nonce(&self, counter: u64) -> [u8; 12] {
+        let mut nonce = self.salt;
+        nonce[4..].iter_mut().zip(counter.to_be_bytes()).for_each(|(byte, counter)| *byte ^= counter);
+        nonce
+    }
+
+    /// The block that the first 16 bytes of a plaintext are XORed with (GCM counts its blocks from 2 on, NIST SP 800-38D
+    /// section 7.1).
+    pub(crate) fn first_block(&self, counter: u64) -> [u8; 16] {
+        let mut block = [0; 16];
+        block[..12].copy_from_slice(&self.nonce(counter));
+        block[15] = 2;
+        let mut block = block.into();
+        Aes128::new(&self.key.into()).encrypt_block(&mut block);
+        block.into()
     }
 }
 
@@ -129,7 +170,7 @@ pub(crate) mod tests {
             hex(concat!("9901234567b7412c2513a1b66dbb48841bbaf17f598751176ad847681a69c6d0", "b091c07018ce4adb34eb"));
         let frame = SealedFrame::with_metadata(&sealed, &hex("4945544620534672616d65205747")).unwrap();
         assert_eq!(parse_header(&sealed), Some((0x0123, 0x4567, 5)));
-        assert!(frame.opens_with(&BaseKey::new(&hex("000102030405060708090a0b0c0d0e0f"))));
+        assert!(frame.opens_with(&base_key(&hex("000102030405060708090a0b0c0d0e0f"))));
     }
 
     #[test]
@@ -159,18 +200,33 @@ pub(crate) mod tests {
         [&frame[..clear], &header, &body, &tag].concat()
     }
 
+    fn base_key(material: &[u8]) -> BaseKey {
+        Extractor::new().base_key(material)
+    }
+
     #[test]
     fn only_the_right_key_opens_a_frame() {
         let frame: Vec<u8> = (0..60).collect();
         let sealed = seal(&[7; 16], 2, 9, 10, &frame);
-        for parsed in [SealedFrame::parse(&sealed, 10), SealedFrame::parse_known(&sealed, 10, &frame)] {
-            let parsed = parsed.unwrap();
-            assert!(parsed.opens_with(&BaseKey::new(&[7; 16])));
-            assert!(!parsed.opens_with(&BaseKey::new(&[8; 16])));
-        }
+        let parsed = SealedFrame::parse(&sealed, 10).unwrap();
+        assert!(parsed.opens_with(&base_key(&[7; 16])));
+        assert!(!parsed.opens_with(&base_key(&[8; 16])));
         let mut changed = sealed.clone();
         changed[3] ^= 1;
-        assert!(!SealedFrame::parse(&changed, 10).unwrap().opens_with(&BaseKey::new(&[7; 16])));
+        assert!(!SealedFrame::parse(&changed, 10).unwrap().opens_with(&base_key(&[7; 16])));
         assert!(SealedFrame::parse(&sealed[..12], 10).is_none());
+    }
+
+    #[test]
+    fn the_first_block_tells_the_right_key_id_counter_and_key() {
+        let frame: Vec<u8> = (0..60).collect();
+        let sealed = seal(&[7; 16], 2, 9, 10, &frame);
+        let known = SealedFrame::parse_known(&sealed, 10, &frame).unwrap();
+        let block = |key, kid, counter| Some(base_key(&[key; 16]).stream(kid).first_block(counter));
+        assert_eq!((known.kid(), known.counter(), known.first_block()), (2, 9, block(7, 2, 9)));
+        for (key, kid, counter) in [(8, 2, 9), (7, 3, 9), (7, 2, 10)] {
+            assert_ne!(known.first_block(), block(key, kid, counter));
+        }
+        assert_eq!(SealedFrame::parse(&sealed, 10).unwrap().first_block(), None);
     }
 }

@@ -486,6 +486,7 @@ fn plan() -> Plan {
         },
         interfaces: Vec::new(),
         relay_only: false,
+        priority: 1,
     };
     let server =
         |name: &str, address: IpAddr| ServerPlan { name: name.into(), address, up: link.clone(), down: link.clone() };
@@ -522,6 +523,6 @@ fn plan() -> Plan {
         exercises: Vec::new(),
         expect: Expectation::Holds,
         mutant: None,
-        paired_with_relay: false,
+        paired_with: None,
     }
 }

@@ -5,7 +5,8 @@ use crate::{
     checks::Checks,
     findings,
     judgement::{
-        GapReport, InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport, ThresholdVerdict, Verdict,
+        Finding, GapReport, InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport, ThresholdVerdict,
+        Verdict,
     },
     metrics,
     run::Run,
@@ -13,8 +14,8 @@ use crate::{
     views,
 };
 use kernel::{
-    Log,
-    plan::{Expectation, Plan, Threshold},
+    Log, SimTime,
+    plan::{Expectation, Pairing, Plan, Threshold},
 };
 
 /// Judges a run by its log alone: every invariant, every metric, the plan's thresholds and expectation.
@@ -25,31 +26,42 @@ pub fn judge(log: &Log) -> Judgement {
     judge_with(log, None)
 }
 
-/// Judges a run as [`judge`] does, and compares it with the run of the same plan over the relay.
+/// Judges a run as [`judge`] does, and compares it with the second run of the plan, whose pairing says what is different
+/// there.
 ///
 /// # Panics
 /// When one of the logs holds no plan.
-pub fn judge_pair(direct: &Log, relayed: &Log) -> Judgement {
-    let run = Run::of(relayed);
+pub fn judge_pair(first: &Log, second: &Log) -> Judgement {
+    let run = Run::of(second);
     let (search, trial) = (views::search(&run), Trial::of(&run));
     let evidence = Evidence { run: &run, search: &search, trial: &trial, pair: None };
-    judge_with(direct, Some(&metrics::measure(&evidence).metrics()))
+    judge_with(first, Some(&metrics::measure(&evidence).metrics()))
 }
 
-fn judge_with(log: &Log, relayed: Option<&[Metric]>) -> Judgement {
+fn judge_with(log: &Log, second: Option<&[Metric]>) -> Judgement {
     let run = Run::of(log);
     let search = views::search(&run);
     let trial = Trial::of(&run);
     let alone = Evidence { run: &run, search: &search, trial: &trial, pair: None };
-    let sheet = metrics::measure(&alone);
+    let mut sheet = metrics::measure(&alone);
+    let with = |pairing| second.filter(|_| run.plan.paired_with == Some(pairing));
+    if let Some(clean) = with(Pairing::CleanFeedback) {
+        metrics::compare_with_clean_feedback(&run, clean, &mut sheet);
+    }
     let measured = sheet.metrics();
-    let evidence = Evidence { pair: relayed.map(|relayed| Pair { direct: &measured, relayed }), ..alone };
+    let pair = with(Pairing::Relay).map(|relayed| Pair { direct: &measured, relayed });
+    let evidence = Evidence { pair, ..alone };
     let invariants: Vec<InvariantReport> =
         INVARIANTS.iter().map(|invariant| report(invariant, (invariant.checker)(&evidence))).collect();
     let thresholds: Vec<ThresholdReport> =
         run.plan.thresholds.iter().map(|threshold| compare(threshold, &measured)).collect();
-    let reasons = reasons(run.plan, &invariants, &thresholds);
-    let findings = findings::find(&run, &invariants, &measured);
+    // A saved log holds one run of the two.
+    let is_half = run.plan.paired_with == Some(Pairing::Relay) && second.is_none();
+    let reasons = reasons(run.plan, &invariants, &thresholds, is_half);
+    let mut findings = findings::find(&evidence, &invariants, &measured);
+    if is_half {
+        findings.push(half_a_pair(&run));
+    }
     Judgement {
         plan: run.plan.clone(),
         verdict: if reasons.is_empty() { Verdict::Passed } else { Verdict::Failed },
@@ -59,6 +71,7 @@ fn judge_with(log: &Log, relayed: Option<&[Metric]>) -> Judgement {
         metrics: measured,
         findings,
         histograms: sheet.histograms,
+        courses: sheet.courses,
     }
 }
 
@@ -100,10 +113,19 @@ fn compare(threshold: &Threshold, measured: &[Metric]) -> ThresholdReport {
     }
 }
 
-/// Why the run is not what its plan expects, as sentences.
-fn reasons(plan: &Plan, invariants: &[InvariantReport], thresholds: &[ThresholdReport]) -> Vec<String> {
+/// The invariant that compares a run with the run of the same plan over the relay.
+const NEEDS_BOTH: &str = "direct_is_not_slower_than_relayed";
+
+fn half_a_pair(run: &Run) -> Finding {
+    let sentence = format!("{NEEDS_BOTH} (PATH-2) compares two runs; this log holds one, so that it is not judged.");
+    Finding { severity: 2, sentence, from: SimTime::ZERO, until: run.end }
+}
+
+/// Why the run is not what its plan expects, as sentences; of half a pair what needs both halves is not asked for.
+fn reasons(plan: &Plan, invariants: &[InvariantReport], thresholds: &[ThresholdReport], is_half: bool) -> Vec<String> {
     let mut reasons = Vec::new();
     let expected = match &plan.expect {
+        Expectation::Fails { invariant } if is_half && invariant == NEEDS_BOTH => None,
         Expectation::Holds => None,
         Expectation::Fails { invariant } => Some(invariant.as_str()),
     };
@@ -126,6 +148,7 @@ fn reasons(plan: &Plan, invariants: &[InvariantReport], thresholds: &[ThresholdR
     for name in plan.exercises.iter().map(String::as_str).chain(expected) {
         match invariants.iter().find(|invariant| invariant.name == name) {
             None => reasons.push(format!("{name} is not in the catalogue of invariants.")),
+            Some(invariant) if is_half && invariant.name == NEEDS_BOTH => {}
             Some(invariant) if invariant.checks == 0 && expected != Some(name) => {
                 reasons.push(format!("{name} ({}) was not exercised: no check was made.", invariant.id));
             }

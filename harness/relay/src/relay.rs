@@ -19,7 +19,7 @@ use kernel::{
 use protocol::ServerIdentity;
 use serde::Serialize;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::{IpAddr, SocketAddr},
 };
 use stun_proto::{
@@ -41,6 +41,11 @@ const MAX_OUTGOING: usize = 4_096;
 const MAX_HAIRPINS: usize = 4;
 /// The most steps of the library for one input: it does one for each thing that is allocated or expires.
 const MAX_STEPS: usize = 4_096;
+
+/// How long a nonce is good for: RFC 8656 section 5 asks for a new one at least each hour.
+const NONCE_LIFETIME: std::time::Duration = std::time::Duration::from_secs(600);
+/// Addresses that a relay ever serves.
+const MAX_KNOWN: usize = 65_536;
 
 /// How a relay is deployed.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +79,8 @@ pub struct Relay {
     /// For clients that come by TCP or TLS: their relayed addresses are of UDP all the same.
     stream_turn: TurnServer,
     streams: Streams,
+    /// Addresses that asked for something. The library keeps a nonce for each, for ever.
+    known: BTreeSet<(bool, SocketAddr)>,
     /// Granted user names.
     users: BTreeMap<String, User>,
     /// By relayed address.
@@ -118,12 +125,18 @@ impl Relay {
     pub fn new(name: ActorName, address: SocketAddr, config: RelayConfig, seeds: SeedTree, now: SimTime) -> Relay {
         let _scope = random::scope("turn");
         let streams = Streams::new(address.ip(), address.port(), &config.identity, seeds.stream("tcp"), now);
+        let library = |transport| {
+            let mut library = TurnServer::new(transport, address, REALM.into());
+            library.set_nonce_expiry_duration(NONCE_LIFETIME);
+            library
+        };
         Relay {
             name,
             address,
             config,
-            turn: TurnServer::new(TransportType::Udp, address, REALM.into()),
-            stream_turn: TurnServer::new(TransportType::Tcp, address, REALM.into()),
+            turn: library(TransportType::Udp),
+            stream_turn: library(TransportType::Tcp),
+            known: BTreeSet::new(),
             streams,
             users: BTreeMap::new(),
             allocations: BTreeMap::new(),
@@ -216,6 +229,7 @@ impl Relay {
         if to == self.address {
             match classify(from, &data) {
                 Packet::Binding(data) => return answer(data),
+                Packet::Request(_) if !self.knows((in_stream, from)) => return None,
                 Packet::Request(request) => match self.vet(&request, (in_stream, from), now) {
                     access::Vetted::Passes => user = self.user(&request.claim),
                     access::Vetted::Answered(data) => return answer(data),
@@ -238,6 +252,12 @@ impl Relay {
         let in_stream = transmit.transport == TransportType::Tcp;
         let message = Message { in_stream, from: transmit.from, to: transmit.to, data: transmit.data };
         Some((message, is_relayed.then_some(origin)))
+    }
+
+    /// Whether requests from an address are looked at. The library forgets no nonce, so that whoever forges sources could
+    /// fill its memory: beyond [`MAX_KNOWN`] addresses only those that are known are served.
+    fn knows(&mut self, client: (bool, SocketAddr)) -> bool {
+        self.known.contains(&client) || (self.known.len() < MAX_KNOWN && self.known.insert(client))
     }
 
     /// The library's server for clients in streams, or for those of datagrams.

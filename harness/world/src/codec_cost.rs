@@ -1,6 +1,6 @@
 //! What the codecs of a run cost alone: the same frames through the same elements, without a simulator around them.
 
-use crate::run::{WorldError, thread_cpu_time};
+use crate::{machine::thread_cpu_time, run::WorldError};
 use kernel::{
     ActorName, BitRate, BlobRef, Log, Plan, SimTime, Track,
     event::{Decoded, Encoded, EncoderTarget, Event},

@@ -3,6 +3,7 @@
 use crate::{
     actor::Actor,
     bystanders,
+    machine::thread_cpu_time,
     people::{People, next_look},
     stack::Stack,
     stage::Stage,
@@ -93,6 +94,14 @@ pub enum WorldError {
         at: SimTime,
         /// Who.
         who: String,
+    },
+    /// An actor lets so little time pass between its wakes that the run would not come to its end.
+    #[error("at {at} {who} has woken more than 250 times in each of the last 100 milliseconds: it spins")]
+    Restless {
+        /// When.
+        at: SimTime,
+        /// Who.
+        who: ActorName,
     },
     /// turmoil failed.
     #[error("turmoil: {0}")]
@@ -380,13 +389,6 @@ fn schedule(plan: &Plan, end: SimTime, stage: &mut Stage) {
         stage.snapshot_at(at);
         at += SNAPSHOT_EVERY;
     }
-}
-
-pub(crate) fn thread_cpu_time() -> Duration {
-    let mut at = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `at` is a writable timespec of ours.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut at) };
-    Duration::new(at.tv_sec as u64, at.tv_nsec as u32)
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

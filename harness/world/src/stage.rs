@@ -22,6 +22,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// More steps or arrivals than anybody needs at one instant: beyond it somebody acts without letting time pass.
 const MAX_STEPS_AT_ONE_INSTANT: u32 = 100_000;
+/// More wakes than anybody needs in a millisecond: one each 4 us.
+const MAX_WAKES_A_MILLISECOND: u32 = 250;
+/// So many milliseconds on end with more wakes than that are no burst.
+const MAX_RESTLESS_MS: u32 = 100;
+
 enum Todo {
     Act(ActorName, Act),
     /// A transaction becomes durable, and with it what the server held when it was handed over.
@@ -31,12 +36,38 @@ enum Todo {
     Snapshot,
 }
 
+/// How often an actor wakes. What wakes again at the same instant is not counted here.
+#[derive(Default)]
+struct Wakes {
+    last: SimTime,
+    in_this_millisecond: u32,
+    /// Milliseconds before this one, on end, with more wakes than anybody needs.
+    restless_ms: u32,
+}
+
+impl Wakes {
+    /// Counts a wake, and says for how many milliseconds the actor has been restless.
+    fn count(&mut self, now: SimTime) -> u32 {
+        match now.as_millis() - self.last.as_millis() {
+            0 => self.in_this_millisecond += u32::from(now > self.last),
+            gap => {
+                let was_restless = gap == 1 && self.in_this_millisecond > MAX_WAKES_A_MILLISECOND;
+                self.restless_ms = if was_restless { self.restless_ms + 1 } else { 0 };
+                self.in_this_millisecond = 1;
+            }
+        }
+        self.last = now;
+        self.restless_ms
+    }
+}
+
 struct Seat {
     actor: Box<dyn Actor>,
     /// The node whose links carry its packets: its own, but for guests.
     host: ActorName,
     /// When the actor wants to wake, as it said when its outputs were last drained.
     wake: Option<SimTime>,
+    wakes: Wakes,
     store: StoreDriver,
 }
 
@@ -88,7 +119,7 @@ impl Stage {
 
     fn seat(&mut self, name: &ActorName, host: &ActorName, actor: Box<dyn Actor>) {
         let (host, store) = (host.clone(), StoreDriver::default());
-        self.seats.insert(name.clone(), Seat { actor, host, wake: None, store });
+        self.seats.insert(name.clone(), Seat { actor, host, wake: None, wakes: Wakes::default(), store });
         self.drain(name);
         // A relay that starts again is told over the control channel what holds.
         let now = time::now();
@@ -181,7 +212,7 @@ impl Stage {
     fn next_event(&self) -> Option<SimTime> {
         let todo = self.todos.first_key_value().map(|((at, _), _)| *at);
         let wake = self.wakes.first().map(|(at, _)| *at);
-        [todo, wake, self.fabric.next_event()].into_iter().flatten().min()
+        time::earliest([todo, wake, self.fabric.next_event()])
     }
 
     /// Does what is due now: first what people, stores and links do, then arrivals, then timers.
@@ -203,8 +234,18 @@ impl Stage {
             self.tell(&guest.unwrap_or(to), ActorInput::Datagram(datagram));
         }
         for name in self.due(now) {
-            self.tell(&name, ActorInput::Timeout);
+            self.wake(&name, now);
         }
+    }
+
+    /// Tells an actor that its time has come. One that wants to wake at every microsecond lets time pass, and hardly.
+    fn wake(&mut self, name: &ActorName, now: SimTime) {
+        if let Some(seat) = self.seats.get_mut(name)
+            && seat.wakes.count(now) >= MAX_RESTLESS_MS
+        {
+            self.error = Some(WorldError::Restless { at: now, who: name.clone() });
+        }
+        self.tell(name, ActorInput::Timeout);
     }
 
     fn carry_out(&mut self, todo: Todo) {
@@ -306,8 +347,11 @@ impl Stage {
     }
 
     /// Who wants to be woken, in the order of their names.
-    fn due(&self, now: SimTime) -> BTreeSet<ActorName> {
-        self.wakes.iter().take_while(|(at, _)| *at <= now).map(|(_, name)| name.clone()).collect()
+    fn due(&self, now: SimTime) -> Vec<ActorName> {
+        let mut due: Vec<ActorName> =
+            self.wakes.iter().take_while(|(at, _)| *at <= now).map(|(_, name)| name.clone()).collect();
+        due.sort_unstable();
+        due
     }
 
     fn due_actors(&self, at: SimTime) -> String {

@@ -3,15 +3,16 @@
 use kernel::event;
 use std::{fmt, fmt::Write as _, io};
 use tracing::{
-    Event, Level, Subscriber,
+    Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
     subscriber::DefaultGuard,
 };
 use tracing_subscriber::{
     EnvFilter, Layer,
-    filter::{LevelFilter, Targets},
+    filter::{FilterExt, FilterFn, LevelFilter, Targets},
     fmt::{format::Writer, time::FormatTime},
     layer::{Context, SubscriberExt},
+    registry::LookupSpan,
 };
 
 /// What people want to read on standard error while a run goes on: a `tracing` filter such as `info,str0m=debug`.
@@ -35,15 +36,21 @@ const CHATTY: [(&str, LevelFilter); 1] = [("turn_client_proto", LevelFilter::WAR
 /// Until it is dropped, everything that code on this thread logs at `info` and above becomes a [`event::LogLine`] of
 /// the actor at work, and what the filter lets through is printed with its simulated time.
 pub(crate) fn install(filter: Option<&LogFilter>) -> DefaultGuard {
-    let people = filter.map(|filter| {
-        tracing_subscriber::fmt::layer()
-            .with_timer(SimulatedTime)
-            .with_writer(io::stderr)
-            .with_ansi(false)
-            .with_filter(EnvFilter::new(&filter.0))
-    });
-    let view = LogView.with_filter(Targets::new().with_default(LevelFilter::INFO).with_targets(CHATTY));
-    tracing::subscriber::set_default(tracing_subscriber::registry().with(people).with(view))
+    let Some(filter) = filter else {
+        return tracing::subscriber::set_default(tracing_subscriber::registry().with(view()));
+    };
+    let people = tracing_subscriber::fmt::layer()
+        .with_timer(SimulatedTime)
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_filter(EnvFilter::new(&filter.0));
+    tracing::subscriber::set_default(tracing_subscriber::registry().with(people).with(view()))
+}
+
+/// The view has no use for spans, and where no people read along nobody has: to keep them costs a twentieth of a run.
+fn view<S: Subscriber + for<'span> LookupSpan<'span>>() -> impl Layer<S> {
+    let events = FilterFn::new(|record: &Metadata<'_>| record.is_event()).with_max_level_hint(LevelFilter::INFO);
+    LogView.with_filter(Targets::new().with_default(LevelFilter::INFO).with_targets(CHATTY).and(events))
 }
 
 struct SimulatedTime;

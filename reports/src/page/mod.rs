@@ -3,6 +3,7 @@
 
 mod ladder;
 mod latency;
+mod links;
 mod media;
 mod metrics;
 mod packets;
@@ -45,6 +46,8 @@ struct RunPage<'a> {
     invariants: Vec<InvariantView>,
     metrics: metrics::Metrics,
     comparison: Option<ComparisonView>,
+    /// The core links with charts, by name.
+    links: Vec<&'a str>,
     lanes: Vec<timeline::LaneView>,
     data: String,
     ladder: String,
@@ -153,6 +156,7 @@ pub(crate) fn render(run: &Run<'_>, artefacts: &[Artefact]) -> Result<String, as
         invariants: report.invariants.iter().map(|invariant| invariant_view(&report, invariant)).collect(),
         metrics: metrics::collect(&report, run.facts.comparison.as_ref()),
         comparison: run.facts.comparison.as_ref().map(comparison_view),
+        links: run.judgement.courses.iter().map(|course| course.link.as_str()).collect(),
         lanes: timeline::views(run),
         data: timeline::data(run, &packets),
         ladder: ladder::svg(run.log, &run.judgement.plan),

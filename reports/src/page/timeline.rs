@@ -1,6 +1,7 @@
 //! The data of the charts: both directions of the call on one axis of simulated time. Rates are summed over buckets,
 //! everything else is drawn from the events as they are. Times are whole milliseconds, rates kbit/s.
 
+use super::links::LinkData;
 use crate::{
     metric_name::human,
     run::Run,
@@ -8,8 +9,8 @@ use crate::{
 };
 use kernel::{
     ActorName, Log, SimTime, Track,
-    event::{Act, CallStateName, Event, WireProtocol},
-    plan::Plan,
+    event::{Act, CallStateName, Event, Fact, WireProtocol},
+    plan::{LinkPlan, Plan},
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ struct Data {
     end: u64,
     /// Where the eye should be first: from the call to the end.
     focus: u64,
+    links: Vec<LinkData>,
     lanes: Vec<LaneData>,
     states: Vec<States>,
     percentiles: Vec<super::latency::Percentiles>,
@@ -90,11 +92,31 @@ struct States {
     segments: Vec<(u64, u64, CallStateName)>,
 }
 
-/// The directions of the call: every pair of devices.
-pub(crate) fn lanes(plan: &Plan) -> Vec<Lane<'_>> {
-    let devices = || plan.participants.iter().map(|participant| &participant.device);
-    let pairs = devices().flat_map(|from| devices().filter(move |to| *to != from).map(move |to| Lane { from, to }));
-    pairs.take(MAX_LANES).collect()
+/// The directions of the calls that were accepted; of every pair of devices where none was.
+fn lanes<'a>(run: &'a Run<'_>) -> Vec<Lane<'a>> {
+    let mut lanes: Vec<Lane<'a>> = Vec::new();
+    let live = |record: &'a kernel::Record| match &record.event {
+        Event::Store(store) => match &store.fact {
+            Fact::CallLive { caller_device, callee_device, .. } => Some((caller_device, callee_device)),
+            _ => None,
+        },
+        _ => None,
+    };
+    for (one, other) in run.log.records.iter().filter_map(live) {
+        for (from, to) in [(one, other), (other, one)] {
+            if !lanes.iter().any(|lane| (lane.from, lane.to) == (from, to)) {
+                lanes.push(Lane { from, to });
+            }
+        }
+    }
+    if lanes.is_empty() {
+        let devices = || run.judgement.plan.participants.iter().map(|participant| &participant.device);
+        lanes.extend(
+            devices().flat_map(|from| devices().filter(move |to| *to != from).map(move |to| Lane { from, to })),
+        );
+    }
+    lanes.truncate(MAX_LANES);
+    lanes
 }
 
 /// The heads of the charts.
@@ -109,7 +131,7 @@ pub(crate) fn views(run: &Run<'_>) -> Vec<LaneView> {
             _ => "capacity unlimited".into(),
         }
     };
-    lanes(&run.judgement.plan).iter().map(|lane| LaneView { title: lane.title(), capacity: capacity(lane) }).collect()
+    lanes(run).iter().map(|lane| LaneView { title: lane.title(), capacity: capacity(lane) }).collect()
 }
 
 /// The data as JSON that is safe inside a `script` element.
@@ -120,7 +142,8 @@ pub(crate) fn data(run: &Run<'_>, packets: &Packets<'_>) -> String {
         start: 0,
         end: end.as_millis(),
         focus: focus(run.log),
-        lanes: lanes(plan).iter().map(|lane| lane_data(run, packets, lane, end)).collect(),
+        links: run.judgement.courses.iter().map(LinkData::of).collect(),
+        lanes: lanes(run).iter().map(|lane| lane_data(run, packets, lane, end)).collect(),
         states: plan.participants.iter().map(|participant| states(run.log, &participant.device, end)).collect(),
         percentiles: super::latency::percentiles(&run.judgement.histograms),
     };
@@ -195,33 +218,42 @@ fn sampled(steps: &Steps, ends: &[u64]) -> Vec<Option<u64>> {
     ends.iter().map(&mut sample).collect()
 }
 
-/// The narrower of the sender's uplink and the receiver's downlink; nothing where one of them has several.
+/// The narrowest of the sender's uplink, the receiver's downlink and the core links in between; nothing where one of both
+/// has several interfaces.
 fn capacity(run: &Run<'_>, lane: &Lane<'_>) -> Steps {
     let plan = &run.judgement.plan;
-    let kbps = |rate: Option<kernel::BitRate>| rate.map(|rate| rate.0 / 1_000);
-    let access = |device: &ActorName| plan.participant(device.as_str()).map(|participant| &participant.access);
     let has_several =
         |device: &ActorName| plan.participant(device.as_str()).is_some_and(|one| !one.interfaces.is_empty());
     if has_several(lane.from) || has_several(lane.to) {
         return Vec::new();
     }
-    let mut up = access(lane.from).and_then(|access| kbps(access.up.rate));
-    let mut down = access(lane.to).and_then(|access| kbps(access.down.rate));
-    let narrower = |up: Option<u64>, down: Option<u64>| [up, down].into_iter().flatten().min();
-    let (up_name, down_name) = (format!("{}/up", lane.from), format!("{}/down", lane.to));
-    let mut steps = vec![(SimTime::ZERO, narrower(up, down))];
+    let mut links = links(plan, lane);
+    let narrowest = |links: &[(String, Option<u64>)]| links.iter().filter_map(|(_, kbps)| *kbps).min();
+    let mut steps = vec![(SimTime::ZERO, narrowest(&links))];
     for record in &run.log.records {
         let Event::LinkChanged(changed) = &record.event else { continue };
-        if changed.link == *up_name.as_str() {
-            up = kbps(changed.to.rate);
-        } else if changed.link == *down_name.as_str() {
-            down = kbps(changed.to.rate);
-        } else {
-            continue;
+        if let Some((_, kbps)) = links.iter_mut().find(|(name, _)| changed.link == *name.as_str()) {
+            *kbps = changed.to.rate.map(|rate| rate.0 / 1_000);
+            steps.push((record.at, narrowest(&links)));
         }
-        steps.push((record.at, narrower(up, down)));
     }
     steps
+}
+
+/// The links of a direction, with their first rates in kbit/s.
+fn links(plan: &Plan, lane: &Lane<'_>) -> Vec<(String, Option<u64>)> {
+    let kbps = |link: &LinkPlan| link.rate.map(|rate| rate.0 / 1_000);
+    let mut links = Vec::new();
+    let core = |via: &[String]| plan.core_links.iter().filter(|link| via.contains(&link.name)).collect::<Vec<_>>();
+    if let Some(from) = plan.participant(lane.from.as_str()).map(|participant| &participant.access) {
+        links.push((format!("{}/up", lane.from), kbps(&from.up)));
+        links.extend(core(&from.via).iter().map(|link| (format!("{}/up", link.name), kbps(&link.up))));
+    }
+    if let Some(to) = plan.participant(lane.to.as_str()).map(|participant| &participant.access) {
+        links.push((format!("{}/down", lane.to), kbps(&to.down)));
+        links.extend(core(&to.via).iter().map(|link| (format!("{}/down", link.name), kbps(&link.down))));
+    }
+    links
 }
 
 fn estimate(log: &Log, device: &ActorName) -> Steps {
@@ -238,6 +270,9 @@ fn target(log: &Log, device: &ActorName) -> Steps {
     let step = |record: &kernel::Record| match &record.event {
         Event::EncoderTarget(target) if target.device == *device && target.track == Track::Video => {
             Some((record.at, Some(target.rate.0 / 1_000)))
+        }
+        Event::CaptureSwitched(seen) if seen.device == *device && seen.track == Track::Video && !seen.on => {
+            Some((record.at, None))
         }
         _ => None,
     };
@@ -258,29 +293,47 @@ fn points(run: &Run<'_>, name: &str) -> Points {
     points
 }
 
-/// What the viewer saw: smooth, frozen or paused. Frozen is W3C webrtc-stats' definition: a picture that stays for
-/// max(3 x mean of the last 30, mean + 150 ms). The oracle counts; this only draws.
+/// What the viewer saw: a picture that is smooth, frozen or paused, or that the peer's camera is off. Frozen is W3C
+/// webrtc-stats' definition: a picture that stays for max(3 x mean of the last 30, mean + 150 ms). The oracle counts; this
+/// only draws.
 fn screen(log: &Log, lane: &Lane<'_>) -> Vec<(u64, u64, &'static str)> {
-    let rendered = |record: &kernel::Record| match &record.event {
-        Event::Rendered(rendered) if rendered.device == *lane.to && rendered.sender == *lane.from => Some(record.at),
-        _ => None,
-    };
-    let times: Vec<SimTime> = log.records.iter().filter_map(rendered).collect();
     let mut segments: Vec<(u64, u64, &'static str)> = Vec::new();
     let mut recent: Vec<u64> = Vec::new();
-    for pair in times.windows(2) {
-        let stayed = pair[1].since(pair[0]).0;
-        let what = what_was_seen(stayed, &recent);
+    let mut last: Option<(SimTime, bool)> = None;
+    for (at, is_on) in log.records.iter().filter_map(|record| shown(record, lane)) {
+        let Some((since, was_on)) = last.replace((at, is_on)) else { continue };
+        let stayed = at.since(since).0;
+        let what = match (was_on, is_on) {
+            (true, true) => what_was_seen(stayed, &recent),
+            (true, false) => "smooth",
+            (false, _) => "off",
+        };
         match segments.last_mut() {
-            Some((_, until, last)) if *last == what && what == "smooth" => *until = pair[1].as_millis(),
-            _ => segments.push((pair[0].as_millis(), pair[1].as_millis(), what)),
+            Some((_, until, last)) if *last == what && matches!(what, "smooth" | "off") => *until = at.as_millis(),
+            _ => segments.push((since.as_millis(), at.as_millis(), what)),
         }
-        recent.push(stayed);
+        match what {
+            "off" => recent.clear(),
+            _ => recent.push(stayed),
+        }
         if recent.len() > 30 {
             recent.remove(0);
         }
     }
     segments
+}
+
+/// Whether a record shows another picture on the lane's screen, or takes it away.
+fn shown(record: &kernel::Record, lane: &Lane<'_>) -> Option<(SimTime, bool)> {
+    match &record.event {
+        Event::Rendered(seen) if seen.device == *lane.to && seen.sender == *lane.from => Some((record.at, true)),
+        Event::PeerSwitched(seen)
+            if seen.device == *lane.to && seen.sender == *lane.from && seen.track == Track::Video && !seen.on =>
+        {
+            Some((record.at, false))
+        }
+        _ => None,
+    }
 }
 
 fn what_was_seen(stayed: u64, recent: &[u64]) -> &'static str {

@@ -35,6 +35,24 @@ fn the_page_has_every_section() {
 }
 
 #[test]
+fn a_core_link_has_charts_of_all_that_flows_over_it() {
+    let page = page(&held(), "page-links");
+    assert!(page.contains("Core link bottleneck/up"));
+    let (_, data) = page.split_once("id=\"data\"").unwrap();
+    let (_, data) = data.split_once('>').unwrap();
+    let data: serde_json::Value = serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap();
+    let link = &data["links"][0];
+    assert_eq!((&link["t"][9], &link["capacity"][9], &link["carried"][9]), (&9_800.into(), &1_000.into(), &990.into()));
+    let flows = [&link["flows"][0], &link["flows"][1]];
+    assert_eq!(flows.map(|flow| flow["name"].as_str()), [Some("alice-phone>bob-laptop"), Some("traffic/upload")]);
+    assert_eq!(flows.map(|flow| flow["rate"][9].as_u64()), [Some(581), Some(319)]);
+    // Tenths of a millisecond.
+    assert_eq!((&link["queue_mean"][9], &link["queue_max"][9]), (&360.into(), &814.into()));
+    assert_eq!((&link["dropped"], &link["marked"]), (&[9_600, 9_800].into(), &[9_800].into()));
+    assert_eq!(data["lanes"].as_array().map(Vec::len), Some(2), "both directions of the call, and no other");
+}
+
+#[test]
 fn the_page_needs_no_network() {
     let page = page(&held(), "page-offline");
     for attribute in ["src", "href", "srcset", "action", "data"] {

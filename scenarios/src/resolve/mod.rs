@@ -12,7 +12,7 @@ mod traffic;
 mod trouble;
 
 use crate::{
-    file::{Internet, Scenario, Server},
+    file::{Internet, PairedWith, Scenario, Server},
     located::Located,
     problem::Problems,
     scalar::Duration,
@@ -20,7 +20,7 @@ use crate::{
 };
 use kernel::{
     names::ActorName,
-    plan::{Expectation, Plan, ServerPlan},
+    plan::{Expectation, Pairing, Plan, ServerPlan},
     time::{Micros, SimTime},
 };
 use links::Links;
@@ -72,7 +72,10 @@ pub(crate) fn resolve(
         exercises: judgement.exercises,
         expect: judgement.expect.unwrap_or(Expectation::Holds),
         mutant: judgement.mutant,
-        paired_with_relay: file.paired_with_relay,
+        paired_with: file.paired_with.map(|with| match with {
+            PairedWith::Relay => Pairing::Relay,
+            PairedWith::CleanFeedback => Pairing::CleanFeedback,
+        }),
     }
 }
 

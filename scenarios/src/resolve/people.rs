@@ -186,6 +186,7 @@ impl People {
             access,
             interfaces,
             relay_only: participant.relay_only,
+            priority: participant.priority.as_ref().map_or(1, |priority| **priority),
         });
     }
 

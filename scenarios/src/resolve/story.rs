@@ -29,7 +29,26 @@ pub(super) fn timeline(file: &Scenario, people: &People, end: SimTime, problems:
             timeline.push(Step { user, when, act });
         }
     }
+    cameras(file, problems);
     timeline
+}
+
+/// Notes who switches a camera that is in no call of theirs.
+fn cameras(file: &Scenario, problems: &mut Problems) {
+    let shows = |entry: &StepEntry, user: &str| {
+        entry.user.as_ref().is_some_and(|who| **who == *user)
+            && entry.does.as_ref().is_some_and(|does| matches!(**does, Does::Call | Does::Accept))
+            && entry.video.as_ref().is_none_or(|video| **video)
+    };
+    for entry in &file.timeline {
+        let (Some(user), Some(does)) = (&entry.user, &entry.does) else { continue };
+        if matches!(**does, Does::CameraOff | Does::CameraOn) && !file.timeline.iter().any(|other| shows(other, user)) {
+            let message = format!("`{}` neither calls nor accepts with the camera", **user);
+            problems
+                .note(does.span(), message, "there is none to switch")
+                .with_help("a call that began by voice stays one");
+        }
+    }
 }
 
 /// What the adversary does, in the order of the file.

@@ -53,6 +53,10 @@ const METRICS: &[&str] = &[
     "off_known_us_max",
     "concealed_ppm",
     "fair_share_us_max",
+    "priority_share_ppm_p50",
+    "ecn_capable_ppm",
+    "of_clean_feedback_ppm",
+    "loss_ppm",
     "harmonic_fps_milli",
     "psnr_y_mdb_p5",
     "ssim_y_ppm_p5",
@@ -70,7 +74,6 @@ const METRICS: &[&str] = &[
     "link_utilization_ppm",
     "relayed_ppm",
     "video_sent_bps",
-    "loss_ppm",
 ];
 
 /// A vocabulary with round figures in its presets.

@@ -3,6 +3,7 @@
 use super::Client;
 use crate::{
     call::{Mismatch, Own},
+    config::Misbehaviour,
     transport::{RestartError, Transport},
 };
 use kernel::{
@@ -31,8 +32,11 @@ impl Client {
     /// old questions would help nobody.
     pub(super) fn ask_restart(&mut self, now: SimTime) {
         if self.account.is_signed_in()
-            && let Some(question) = self.transport().and_then(|transport| transport.ask_restart(now))
+            && let Some(mut question) = self.transport().and_then(|transport| transport.ask_restart(now))
         {
+            if self.misbehaves(Misbehaviour::ChangeFingerprint) {
+                question.fingerprint = format!("sha-256 {}", ["EE"; 32].join(":"));
+            }
             self.tell_peer(&PeerMessage::Restart(question), now);
         }
     }

@@ -5,11 +5,18 @@ mod certificate;
 mod dtls;
 mod flight;
 mod null;
+mod touchy;
 
+use kernel::mutant;
 use str0m_proto::crypto::CryptoProvider;
+pub(crate) use touchy::saw_forgery;
 
 /// The provider of a client; with `null_srtp` SRTP does not encrypt, as a control of the oracle.
 pub fn provider(null_srtp: bool) -> CryptoProvider {
     let stock = CryptoProvider { dtls_provider: &dtls::SEEDED, ..str0m::crypto::from_feature_flags() };
-    if null_srtp { CryptoProvider { srtp_provider: &null::NULL, ..stock } } else { stock }
+    match null_srtp {
+        true => CryptoProvider { srtp_provider: &null::NULL, ..stock },
+        false if mutant!(V88) => CryptoProvider { srtp_provider: &touchy::TOUCHY, ..stock },
+        false => stock,
+    }
 }

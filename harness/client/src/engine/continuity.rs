@@ -10,6 +10,11 @@ use kernel::{Micros, SimTime};
 /// Requests are at least this far apart: a key frame needs a round trip, and is large.
 const BETWEEN_REQUESTS: Micros = Micros::from_millis(300);
 
+/// A request that no key frame followed for so long was lost, or the key frame was: nothing else may come that would ask.
+const REPEAT: Micros = Micros::from_millis(1_500);
+/// Requests without a key frame in between, at most, that nothing but time is the reason for.
+const MOST_REPEATS: u32 = 8;
+
 /// What becomes of an opened frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
@@ -33,6 +38,8 @@ pub(super) struct Continuity {
     had_key_frame: bool,
     refused_since_fed: bool,
     requested_at: Option<SimTime>,
+    /// Requests since a frame was fed.
+    requests: u32,
 }
 
 impl Continuity {
@@ -45,6 +52,7 @@ impl Continuity {
         if key || self.next == Some(counter) {
             self.had_key_frame = true;
             self.refused_since_fed = false;
+            self.requests = 0;
             self.next = counter.checked_add(1);
             return Admission::Feed;
         }
@@ -62,6 +70,13 @@ impl Continuity {
         self.newest = Some(counter);
         self.next = None;
         self.refused_since_fed = false;
+        self.requested_at = None;
+    }
+
+    /// When the last request is to be repeated, unless a key frame comes before.
+    pub(super) fn repeat_at(&self) -> Option<SimTime> {
+        let waits = self.next.is_none() && self.requests < MOST_REPEATS;
+        self.requested_at.filter(|_| waits).map(|at| at + REPEAT)
     }
 
     /// What was fed is lost after all: only a key frame helps.
@@ -75,6 +90,7 @@ impl Continuity {
             return None;
         }
         self.requested_at = Some(now);
+        self.requests += 1;
         Some(if decoder_failed {
             KeyFrameReason::Decoder
         } else if !self.had_key_frame {
@@ -102,6 +118,28 @@ mod tests {
         assert_eq!(continuity.admit(2, false), Admission::Late);
         assert_eq!(continuity.admit(5, true), Admission::Feed);
         assert_eq!(continuity.admit(6, false), Admission::Feed);
+    }
+
+    #[test]
+    fn a_request_is_repeated_until_a_key_frame_comes() {
+        let mut continuity = Continuity::default();
+        assert_eq!(continuity.repeat_at(), None);
+        continuity.admit(1, false);
+        let mut now = SimTime(0);
+        for _ in 0..MOST_REPEATS {
+            assert_eq!(continuity.request(false, now), Some(KeyFrameReason::FirstFrame));
+            now = now + REPEAT;
+        }
+        assert_eq!(continuity.repeat_at(), None, "whoever does not answer so often never will");
+        continuity.admit(2, true);
+        continuity.admit(4, false);
+        continuity.request(false, now);
+        assert_eq!(continuity.repeat_at(), Some(now + REPEAT));
+        continuity.admit(5, true);
+        assert_eq!(continuity.repeat_at(), None);
+        continuity.break_off();
+        continuity.switched_off(6);
+        assert_eq!(continuity.repeat_at(), None, "of a track that is off nothing is asked");
     }
 
     #[test]

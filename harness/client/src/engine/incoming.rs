@@ -96,7 +96,8 @@ impl Incoming {
 
     pub(super) fn next_wake(&self) -> Option<SimTime> {
         let opening = self.opening.first_key_value().map(|((due, _), _)| *due);
-        [opening, self.screen.next_wake(), self.speaker.next_wake()].into_iter().flatten().min()
+        let repeat = self.continuity.repeat_at();
+        [opening, self.screen.next_wake(), self.speaker.next_wake(), repeat].into_iter().flatten().min()
     }
 
     /// Does what is due. `own_picture` is the number of what the own tile shows.
@@ -118,12 +119,16 @@ impl Incoming {
             self.continuity.break_off();
             self.request_key_frame(local, true, now, outputs);
         }
+        if self.continuity.repeat_at().is_some_and(|at| at <= now) {
+            self.request_key_frame(local, false, now, outputs);
+        }
         self.speaker.handle_timeout(local, now);
     }
 
     /// Drops everything under way: the call is over, and so is what would be shown or heard.
     pub(super) fn abandon(&mut self) {
         self.opening.clear();
+        self.continuity = Continuity::default();
         self.screen.switch_off();
         self.speaker.switch_off();
     }

@@ -295,7 +295,7 @@ impl Engine {
         let camera = self.camera.as_ref().and_then(Outgoing::next_wake);
         let microphone = self.microphone.as_ref().and_then(Outgoing::next_wake);
         let off = self.off.values().map(Off::next_wake).min();
-        [camera, microphone, off, self.incoming.next_wake(), self.stops_later].into_iter().flatten().min()
+        kernel::time::earliest([camera, microphone, off, self.incoming.next_wake(), self.stops_later])
     }
 
     /// The next thing to do; to be called until there is none.

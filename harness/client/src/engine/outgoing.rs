@@ -97,7 +97,7 @@ impl<S: Source> Outgoing<S> {
         let readout = self.in_readout.front().map(|sensed| self.read_out_at(sensed));
         let encoding = self.encoding.as_ref().map(|encoding| encoding.due);
         let sealing = self.sealing.front().map(|sealing| sealing.due);
-        [Some(self.captured_at()), readout, encoding, sealing].into_iter().flatten().min()
+        kernel::time::earliest([Some(self.captured_at()), readout, encoding, sealing])
     }
 
     /// Does what is due, later steps first: a step never waits for one that ends at the same instant.

@@ -111,7 +111,7 @@ impl Transport {
         let is_check = matches!(bytes.first(), Some(0..=3));
         // It left the pacer, also when there is no way to send it.
         let departure = self.sent.packet_left(&self.types, bytes, now);
-        let goes_on = mutant!(V81) && !is_check;
+        let goes_on = if is_check { mutant!(V82) } else { mutant!(V81) };
         let (source, destination) =
             if is_check { (source, destination) } else { self.living_pair(source, destination, now) };
         if !self.limits.admit(destination, bytes, now) && !goes_on {

@@ -4,6 +4,7 @@
 //! `Accepted`. With `relay_only` no own address is put into anything that a peer sees.
 
 mod bandwidth;
+mod early;
 mod events;
 mod gather;
 mod handover;
@@ -22,6 +23,7 @@ pub use restart::RestartError;
 
 use crate::{config::Misbehaviour, crypto, engine::PathState};
 use bandwidth::Bandwidth;
+use early::Early;
 use health::PathHealth;
 use kernel::{
     ActorName, CallId, Datagram, Micros, SimTime, Track, event,
@@ -155,6 +157,7 @@ pub struct Transport {
     limits: Limits,
     reserve: Reserve,
     unchecked: Unchecked,
+    early: Early,
     /// The planted bug V83: who asked last to be used.
     misled: Option<SocketAddr>,
     /// When the peer's last request for a key frame was taken.
@@ -251,8 +254,9 @@ impl Transport {
         }
         if let Some(local) = self.config.locals.first().filter(|_| mutant!(V82)) {
             // No list of pairs and no pace: each candidate is checked as it comes.
-            let check = stun::bare_check(candidate.addr(), &mut self.config.seeds.stream(line));
-            let check = Datagram::new(*local, candidate.addr(), check);
+            let local = *local;
+            let check = self.hasty_check(&mut self.config.seeds.stream(line));
+            let check = Datagram::new(local, candidate.addr(), check);
             self.outputs.push_back(TransportOutput::Transmit(check));
         }
         let _scope = random::scope("str0m");
@@ -332,6 +336,7 @@ impl Transport {
         }
         self.drive(now);
         self.give_up_unchecked(now);
+        self.take_in_early(now);
         self.look_after_path(now);
     }
 
@@ -341,7 +346,8 @@ impl Transport {
         let health = self.health.next_wake().filter(|_| self.minds_path());
         let gathering = self.gathering.as_ref().and_then(gather::Gathering::next_wake);
         let unchecked = self.unchecked.next_wake().filter(|_| !self.over);
-        [rtc, health, gathering, unchecked].into_iter().flatten().min()
+        let early = self.early.next_wake(self.connected).filter(|_| !self.over);
+        [rtc, health, gathering, unchecked, early].into_iter().flatten().min()
     }
 
     /// The next output; call until none.
@@ -395,6 +401,7 @@ impl Transport {
             limits: Limits::default(),
             reserve: Reserve::default(),
             unchecked: Unchecked::default(),
+            early: Early::default(),
             misled: None,
             key_frame_taken: None,
             sent: SendLedger::default(),
@@ -422,37 +429,44 @@ impl Transport {
         });
         if mutant!(V83) && stun::asks_to_be_used(bytes) {
             self.misled = Some(source);
+            let answer = stun::answer(bytes, source).map(|answer| Datagram::new(destination, source, answer));
+            self.outputs.extend(answer.map(TransportOutput::Transmit));
         }
         if !self.vouches(source, destination, bytes) {
             self.hold_unchecked(source, destination, bytes, packet, now);
             return;
         }
-        self.take_in(source, destination, bytes, packet, now);
+        self.received.packet_arrived(&self.types, bytes, packet, now);
+        if !self.comes_early(source, destination, bytes, now) {
+            self.take_in(source, destination, bytes, now);
+        }
         self.take_in_vouched_for(now);
+        self.take_in_early(now);
     }
 
     /// Hands a packet of the peer to str0m.
-    fn take_in(
-        &mut self,
-        source: SocketAddr,
-        destination: SocketAddr,
-        bytes: &[u8],
-        packet: kernel::PacketId,
-        now: SimTime,
-    ) {
+    fn take_in(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], now: SimTime) {
         let _scope = random::scope("str0m");
         let Ok(receive) = Receive::new(Protocol::Udp, source, destination, bytes) else { return };
         if self.limits.received(source, bytes, now) {
             self.reserve.answered((destination, source), now);
         }
-        self.received.packet_arrived(&self.types, bytes, packet, now);
-        if mutant!(V88) && self.types.is_foreign(bytes) {
+        let result = self.rtc.handle_input(Input::Receive(now.to_instant(), receive));
+        self.judge(result);
+        if mutant!(V88) && crypto::saw_forgery() {
             self.over = true;
             self.outputs.push_back(TransportOutput::Lost);
         }
-        let result = self.rtc.handle_input(Input::Receive(now.to_instant(), receive));
-        self.judge(result);
         self.drive(now);
+    }
+
+    /// The planted bug V82: a check as ICE makes it, but of its own.
+    fn hasty_check(&mut self, stream: &mut random::Stream) -> Vec<u8> {
+        let of_peer = |name: &str| self.restarts.peer_sdp.lines().find_map(|line| line.strip_prefix(name));
+        let fragment = of_peer("a=ice-ufrag:").unwrap_or_default().to_owned();
+        let password = of_peer("a=ice-pwd:").unwrap_or_default().to_owned();
+        let own = self.rtc.direct_api().local_ice_credentials().ufrag;
+        stun::check(&format!("{fragment}:{own}"), password, stream)
     }
 
     /// Runs str0m and the gathering until neither has anything to do at this instant.

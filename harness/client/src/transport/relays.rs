@@ -2,9 +2,14 @@
 //!
 //! With one relay there is nothing to choose. Of several each gets a STUN binding at the same instant; the first answer is
 //! the lowest round trip, and its relay gets the allocation. When a path breaks all are asked again: a relay that does not
-//! answer soon after another one did is taken for dead, and the call moves to the one that answered.
+//! answer soon after another one did is taken for dead, and the call moves to the one that answered. From a relay that
+//! refuses an allocation, or takes it back, it moves to the next nearest.
 
-use super::{limits::MAX_REMOTE_CANDIDATES, stun::BindingQuery, turn::RelayLeg};
+use super::{
+    limits::MAX_REMOTE_CANDIDATES,
+    stun::BindingQuery,
+    turn::{Progress, RelayLeg},
+};
 use kernel::{
     Datagram, Micros, SimTime,
     random::{SeedTree, Stream},
@@ -20,11 +25,17 @@ const GRACE: Micros = Micros::from_millis(100);
 /// How long the first answer is waited for. Where UDP is blocked none comes, and the first relay has other ways.
 const PATIENCE: Micros = Micros::from_millis(1_500);
 
+/// How far a relay is that did not answer: farther than all that did, in the order of the server's list.
+const UNMEASURED: Micros = Micros(u64::MAX);
+
 /// The relays of a call.
 pub(super) struct Relays {
     /// Where the streams of legs over TCP draw from.
     seeds: SeedTree,
+    /// The nearest first, once they are measured.
     grants: Vec<RelayGrant>,
+    /// Relays that refused since they were measured last.
+    refused: Vec<SocketAddr>,
     probes: Vec<Probe>,
     leg: Option<RelayLeg>,
     /// When it is decided which relay to use: once a relay other than the one in use answered, or none did.
@@ -51,7 +62,15 @@ pub(super) enum Change {
 impl Relays {
     /// None yet.
     pub(super) fn new(seeds: SeedTree) -> Relays {
-        Relays { seeds, grants: Vec::new(), probes: Vec::new(), leg: None, decide_at: None, peers: Vec::new() }
+        Relays {
+            seeds,
+            grants: Vec::new(),
+            refused: Vec::new(),
+            probes: Vec::new(),
+            leg: None,
+            decide_at: None,
+            peers: Vec::new(),
+        }
     }
 
     /// Takes the server's list, the first time that there is one.
@@ -75,6 +94,7 @@ impl Relays {
                 Probe { query, sent: now, round_trip: None }
             };
             self.probes = self.grants.iter().map(probe).collect();
+            self.refused.clear();
             self.decide_at = self.leg.is_none().then(|| now + PATIENCE);
         }
     }
@@ -139,10 +159,18 @@ impl Relays {
         if self.decide_at.is_some_and(|at| at <= now) {
             changes.extend(self.choose(local, now));
         }
-        if let Some(leg) = &mut self.leg
-            && leg.drive(now, sends)
-        {
-            changes.extend(leg.relayed().map(Change::Allocated));
+        // Each relay may refuse at once.
+        for _ in 0..=self.grants.len() {
+            match self.leg.as_mut().map(|leg| (leg.drive(now, sends), leg.relayed())) {
+                Some((Progress::Allocated, relayed)) => changes.extend(relayed.map(Change::Allocated)),
+                Some((Progress::Refused, relayed)) => {
+                    changes.extend(relayed.map(Change::Lost));
+                    self.move_on(local, now);
+                    continue;
+                }
+                Some((Progress::Goes, _)) | None => {}
+            }
+            break;
         }
         changes
     }
@@ -155,14 +183,23 @@ impl Relays {
     /// Moves to the relay with the lowest round trip among those that answered, to the first where none did.
     fn choose(&mut self, local: SocketAddr, now: SimTime) -> Option<Change> {
         self.decide_at = None;
-        let answered =
-            self.probes.iter().zip(&self.grants).filter_map(|(probe, grant)| Some((probe.round_trip?, grant)));
-        let nearest = answered.min_by_key(|(round_trip, _)| *round_trip).map(|(_, grant)| grant);
-        let nearest = nearest.or(self.grants.first()).cloned()?;
-        self.probes.clear();
+        let mut measured: Vec<(Micros, RelayGrant)> = std::mem::take(&mut self.probes)
+            .iter()
+            .map(|probe| probe.round_trip.unwrap_or(UNMEASURED))
+            .zip(std::mem::take(&mut self.grants))
+            .collect();
+        measured.sort_by_key(|(round_trip, _)| *round_trip);
+        self.grants = measured.into_iter().map(|(_, grant)| grant).collect();
         let lost = self.relayed();
-        self.leg = Some(self.leg_to(local, &nearest, now));
+        self.leg = Some(self.leg_to(local, self.grants.first()?, now));
         lost.map(Change::Lost)
+    }
+
+    /// From a relay that refuses to the nearest that has not, if there is one.
+    fn move_on(&mut self, local: SocketAddr, now: SimTime) {
+        self.refused.extend(self.leg.take().map(|leg| leg.server()));
+        let next = self.grants.iter().find(|grant| !self.refused.contains(&grant.address));
+        self.leg = next.map(|grant| self.leg_to(local, grant, now));
     }
 
     fn leg_to(&self, local: SocketAddr, grant: &RelayGrant, now: SimTime) -> RelayLeg {
@@ -177,7 +214,7 @@ mod tests {
     use super::*;
     use kernel::random::SeedTree;
     use stun_proto::types::{
-        attribute::XorMappedAddress,
+        attribute::{ErrorCode, XorMappedAddress},
         message::{Message, MessageWriteVec},
         prelude::*,
     };
@@ -279,6 +316,41 @@ mod tests {
             assert_eq!(in_use(&relays), Some(grants(2)[1].address), "the grace is not over");
             bindings(&mut relays, SimTime(1_050_000) + GRACE);
             assert_eq!(in_use(&relays), Some(grants(2)[0].address));
+        });
+    }
+
+    /// What the relay in use says to the first request for an allocation, and the bindings that leave then.
+    fn refuse(relays: &mut Relays, now: SimTime) -> Vec<Change> {
+        let mut sends = Vec::new();
+        let mut changes = relays.drive(local(), now, &mut sends);
+        let request = sends.last().expect("an allocation is asked for");
+        let message = Message::from_bytes(&request.bytes).unwrap();
+        let mut refusal = Message::builder_error(&message, MessageWriteVec::new());
+        let code = ErrorCode::builder(ErrorCode::INSUFFICIENT_CAPACITY).build().unwrap();
+        refusal.add_attribute(&code).unwrap();
+        let refusal = Datagram::new(request.destination, request.source, refusal.finish());
+        relays.leg_mut().unwrap().receive(&refusal, now);
+        changes.extend(relays.drive(local(), now, &mut Vec::new()));
+        changes
+    }
+
+    #[test]
+    fn from_a_relay_that_refuses_the_call_moves_to_the_next() {
+        in_simulation(|| {
+            let mut stream = SeedTree::root(1).stream("relays");
+            let mut relays = Relays::new(SeedTree::root(1));
+            relays.take(&grants(3), local(), &mut stream, SimTime(0));
+            let queries = bindings(&mut relays, SimTime(0));
+            assert!(relays.answers(&answer(&queries[1]), SimTime(30_000)));
+            for nearest in [1, 0, 2] {
+                let now = SimTime(30_000 + 1_000 * nearest as u64);
+                assert_eq!(refuse(&mut relays, now), [], "nothing was allocated, so nothing is lost");
+                assert_ne!(in_use(&relays), Some(grants(3)[nearest].address));
+            }
+            assert_eq!(in_use(&relays), None, "all have refused");
+            assert!(bindings(&mut relays, SimTime(60_000)).is_empty());
+            relays.measure(local(), &mut stream, SimTime(1_000_000));
+            assert_eq!(bindings(&mut relays, SimTime(1_000_000)).len(), 3, "they may have room again");
         });
     }
 

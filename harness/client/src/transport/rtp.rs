@@ -1,6 +1,7 @@
 //! What the clear RTP headers tell about frames: when each packet left the pacer and which packet completed a frame.
 //! str0m does not say; the headers do, without any key.
 
+use super::early::Kind;
 use kernel::{Micros, PacketId, SimTime, Track};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -49,9 +50,13 @@ pub(super) struct PayloadTypes {
 }
 
 impl PayloadTypes {
-    /// Whether a packet looks like RTP of no type of this call: what fails authentication.
-    pub(super) fn is_foreign(&self, bytes: &[u8]) -> bool {
-        RtpHeader::parse(bytes).is_some_and(|header| self.of(&header).is_none())
+    /// Which stream of the call a packet is of.
+    pub(super) fn kind(&self, header: &RtpHeader) -> Option<Kind> {
+        self.of(header).map(|stream| match stream {
+            (Track::Audio, _) => Kind::Sound,
+            (Track::Video, false) => Kind::Video,
+            (Track::Video, true) => Kind::Repair,
+        })
     }
 
     fn of(&self, header: &RtpHeader) -> Option<(Track, bool)> {

@@ -3,8 +3,11 @@
 use kernel::{Datagram, Micros, SimTime, random::Stream};
 use std::net::SocketAddr;
 use stun_proto::types::{
-    attribute::{AttributeType, XorMappedAddress},
-    message::{BINDING, Message, MessageClass, MessageType, MessageWriteVec, TransactionId},
+    attribute::{AttributeType, RawAttribute, Username, XorMappedAddress},
+    message::{
+        BINDING, IntegrityAlgorithm, Message, MessageClass, MessageIntegrityCredentials, MessageType, MessageWriteVec,
+        ShortTermCredentials, TransactionId,
+    },
     prelude::*,
 };
 
@@ -78,10 +81,28 @@ impl BindingQuery {
     }
 }
 
-/// A binding request without any attribute but a fingerprint.
-pub(super) fn bare_check(to: SocketAddr, stream: &mut Stream) -> Vec<u8> {
-    let mut query = BindingQuery::new(to, to, stream, SimTime::ZERO);
-    query.poll_transmit(SimTime::ZERO).map(|request| request.bytes).unwrap_or_default()
+/// A check of ICE (RFC 8445, section 7.2.4), signed with the peer's password.
+pub(super) fn check(names: &str, password: String, stream: &mut Stream) -> Vec<u8> {
+    const PRIORITY: AttributeType = AttributeType::new(0x0024);
+    let transaction = TransactionId::from(u128::from_be_bytes(stream.bytes()));
+    let kind = MessageType::from_class_method(MessageClass::Request, BINDING);
+    let mut request = Message::builder(kind, transaction, MessageWriteVec::new());
+    let credentials = MessageIntegrityCredentials::from(ShortTermCredentials::new(password));
+    let added = Username::new(names)
+        .and_then(|name| request.add_attribute(&name))
+        .and_then(|()| request.add_attribute(&RawAttribute::new(PRIORITY, &[0x6e, 0, 0xff, 0xff])))
+        .and_then(|()| request.add_message_integrity(&credentials, IntegrityAlgorithm::Sha1))
+        .and_then(|()| request.add_fingerprint());
+    added.map(|()| request.finish()).unwrap_or_default()
+}
+
+/// The unsigned answer to a binding request.
+pub(super) fn answer(request: &[u8], source: SocketAddr) -> Option<Vec<u8>> {
+    let request = Message::from_bytes(request).ok()?;
+    let mut answer = Message::builder_success(&request, MessageWriteVec::new());
+    answer.add_attribute(&XorMappedAddress::new(source, request.transaction_id())).ok()?;
+    answer.add_fingerprint().ok()?;
+    Some(answer.finish())
 }
 
 /// Whether a packet is a binding request with USE-CANDIDATE (RFC 8445, section 16.1), signed or not.

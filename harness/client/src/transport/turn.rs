@@ -45,6 +45,17 @@ enum Carrier {
     Stream(Box<StreamCarrier>),
 }
 
+/// What came of driving a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Nothing new.
+    Goes,
+    /// The allocation came into being just now.
+    Allocated,
+    /// The relay gives no allocation, or takes back the one that it gave: its quota, its capacity, the credential.
+    Refused,
+}
+
 /// One allocation at one relay.
 pub(super) struct RelayLeg {
     client: TurnClient,
@@ -201,29 +212,29 @@ impl RelayLeg {
         }
     }
 
-    /// Drives the client: sends what is due. True when the allocation came into being just now.
-    pub(super) fn drive(&mut self, now: SimTime, sends: &mut Vec<Datagram>) -> bool {
+    /// Drives the client: sends what is due.
+    pub(super) fn drive(&mut self, now: SimTime, sends: &mut Vec<Datagram>) -> Progress {
         let _scope = random::scope("turn");
         let is_broken = matches!(&self.carrier, Carrier::Stream(stream) if stream.is_broken());
         if self.relayed.is_none() && (is_broken || self.give_up.is_some_and(|at| at <= now)) {
             self.try_next_way(now);
         }
-        let allocated = self.drive_client(now, sends);
+        let progress = self.drive_client(now, sends);
         if let Carrier::Stream(stream) = &mut self.carrier {
             stream.flush(now, sends);
             self.wake = self.wake.into_iter().chain(stream.next_wake(now)).min();
         }
         self.wake = self.wake.into_iter().chain(self.give_up).min();
-        allocated
+        progress
     }
 
-    fn drive_client(&mut self, now: SimTime, sends: &mut Vec<Datagram>) -> bool {
+    fn drive_client(&mut self, now: SimTime, sends: &mut Vec<Datagram>) -> Progress {
         if matches!(&self.carrier, Carrier::Stream(stream) if !stream.is_ready()) {
             // Not before the handshakes are over: the client would wait for answers.
             self.wake = None;
-            return false;
+            return Progress::Goes;
         }
-        let mut allocated = false;
+        let mut progress = Progress::Goes;
         for _ in 0..MAX_POLLS {
             if self.relayed.is_some() {
                 self.ask(now);
@@ -242,8 +253,9 @@ impl RelayLeg {
                 match event {
                     TurnEvent::AllocationCreated(_, address) if self.relayed.is_none() => {
                         self.relayed = Some(address);
-                        allocated = true;
+                        progress = Progress::Allocated;
                     }
+                    TurnEvent::AllocationCreateFailed(_) => progress = Progress::Refused,
                     TurnEvent::PermissionCreated(..) => self.send_held(now, sends),
                     // A private address, say: the relay lets nobody reach it. What waits for it must not fill the queue.
                     TurnEvent::PermissionCreateFailed(_, refused) => self.forget(refused),
@@ -254,7 +266,8 @@ impl RelayLeg {
                 break;
             }
         }
-        allocated
+        let is_gone = self.relayed.is_some() && self.client.relayed_addresses().next().is_none();
+        if is_gone { Progress::Refused } else { progress }
     }
 
     /// Gives the allocation back.
@@ -290,7 +303,10 @@ impl RelayLeg {
     }
 
     fn ask(&mut self, now: SimTime) {
-        for peer in self.peers.difference(&self.asked.clone()) {
+        if self.asked == self.peers {
+            return;
+        }
+        for peer in self.peers.difference(&self.asked) {
             // Both refuse only what exists already.
             let _ = self.client.create_permission(TransportType::Udp, peer.ip(), instant(now));
             let _ = self.client.bind_channel(TransportType::Udp, *peer, instant(now));

@@ -4,6 +4,7 @@ use crate::{
     SECOND, go_live,
     house::{House, Story, tell},
 };
+use client::Misbehaviour;
 use kernel::{
     Log, Micros, SimTime,
     event::{Act, CallStateName, EndReason, Event, KeyUsed, Screen},
@@ -111,6 +112,23 @@ fn without_any_path_the_call_fails_after_thirty_seconds() {
     assert_eq!(alice[0].1, CallStateName::Reconnecting);
     let waited = alice[1].0.since(alice[0].0);
     assert!(waited <= Micros::from_secs(30), "{waited}");
+}
+
+#[test]
+fn another_fingerprint_in_a_restart_ends_the_call() {
+    let story = Story { misbehaviour: vec![Misbehaviour::ChangeFingerprint], ..Story::default() };
+    let (states, log) = tell(35, story, |house| {
+        go_live(house);
+        cut_for(house, Micros::from_secs(2));
+        house.run(Micros::from_secs(2));
+        house.states()
+    });
+    assert_eq!(states, [CallStateName::Idle; 2]);
+    let reason = log.records.iter().find_map(|record| match &record.event {
+        Event::Ended(ended) if ended.device == *"bob-phone" => Some(ended.reason),
+        _ => None,
+    });
+    assert_eq!(reason, Some(EndReason::Security));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
     plan::{LinkPlan, NatChange},
     time::{BitRate, Micros},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::net::{IpAddr, SocketAddr};
 
 /// What a datagram carries, by its first byte (RFC 7983) and port.
@@ -44,8 +44,10 @@ pub struct PacketSent {
     /// Who sent it.
     pub from: ActorName,
     /// The socket's own address.
+    #[serde(serialize_with = "as_text")]
     pub source: SocketAddr,
     /// Where to.
+    #[serde(serialize_with = "as_text")]
     pub destination: SocketAddr,
     /// UDP or TCP.
     pub transport: Transport,
@@ -63,8 +65,10 @@ pub struct PacketAtCore {
     /// The packet.
     pub packet: PacketId,
     /// Source as the world sees it.
+    #[serde(serialize_with = "as_text")]
     pub source: SocketAddr,
     /// Destination as the world sees it.
+    #[serde(serialize_with = "as_text")]
     pub destination: SocketAddr,
 }
 
@@ -76,8 +80,10 @@ pub struct PacketArrived {
     /// Who received it.
     pub to: ActorName,
     /// Source address as the receiver sees it.
+    #[serde(serialize_with = "as_text")]
     pub source: SocketAddr,
     /// The socket's own address.
+    #[serde(serialize_with = "as_text")]
     pub destination: SocketAddr,
     /// Leg: in the queue of the first link.
     pub uplink_queue: Micros,
@@ -193,7 +199,7 @@ pub struct LinkChanged {
     /// The link.
     pub link: LinkName,
     /// What it does from now on.
-    pub to: LinkPlan,
+    pub to: Box<LinkPlan>,
 }
 
 /// Something happened to a NAT.
@@ -308,4 +314,27 @@ pub struct BitrateEstimate {
     pub device: ActorName,
     /// The estimate.
     pub rate: BitRate,
+}
+
+/// As `SocketAddr` serializes, only that an IPv4 address is not written by way of a formatter: each packet has six.
+fn as_text<S: Serializer>(address: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
+    let SocketAddr::V4(four) = address else { return address.serialize(serializer) };
+    if !serializer.is_human_readable() {
+        return address.serialize(serializer);
+    }
+    let mut text = [0; "255.255.255.255:65535".len()];
+    let mut length = 0;
+    let parts = four.ip().octets().map(u16::from).into_iter().chain([four.port()]);
+    for (part, separator) in parts.zip(*b"...: ") {
+        let digits = part.checked_ilog10().unwrap_or(0) as usize + 1;
+        for (place, digit) in (0u32..).zip(text[length..length + digits].iter_mut().rev()) {
+            *digit = b'0' + (part / 10u16.pow(place) % 10) as u8;
+        }
+        length += digits;
+        if separator != b' ' {
+            text[length] = separator;
+            length += 1;
+        }
+    }
+    serializer.serialize_str(std::str::from_utf8(&text[..length]).expect("digits and separators"))
 }

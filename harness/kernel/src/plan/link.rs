@@ -133,6 +133,14 @@ pub enum Aqm {
 }
 
 impl Aqm {
+    /// Whether it marks packets that can be marked in place of dropping them (RFC 3168).
+    pub fn marks(self) -> bool {
+        match self {
+            Aqm::DropTail => false,
+            Aqm::Codel { ecn, .. } | Aqm::FqCodel { ecn, .. } | Aqm::Red { ecn, .. } => ecn,
+        }
+    }
+
     /// `CoDel` with the RFC's numbers: 5 ms, 100 ms.
     pub const CODEL: Aqm =
         Aqm::Codel { target: Micros::from_millis(5), interval: Micros::from_millis(100), ecn: false };
@@ -213,6 +221,20 @@ pub enum Loss {
         /// Loss in the bad state.
         bad_loss_ppm: u32,
     },
+}
+
+impl Loss {
+    /// The share of packets that it takes in the long run, in millionths.
+    pub fn mean_ppm(&self) -> u64 {
+        match *self {
+            Loss::None => 0,
+            Loss::Bernoulli { ppm } => ppm.into(),
+            Loss::GilbertElliott { p_ppm, r_ppm, good_loss_ppm, bad_loss_ppm } => {
+                let [p, r, good, bad] = [p_ppm, r_ppm, good_loss_ppm, bad_loss_ppm].map(u64::from);
+                (p * bad + r * good).checked_div(p + r).unwrap_or(good)
+            }
+        }
+    }
 }
 
 /// Packets that are held back so that later ones overtake them.

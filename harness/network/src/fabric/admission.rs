@@ -70,10 +70,11 @@ impl Fabric {
     /// Gives a node its links.
     fn attach(&mut self, plan: NodePlan, via: Vec<Ways>) -> Result<NodeIndex, FabricError> {
         let index = self.nodes.len();
+        let is_home = plan.nat.is_some();
         let access = self.add_ways(plan.name.as_str(), plan.up, plan.down)?;
         self.names.insert(plan.name.clone(), index);
         let (name, interface) = (plan.name.clone(), plan.name);
-        self.nodes.push(Node { name, interface, is_up: true, has_network: true, access, via });
+        self.nodes.push(Node { name, interface, is_home, is_up: true, has_network: true, access, via });
         Ok(index)
     }
 
@@ -127,7 +128,7 @@ impl Fabric {
             }
         }
         let mut add = |name: LinkName, plan: LinkPlan| {
-            event!(LinkChanged { link: name.clone(), to: plan.clone() });
+            event!(LinkChanged { link: name.clone(), to: Box::new(plan.clone()) });
             let recording = plan.trace.as_ref().map(|trace| &self.traces[trace]);
             self.links.push(Link::new(name.clone(), plan, recording, &self.seeds));
             self.link_names.insert(name, self.links.len() - 1);

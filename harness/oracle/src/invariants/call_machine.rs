@@ -76,9 +76,8 @@ fn judge_wait(run: &Run, pending: Seen<Pending>, checks: &mut Checks) {
 fn judge_naming(run: &Run, part: &Part, state: Seen<CallState>, checks: &mut Checks) {
     let device = run.cast.name(part.device);
     let until = state.at + NAMING;
-    let named = run.events.pending.iter().any(|pending| {
-        pending.device == *device && pending.call == part.call && pending.at >= state.at && pending.at <= until
-    });
+    let mut pending = run.events.pending.of(device);
+    let named = pending.any(|pending| pending.call == part.call && pending.at >= state.at && pending.at <= until);
     let moved_on = part.states.iter().any(|next| next.index > state.index && next.at <= until);
     if run.end > until {
         checks.check(named || moved_on, state.at, state.index, || {
@@ -149,7 +148,7 @@ mod tests {
         for (at, ppm) in [(30_000, 1_000_000), (40_000, 0)] {
             link.loss = Loss::Bernoulli { ppm };
             for name in ["alice-phone/up", "bob-phone/down"] {
-                let change = event::LinkChanged { link: LinkName::from(name), to: link.clone() };
+                let change = event::LinkChanged { link: LinkName::from(name), to: Box::new(link.clone()) };
                 story.at(at).tell(Event::LinkChanged(change));
             }
         }

@@ -51,11 +51,8 @@ fn judge_rings(run: &Run, checks: &mut Checks) {
     for part in run.calls.parts.values() {
         let Some(ring) = part.ring else { continue };
         let device = run.cast.name(part.device);
-        let early = run.events.captures.iter().find(|switched| {
-            switched.on
-                && switched.device == *device
-                && switched.call == part.call
-                && !part.consented(switched.track, switched.index)
+        let early = run.events.captures.of(device).find(|switched| {
+            switched.on && switched.call == part.call && !part.consented(switched.track, switched.index)
         });
         let (at, record) = early.map_or((ring.at, ring.index), |switched| (switched.at, switched.index));
         checks.check(early.is_none(), at, record, || format!("{device} begins to capture for a call that only rings"));
@@ -84,23 +81,18 @@ pub(crate) fn nothing_parsed_or_sent_before_accept(evidence: &Evidence) -> Check
         let Some(ring) = part.ring else { continue };
         let device = run.cast.name(part.device);
         // A device that captures takes the call as accepted. That is its one mistake, and nothing_before_accept judges it.
-        let captures = run
-            .events
-            .captures
-            .iter()
-            .find(|switched| switched.on && switched.device == *device && switched.call == part.call);
+        let captures = run.events.captures.of(device).find(|switched| switched.on && switched.call == part.call);
         let begun = captures.map(|switched| switched.at).into_iter().chain(part.accepting().map(|(at, _)| at)).min();
         let accepting = begun.unwrap_or(SimTime::NEVER);
-        for entered in run.events.parsers.iter().filter(|seen| seen.device == *device && seen.call == part.call) {
+        for entered in run.events.parsers.of(device).filter(|seen| seen.call == part.call) {
             checks.check(entered.at >= accepting, entered.at, entered.index, || {
                 format!("{device} enters its {} parser for a call that it has not accepted", entered.parser)
             });
         }
         let window = ring.index..silent_until(run, part);
-        let mut sent = run.events.packets_sent.iter().filter(|sent| {
+        let mut sent = run.events.packets_sent.of(device).filter(|sent| {
             // RTP is the business of nothing_before_accept.
             window.contains(&sent.index)
-                && sent.from == *device
                 && sent.destination.ip() != run.plan.signaling.address
                 && !carries_rtp(sent.protocol, run.log.bytes(sent.bytes))
         });
@@ -111,11 +103,8 @@ pub(crate) fn nothing_parsed_or_sent_before_accept(evidence: &Evidence) -> Check
             let count = 1 + sent.count();
             format!("{device} sends {count} {protocol}packets past signaling for a call that is not accepted")
         });
-        let offered = run
-            .events
-            .candidates
-            .iter()
-            .find(|seen| window.contains(&seen.index) && seen.device == *device && seen.offered);
+        let mut candidates = run.events.candidates.of(device);
+        let offered = candidates.find(|seen| window.contains(&seen.index) && seen.offered);
         let (at, record) = offered.map_or((ring.at, ring.index), |seen| (seen.at, seen.index));
         checks.check(offered.is_none(), at, record, || {
             format!("{device} offers a candidate for a call that is not accepted")
@@ -160,10 +149,9 @@ fn sends_media(run: &Run, part: &Part, from: SimTime, until: SimTime) -> Option<
         run.calls.parts.values().filter(|other| other.device == part.device && other.began.1 > part.began.1);
     let before = next_call.map(|next| next.began.1).min().unwrap_or(u64::MAX);
     let fits = |at: SimTime, index: u64| at >= from && at <= until && index < before;
-    let said = run.events.rtp_sent.iter().find(|sent| sent.device == *device && fits(sent.at, sent.index));
-    let seen = run.events.packets_sent.iter().find(|sent| {
-        fits(sent.at, sent.index) && sent.from == *device && carries_rtp(sent.protocol, run.log.bytes(sent.bytes))
-    });
+    let said = run.events.rtp_sent.of(device).find(|sent| fits(sent.at, sent.index));
+    let mut sent = run.events.packets_sent.of(device);
+    let seen = sent.find(|sent| fits(sent.at, sent.index) && carries_rtp(sent.protocol, run.log.bytes(sent.bytes)));
     said.map(|sent| (sent.at, sent.index))
         .into_iter()
         .chain(seen.map(|sent| (sent.at, sent.index)))

@@ -138,12 +138,12 @@ fn judge_part(run: &Run, part: &Part, commit: Seen<Store>, checks: &mut Checks) 
     // Only while this is the device's call: a later one has rights of its own.
     let is_this_call = |index| run.call_at(part.device, index).is_some_and(|current| current.call == part.call);
     let late = |at: SimTime, index| at > deadline && is_this_call(index);
-    let sent = run.events.rtp_sent.iter().find(|sent| sent.device == *device && late(sent.at, sent.index));
+    let sent = run.events.rtp_sent.of(device).find(|sent| late(sent.at, sent.index));
     let (at, record) = sent.map_or((commit.at, commit.index), |sent| (sent.at, sent.index));
     checks.check(sent.is_none(), at, record, || {
         format!("{device} still sends media {} after the friendship had ended", at.since(commit.at))
     });
-    let shown = run.events.rendered.iter().find(|shown| shown.device == *device && late(shown.at, shown.index));
+    let shown = run.events.rendered.of(device).find(|shown| late(shown.at, shown.index));
     let (at, record) = shown.map_or((commit.at, commit.index), |shown| (shown.at, shown.index));
     checks.check(shown.is_none(), at, record, || {
         format!("{device} still shows the former friend {} after the friendship had ended", at.since(commit.at))

@@ -42,9 +42,9 @@ fn judge(run: &Run, attack: Seen<Attack>, part: &Part, checks: &mut Checks) {
             format!("{device} goes on to {:?} with what signaling put in place of its peer's keys", entered.to)
         });
     }
-    let rendered = run.events.rendered.iter().find(|seen| {
+    let rendered = run.events.rendered.of(device).find(|seen| {
         let call = run.call_at(part.device, seen.index).map(|part| part.call);
-        seen.device == *device && seen.index > attack.index && call == Some(part.call)
+        seen.index > attack.index && call == Some(part.call)
     });
     if let Some(rendered) = rendered {
         checks.fail(rendered.at, rendered.index, || {

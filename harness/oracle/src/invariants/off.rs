@@ -55,7 +55,7 @@ fn judge(run: &Run, part: &Part, track: Track, ((at, off), (_, on)): (Moment, Mo
     checks.check(captured.is_none(), seen_at, record, || {
         format!("{device} captures {track} although its user switched it off")
     });
-    let frames = run.frames.sent.iter().filter(|sent| sent.device == part.device && sent.track == track);
+    let frames = run.frames.sent_by(part.device).filter(|sent| sent.track == track);
     for (sent, sealed) in frames.filter_map(|sent| sent.sealed.map(|sealed| (sent, sealed))) {
         if within(sealed.index) {
             checks.check(sent.encoded.is_none() && sealed.bytes.len <= EMPTY, sealed.at, sealed.index, || {

@@ -15,6 +15,9 @@ use kernel::{
 /// How long ICE may take from connecting to the direct pair.
 const SETTLING: Micros = Micros::from_secs(5);
 
+/// Where an access loses a larger share of the packets, checks of ICE may take longer than that.
+const MOST_LOSS_PPM: u64 = 300_000;
+
 /// PATH-1.
 pub(crate) fn direct_path_used_when_open(evidence: &Evidence) -> Checks {
     let run = evidence.run;
@@ -22,7 +25,10 @@ pub(crate) fn direct_path_used_when_open(evidence: &Evidence) -> Checks {
     for (id, call) in &run.calls.by_id {
         let Some((caller, callee)) = call.devices else { continue };
         let ends = [caller, callee];
-        if ends.iter().any(|end| run.cast.participant(*end).relay_only) {
+        if ends.iter().any(|end| {
+            let end = run.cast.participant(*end);
+            end.relay_only || end.access.up.loss.mean_ppm().max(end.access.down.loss.mean_ppm()) > MOST_LOSS_PPM
+        }) {
             continue;
         }
         for period in run.interfaces.periods(ends).iter().filter(|period| is_open(run, ends, period)) {
@@ -47,14 +53,8 @@ fn judge_path(run: &Run, call: CallId, (device, ends): (usize, [usize; 2]), peri
     let name = run.cast.name(device);
     let Some(part) = run.part(device, call) else { return };
     let is_connected = |state: &str| matches!(state, "connected" | "completed");
-    let Some(connected) = run
-        .events
-        .ice_states
-        .iter()
-        .find(|seen| seen.device == *name && seen.index > part.began.1 && is_connected(&seen.state))
-    else {
-        return;
-    };
+    let mut states = run.events.ice_states.of(name);
+    let Some(connected) = states.find(|seen| seen.index > part.began.1 && is_connected(&seen.state)) else { return };
     let limit = connected.at.max(period.from) + SETTLING;
     let end = part.over().map_or(run.end, |(at, _)| at).min(open_until(run, call)).min(period.until);
     if end < limit {
@@ -63,20 +63,20 @@ fn judge_path(run: &Run, call: CallId, (device, ends): (usize, [usize; 2]), peri
     // No direct path is open while an end is cut off.
     let is_open = |at: SimTime| !ends.iter().any(|end| run.is_cut(*end, at, SETTLING));
     let in_call = |at: SimTime, index: u64| index > part.began.1 && at <= end && is_open(at);
-    let own = |seen: &&Seen<PairSelected>| seen.device == *name && in_call(seen.at, seen.index);
-    let settled = run.events.pairs.iter().filter(own).rfind(|seen| seen.at <= limit);
+    let own = |seen: &&Seen<PairSelected>| in_call(seen.at, seen.index);
+    let settled = run.events.pairs.of(name).filter(own).rfind(|seen| seen.at <= limit);
     let (at, record) = settled.map_or((limit, connected.index), |seen| (seen.at, seen.index));
     checks.check(settled.is_some_and(|pair| !pair.relayed), at, record, || {
         let since = if connected.at < period.from { "an interface changed" } else { "connecting" };
         format!("5 s after {since} {name} still uses a relay, although a direct path is open")
     });
-    for pair in run.events.pairs.iter().filter(own).filter(|seen| seen.at > limit) {
+    for pair in run.events.pairs.of(name).filter(own).filter(|seen| seen.at > limit) {
         checks.check(!pair.relayed, pair.at, pair.index, || {
             format!("{name} goes back to a relay, although a direct path is open")
         });
     }
-    let media = |sent: &&Seen<RtpSent>| sent.device == *name && sent.at > limit && in_call(sent.at, sent.index);
-    for sent in run.events.rtp_sent.iter().filter(media) {
+    let media = |sent: &&Seen<RtpSent>| sent.at > limit && in_call(sent.at, sent.index);
+    for sent in run.events.rtp_sent.of(name).filter(media) {
         checks.check(!is_relayed(run, sent), sent.at, sent.index, || {
             format!("{name} sends {} through a relay, although a direct path is open", sent.track)
         });
@@ -150,7 +150,7 @@ mod tests {
     use kernel::{
         Micros,
         event::{Event, InterfaceChanged},
-        plan::{InterfacePlan, NatPlan},
+        plan::{InterfacePlan, NatPlan, Pairing},
         trouble::{Fault, FaultKind},
     };
 
@@ -167,6 +167,7 @@ mod tests {
     /// A call whose frames take longer by `late` at the screen, over a direct or a relayed path.
     fn paired(relayed: bool, late: u64) -> Story {
         let mut story = Story::new();
+        story.plan.paired_with = Some(Pairing::Relay);
         story.live().at(7_400);
         for (device, peer) in [("alice-phone", "bob-phone"), ("bob-phone", "alice-phone")] {
             let local = if relayed { relay_address() } else { address_of(device) };
@@ -214,6 +215,17 @@ mod tests {
         assert_eq!(sentence, "5 s after connecting alice-phone still uses a relay, although a direct path is open");
         let sentence = relayed_at(14_000).fails_only(DIRECT);
         assert_eq!(sentence, "alice-phone goes back to a relay, although a direct path is open");
+    }
+
+    #[test]
+    fn where_too_much_is_lost_a_relay_may_stay() {
+        let lossy = |ppm| {
+            let mut story = relayed_at(7_300);
+            story.plan.participants[1].access.down.loss = kernel::plan::Loss::Bernoulli { ppm };
+            story.report(DIRECT)
+        };
+        assert_eq!(lossy(300_000).violations, 2);
+        assert_eq!(lossy(300_001).checks, 0);
     }
 
     #[test]

@@ -43,8 +43,8 @@ pub(crate) fn no_address_to_others(evidence: &Evidence) -> Checks {
         for peer in (0..run.cast.len()).filter(|peer| *peer != hider) {
             let accepted = first_accept(run, hider, peer);
             let hidden = Hidden::of(run, hider, peer);
-            let told = run.events.signals.iter().filter(|seen| seen.from == run.plan.signaling.name);
-            for signal in told.filter(|seen| seen.to == *hidden.peer && seen.index >= accepted) {
+            let told = run.events.signals.of(hidden.peer).filter(|seen| seen.from == run.plan.signaling.name);
+            for signal in told.filter(|seen| seen.index >= accepted) {
                 if signal.message != "from_peer" {
                     hidden.judge_signal(signal, &mut checks);
                 }
@@ -66,7 +66,7 @@ fn judge_candidates(run: &Run, device: usize, relay_only: bool, checks: &mut Che
     let own = participant.addresses();
     // What an attacker's own client gives away is not judged.
     let misbehaves = run.plan.adversary.contains(&AdversaryPlan::CandidatesInOffer);
-    for candidate in run.events.candidates.iter().filter(|seen| seen.device == participant.device && seen.offered) {
+    for candidate in run.events.candidates.of(&participant.device).filter(|seen| seen.offered) {
         if relay_only {
             let hides = candidate.kind == CandidateKind::Relayed && !own.contains(&candidate.address.ip());
             checks.check(hides, candidate.at, candidate.index, || offers(candidate, "which hides its addresses"));
@@ -116,7 +116,7 @@ impl<'r, 'a> Hidden<'r, 'a> {
     }
 
     fn judge_signals(&self, until: u64, checks: &mut Checks) {
-        for signal in self.run.events.signals.iter().filter(|seen| seen.to == *self.peer && seen.index < until) {
+        for signal in self.run.events.signals.of(self.peer).filter(|seen| seen.index < until) {
             self.judge_signal(signal, checks);
         }
     }
@@ -130,7 +130,7 @@ impl<'r, 'a> Hidden<'r, 'a> {
     }
 
     fn judge_packets(&self, checks: &mut Checks) {
-        for arrived in self.run.events.packets_arrived.iter().filter(|seen| seen.to == *self.peer) {
+        for arrived in self.run.events.packets_arrived.of(self.peer) {
             let Some(sent) = self.run.packets.get(arrived.packet).and_then(|packet| packet.sent) else { continue };
             let from_address = self.addresses.contains(&arrived.source.ip());
             let holds = self.is_told(sent.protocol, self.run.log.bytes(sent.bytes));
@@ -159,7 +159,7 @@ impl<'r, 'a> Hidden<'r, 'a> {
     }
 
     fn judge_pairs(&self, checks: &mut Checks) {
-        for pair in self.run.events.pairs.iter().filter(|seen| seen.device == *self.peer) {
+        for pair in self.run.events.pairs.of(self.peer) {
             checks.check(!self.addresses.contains(&pair.remote.ip()), pair.at, pair.index, || {
                 told_pair(pair, self.hider)
             });
@@ -189,7 +189,15 @@ fn binary_forms(address: IpAddr) -> Vec<Vec<u8>> {
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    let Some((first, rest)) = needle.split_first() else { return true };
+    let mut behind = haystack;
+    while let Some(at) = behind.iter().position(|byte| byte == first) {
+        behind = &behind[at + 1..];
+        if behind.starts_with(rest) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Values of the attributes of a STUN message (RFC 8489 section 5) without those that are keyed hashes or checksums: four
@@ -271,6 +279,17 @@ mod tests {
             value,
         ]
         .concat()
+    }
+
+    #[test]
+    fn bytes_are_found_wherever_they_lie_and_only_there() {
+        let haystack = [1, 1, 1, 2, 3, 1, 2];
+        for needle in [&[1, 1, 2][..], &[1, 2], &[3, 1, 2], &[1], &[1, 1, 1, 2, 3, 1, 2], &[]] {
+            assert!(super::contains(&haystack, needle), "{needle:?}");
+        }
+        for needle in [&[2, 1][..], &[1, 1, 1, 1], &[2, 3, 1, 2, 1], &[4]] {
+            assert!(!super::contains(&haystack, needle), "{needle:?}");
+        }
     }
 
     #[test]

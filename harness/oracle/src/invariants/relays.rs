@@ -30,9 +30,9 @@ pub(crate) fn quotas_hold(evidence: &Evidence) -> Checks {
     judge_allocations(run, &mut checks);
     for device in 0..run.cast.len() {
         let name = run.cast.name(device);
-        let keys = |seen: &&Seen<Encoded>| seen.device == *name && seen.track == Track::Video && seen.key;
+        let keys = |seen: &&Seen<Encoded>| seen.track == Track::Video && seen.key;
         let mut window: VecDeque<SimTime> = VecDeque::new();
-        for frame in run.events.encoded.iter().filter(keys) {
+        for frame in run.events.encoded.of(name).filter(keys) {
             window.push_back(frame.at);
             while window.front().is_some_and(|first| frame.at.since(*first) > KEY_FRAME_WINDOW) {
                 window.pop_front();
@@ -92,7 +92,7 @@ pub(crate) fn relay_refuses_special_use_peers(evidence: &Evidence) -> Checks {
         });
     }
     let internal = Bystander::Internal.name();
-    for arrived in run.events.packets_arrived.iter().filter(|arrived| arrived.to == internal) {
+    for arrived in run.events.packets_arrived.of(&internal) {
         checks.fail(arrived.at, arrived.index, || {
             format!("a packet of {} reaches a service inside the relay's network", arrived.source)
         });

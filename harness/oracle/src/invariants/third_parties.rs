@@ -71,13 +71,12 @@ fn judge_start(run: &Run, part: &Part, accepted: SimTime, checks: &mut Checks) {
 /// Pictures follow each other without a pause, from the first to the end, where the peer's camera is on.
 fn judge_stalls(run: &Run, part: &Part, peer: usize, accepted: SimTime, checks: &mut Checks) {
     let (device, sender) = (run.cast.name(part.device), run.cast.name(peer));
-    let is_filmed = run.events.encoded.iter().any(|seen| seen.device == *sender && seen.track == Track::Video);
+    let is_filmed = run.events.encoded.of(sender).any(|seen| seen.track == Track::Video);
     let Some((live, record)) = part.first(CallStateName::Live).filter(|_| is_filmed) else { return };
     let end = [part.over(), run.part(peer, part.call).and_then(Part::over), Some((run.end, u64::MAX))];
     let end = end.into_iter().flatten().map(|(at, _)| at).min().unwrap_or(run.end);
-    let shown = run.events.rendered.iter();
-    let shown =
-        shown.filter(|seen| seen.device == *device && seen.sender == *sender && seen.at >= accepted && seen.at <= end);
+    let shown = run.events.rendered.of(device);
+    let shown = shown.filter(|seen| seen.sender == *sender && seen.at >= accepted && seen.at <= end);
     let mut last = (live, record);
     for (at, index) in shown.map(|seen| (seen.at, seen.index)).chain([(end, record)]) {
         let pause = at.max(last.0).since(last.0);
@@ -92,7 +91,7 @@ fn judge_stalls(run: &Run, part: &Part, peer: usize, accepted: SimTime, checks: 
 fn judge_redirection(run: &Run, checks: &mut Checks) {
     let attacker = Bystander::OffPath.name();
     let mut reached = 0;
-    for arrived in run.events.packets_arrived.iter().filter(|arrived| arrived.to == attacker) {
+    for arrived in run.events.packets_arrived.of(&attacker) {
         let Some(sent) = run.packets.get(arrived.packet).and_then(|packet| packet.sent) else { continue };
         reached += 1;
         let is_media = matches!(sent.protocol, WireProtocol::Rtp | WireProtocol::Rtcp);
@@ -126,7 +125,7 @@ fn judge_device(run: &Run, device: &ActorName, checks: &mut Checks) {
         run.plan.relays.iter().chain([&run.plan.signaling]).map(|server| server.address).collect();
     let mut silent: BTreeSet<SocketAddr> = BTreeSet::new();
     let mut window: VecDeque<SimTime> = VecDeque::new();
-    let own = run.events.packets_sent.iter().filter(|sent| sent.from == *device);
+    let own = run.events.packets_sent.of(device);
     for sent in own.filter(|sent| !servers.contains(&sent.destination.ip())) {
         let answered = answers.get(&sent.destination).map_or(&[][..], Vec::as_slice);
         let last = answered[..answered.partition_point(|at| *at <= sent.at)].last().copied();
@@ -161,7 +160,7 @@ fn judge_device(run: &Run, device: &ActorName, checks: &mut Checks) {
 /// When each address answered a check of the device.
 fn answers_to(run: &Run, device: &ActorName) -> BTreeMap<SocketAddr, Vec<SimTime>> {
     let mut answers: BTreeMap<SocketAddr, Vec<SimTime>> = BTreeMap::new();
-    for arrived in run.events.packets_arrived.iter().filter(|arrived| arrived.to == *device) {
+    for arrived in run.events.packets_arrived.of(device) {
         let Some(sent) = run.packets.get(arrived.packet).and_then(|packet| packet.sent) else { continue };
         let stun = Stun::read(run.log.bytes(sent.bytes)).filter(|_| sent.protocol == WireProtocol::Stun);
         if stun.is_some_and(|stun| stun.kind() == BINDING_SUCCESS) {

@@ -115,7 +115,7 @@ fn mean_of_pulses(rate: BitRate, on: Micros, off: Micros) -> BitRate {
 }
 
 /// Whether a flow goes over a direction of a link: outwards from its source, or inwards to its sink.
-fn crosses(run: &Run, flow: &TrafficPlan, link: &str) -> bool {
+pub(super) fn crosses(run: &Run, flow: &TrafficPlan, link: &str) -> bool {
     let over = |end: &TrafficEnd, direction: &str| {
         let owner = run.plan.participants.iter().find(|participant| participant.device == end.host);
         let access = end.access.as_ref().or(owner.map(|owner| &owner.access));

@@ -399,6 +399,31 @@ pub const METRICS: &[MetricFamily] = &[
     family("fairness_5s_ppm", LOW, Higher, Worst, "The same in windows of 5 s."),
     family("fairness_20s_ppm", LOW, Higher, Worst, "The same in windows of 20 s."),
     family(
+        "clean_feedback_received_bps",
+        ALONE,
+        Neutral,
+        Worst,
+        "Video received in a second run of the plan in which the feedback of what participants send over core links waits \
+         nowhere (RFC 8867 section 5.3).",
+    ),
+    family("clean_feedback_queue_delay_us", ALONE, Neutral, Worst, "`queue_delay_us_p95` in that run."),
+    family("of_clean_feedback_ppm", ALONE, Higher, Worst, "Video received, of what is received in that run."),
+    family(
+        "priority_share_ppm",
+        LOW,
+        Higher,
+        Worst,
+        "Rate over priority of the worst served of a core link's flows as a share of the best served one's, in windows of 20 s \
+         in which all send: 1,000,000 where each has what its priority says (RFC 8867 section 6.1).",
+    ),
+    family(
+        "ecn_capable_ppm",
+        ALONE,
+        Higher,
+        Worst,
+        "RTP packets over a core link whose queue marks (ECN, RFC 3168) that were sent so that they can be marked.",
+    ),
+    family(
         "fair_share_us",
         LONGEST,
         Lower,

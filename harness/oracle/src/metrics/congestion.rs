@@ -4,9 +4,9 @@
 //! A flow is a direction of a call that sends video; its rate is that of its RTP packets with their IP and UDP headers,
 //! sound and repairs included. Rates are sampled each 200 ms over the second before (RFC 8867 section 4).
 
-use super::{Sheet, capacity::Capacity};
+use super::{Sheet, capacity::Capacity, course};
 use crate::run::{Run, Way};
-use kernel::{Micros, SimTime, Track};
+use kernel::{Micros, SimTime, Track, packet::Ecn};
 use std::collections::BTreeSet;
 
 /// How often rates are sampled.
@@ -30,15 +30,36 @@ const WINDOWS: [(Micros, &str); 3] = [
     (Micros::from_secs(20), "fairness_20s_ppm"),
 ];
 
+/// The window in which flows of different priority are compared: the longest of RFC 8868, since a share is meant to hold
+/// in the long run.
+const PRIORITY_WINDOW: Micros = Micros::from_secs(20);
+
 /// Measures the queues of every flow, and every direction of every core link that flows go over.
 pub(super) fn measure(run: &Run, sheet: &mut Sheet) {
     let flows: Vec<Flow> = run.ways().into_iter().filter_map(|way| Flow::of(run, way, sheet)).collect();
     for link in &run.plan.core_links {
         for (name, plan) in [(format!("{}/up", link.name), &link.up), (format!("{}/down", link.name), &link.down)] {
             let over: Vec<&Flow> = flows.iter().filter(|flow| flow.links.contains(&name)).collect();
+            let whole = Capacity::whole(run, name.clone(), plan);
             measure_link(run, &name, &over, &Capacity::of(run, name.clone(), plan), sheet);
-            measure_carried(run, &name, &over, &Capacity::whole(run, name.clone(), plan), sheet);
+            measure_carried(run, &name, &over, &whole, sheet);
+            if plan.aqm.marks() && !over.is_empty() {
+                measure_ecn(&name, &over, sheet);
+            }
+            if let Some((from, to)) = duration(&over).filter(|(from, to)| whole.spans(*from, *to).is_some()) {
+                sheet.courses.push(course::of(run, &name, &over, &whole, (from, to)));
+            }
         }
+    }
+}
+
+/// How much of the media a queue that marks can mark.
+fn measure_ecn(name: &str, flows: &[&Flow], sheet: &mut Sheet) {
+    let (capable, sent) = flows
+        .iter()
+        .fold((0, 0), |(capable, sent), flow| (capable + flow.ecn_capable, sent + flow.packets.len() as u64));
+    if let Some(share) = (capable * 1_000_000).checked_div(sent) {
+        sheet.of(name, "ecn_capable_ppm", share);
     }
 }
 
@@ -95,7 +116,10 @@ fn measure_link(run: &Run, name: &str, flows: &[&Flow], capacity: &Capacity, she
     sheet.distribution(name, "convergence_us", convergence);
     sheet.of(name, "oscillations", oscillations);
     for (window, metric) in WINDOWS.iter().filter(|_| flows.len() > 1) {
-        sheet.distribution(name, metric, fairness(flows, *window));
+        sheet.distribution(name, metric, fairness(flows, *window, |_| 1));
+    }
+    if flows.iter().any(|flow| flow.priority > 1) {
+        sheet.distribution(name, "priority_share_ppm", fairness(flows, PRIORITY_WINDOW, |flow| flow.priority));
     }
     sheet.distribution(name, "fair_share_us", fair_shares(flows));
 }
@@ -119,24 +143,31 @@ fn divided(spans: Vec<(SimTime, SimTime, u64)>, flows: &[&Flow]) -> Vec<(SimTime
 }
 
 /// The packets of one flow, in order, and the links that they go over.
-struct Flow {
+pub(super) struct Flow {
+    /// As its metrics are called: `alice-phone>bob-phone`.
+    pub(super) name: String,
     links: Vec<String>,
     packets: Vec<(SimTime, u64)>,
     /// From when to when the user had everything switched off.
     pauses: Vec<(SimTime, SimTime)>,
+    /// The sender's priority, from 1.
+    priority: u64,
+    /// How many of its packets were sent as ECN-capable.
+    ecn_capable: u64,
 }
 
 impl Flow {
     /// The flow of a direction, whose queue delay is measured on the way; `None` where no video is sent.
     fn of(run: &Run, way: Way, sheet: &mut Sheet) -> Option<Flow> {
         let (sender, receiver) = (run.cast.name(way.sender), run.cast.name(way.receiver));
-        let (mut packets, mut queued, mut has_video) = (Vec::new(), Vec::new(), false);
-        for rtp in run.events.rtp_sent.iter().filter(|rtp| rtp.device == *sender) {
+        let (mut packets, mut queued, mut has_video, mut ecn_capable) = (Vec::new(), Vec::new(), false, 0);
+        for rtp in run.events.rtp_sent.of(sender) {
             if run.way_of(way.sender, rtp.index).is_some_and(|of| of != way) {
                 continue;
             }
             let Some(sent) = run.packets.get(rtp.packet).and_then(|packet| packet.sent) else { continue };
             has_video |= rtp.track == Track::Video;
+            ecn_capable += u64::from(sent.ecn != Ecn::NotEct);
             packets.push((sent.at, u64::from(sent.bytes.len) + HEADERS));
             if let Some(arrived) = run.packets.arrival_at(rtp.packet, receiver) {
                 queued.push((sent.at, (arrived.uplink_queue + arrived.downlink_queue).0));
@@ -145,11 +176,14 @@ impl Flow {
         if !has_video {
             return None;
         }
-        sheet.distribution(&run.way_name(way), "queue_delay_us", queued);
+        let name = run.way_name(way);
+        sheet.distribution(&name, "queue_delay_us", queued);
         let via = |device: usize| run.cast.participant(device).access.via.iter().map(ToString::to_string);
         let outwards = via(way.sender).map(|link| format!("{link}/up"));
         let inwards = via(way.receiver).map(|link| format!("{link}/down"));
-        Some(Flow { links: outwards.chain(inwards).collect(), packets, pauses: pauses(run, way) })
+        let links = outwards.chain(inwards).collect();
+        let priority = u64::from(run.cast.participant(way.sender).priority);
+        Some(Flow { name, links, packets, pauses: pauses(run, way), priority, ecn_capable })
     }
 
     fn is_paused(&self, at: SimTime) -> bool {
@@ -175,7 +209,7 @@ impl Flow {
     }
 
     /// Bytes that were sent from `from` on and before `to`.
-    fn bytes_between(&self, from: SimTime, to: SimTime) -> u64 {
+    pub(super) fn bytes_between(&self, from: SimTime, to: SimTime) -> u64 {
         let index = |at| self.packets.partition_point(|(sent, _)| *sent < at);
         let (begin, end) = (index(from), index(to));
         self.packets.get(begin..end).unwrap_or_default().iter().map(|(_, bytes)| bytes).sum()
@@ -185,7 +219,7 @@ impl Flow {
 /// When neither camera nor microphone of a direction's sender was on, between times when one was.
 fn pauses(run: &Run, way: Way) -> Vec<(SimTime, SimTime)> {
     let device = run.cast.name(way.sender);
-    let switches = run.events.captures.iter().filter(|seen| seen.device == *device);
+    let switches = run.events.captures.of(device);
     let (mut on, mut since, mut pauses) = (BTreeSet::new(), None, Vec::new());
     for seen in switches.filter(|seen| run.way_of(way.sender, seen.index).is_none_or(|of| of == way)) {
         if seen.on {
@@ -241,8 +275,8 @@ fn swings(rates: &[u64], swing: u64) -> u64 {
     turns
 }
 
-/// In each window in which all flows send: the slowest flow's rate as a share of the fastest one's.
-fn fairness(flows: &[&Flow], window: Micros) -> Vec<(SimTime, u64)> {
+/// In each window in which all flows send: the slowest flow's rate over its weight as a share of the fastest one's.
+fn fairness(flows: &[&Flow], window: Micros, weight: impl Fn(&Flow) -> u64) -> Vec<(SimTime, u64)> {
     let Some(mut from) = flows.iter().map(|flow| flow.first()).max() else { return Vec::new() };
     let Some(end) = flows.iter().map(|flow| flow.last()).min() else { return Vec::new() };
     let mut ratios = Vec::new();
@@ -251,7 +285,7 @@ fn fairness(flows: &[&Flow], window: Micros) -> Vec<(SimTime, u64)> {
             from = resumed;
             continue;
         }
-        let sent = flows.iter().map(|flow| flow.bytes_between(from, from + window));
+        let sent = flows.iter().map(|flow| flow.bytes_between(from, from + window) * 100 / weight(flow));
         let (least, most) = sent.fold((u64::MAX, 0), |(least, most), bytes| (least.min(bytes), most.max(bytes)));
         ratios.extend((least * 1_000_000).checked_div(most).map(|ratio| (from, ratio)));
         from += window;
@@ -307,7 +341,7 @@ mod tests {
     fn flow(from: u64, to: u64, bytes: impl Fn(u64) -> u64) -> Flow {
         let at = |n: u64| SimTime(n * 10_000);
         let packets = (from * 100..to * 100).map(|n| (at(n), bytes(n))).collect();
-        Flow { links: Vec::new(), packets, pauses: Vec::new() }
+        Flow { name: String::new(), links: Vec::new(), packets, pauses: Vec::new(), priority: 1, ecn_capable: 0 }
     }
 
     /// 100 kbit/s for 40 s, with a pause from 10 to 20 s and half the rate in the 3 s after it.
@@ -349,16 +383,16 @@ mod tests {
     #[test]
     fn fairness_is_the_slowest_of_the_fastest_while_all_send() {
         let (fast, slow) = (flow(0, 10, |_| 200), flow(2, 8, |_| 50));
-        let ratios = fairness(&[&fast, &slow], Micros::from_secs(1));
+        let ratios = fairness(&[&fast, &slow], Micros::from_secs(1), |_| 1);
         assert_eq!(ratios.len(), 5);
         assert!(ratios.iter().all(|(_, ratio)| *ratio == 250_000));
-        assert!(fairness(&[&fast, &slow], Micros::from_secs(20)).is_empty());
+        assert!(fairness(&[&fast, &slow], Micros::from_secs(20), |_| 1).is_empty());
     }
 
     #[test]
     fn no_flow_is_unfair_to_one_that_pauses() {
         let (other, paused) = (flow(0, 40, |_| 125), pausing());
-        let ratios = fairness(&[&other, &paused], Micros::from_secs(5));
+        let ratios = fairness(&[&other, &paused], Micros::from_secs(5), |_| 1);
         let expected = [(0, 1_000_000), (5, 1_000_000), (20, 544_000), (25, 1_000_000), (30, 1_000_000)];
         assert_eq!(ratios, expected.map(|(from, ratio)| (SimTime(from * 1_000_000), ratio)));
     }
@@ -379,5 +413,15 @@ mod tests {
         assert_eq!(fair_shares(&[&other, &paused]), [(SimTime(0), 1_000_000), (SimTime(20_000_000), 3_200_000)]);
         let late = flow(30, 35, |_| 40);
         assert_eq!(fair_shares(&[&other, &late]), [(SimTime(30_000_000), 4_990_000)]);
+    }
+
+    #[test]
+    fn a_flow_of_priority_two_ought_to_have_twice_as_much() {
+        let at = |bytes, priority| Flow { priority, ..flow(0, 40, move |_| bytes) };
+        let share =
+            |first: Flow, second: Flow| fairness(&[&first, &second], PRIORITY_WINDOW, |flow| flow.priority)[0].1;
+        assert_eq!(share(at(200, 2), at(100, 1)), 1_000_000);
+        assert_eq!(share(at(100, 2), at(100, 1)), 500_000);
+        assert_eq!(share(at(400, 2), at(100, 1)), 500_000);
     }
 }

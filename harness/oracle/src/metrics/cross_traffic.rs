@@ -38,7 +38,7 @@ pub(super) fn measure(run: &Run, sheet: &mut Sheet) {
 }
 
 /// Bytes of each sample, by the time at which it was taken.
-fn samples(run: &Run, flow: &TrafficPlan, side: TrafficSide) -> BTreeMap<SimTime, u64> {
+pub(super) fn samples(run: &Run, flow: &TrafficPlan, side: TrafficSide) -> BTreeMap<SimTime, u64> {
     let own = run.events.traffic_measured.iter().filter(|seen| seen.flow == flow.name && seen.side == side);
     own.map(|seen| (seen.at, seen.bytes)).collect()
 }

@@ -54,7 +54,7 @@ fn measure_latency(run: &Run, way: Way, name: &str, sheet: &mut Sheet) {
 pub(crate) fn smoothness(run: &Run, way: Way) -> Smoothness {
     let (device, sender) = (run.cast.name(way.receiver), run.cast.name(way.sender));
     let mut calls: BTreeMap<Option<CallId>, Vec<SimTime>> = BTreeMap::new();
-    for rendered in run.events.rendered.iter().filter(|seen| seen.device == *device && seen.sender == *sender) {
+    for rendered in run.events.rendered.of(device).filter(|seen| seen.sender == *sender) {
         let call = run.call_at(way.receiver, rendered.index).map(|part| part.call);
         calls.entry(call).or_default().push(rendered.at);
     }
@@ -98,8 +98,7 @@ fn measure_smoothness(run: &Run, way: Way, name: &str, sheet: &mut Sheet) {
 
 fn measure_quality(run: &Run, way: Way, name: &str, sheet: &mut Sheet) {
     let (device, sender) = (run.cast.name(way.receiver), run.cast.name(way.sender));
-    let qualities: Vec<_> =
-        run.events.qualities.iter().filter(|seen| seen.device == *device && seen.sender == *sender).collect();
+    let qualities: Vec<_> = run.events.qualities.of(device).filter(|seen| seen.sender == *sender).collect();
     let psnr = qualities.iter().map(|seen| (seen.at, u64::from(seen.psnr_y_mdb))).collect();
     let ssim = qualities.iter().map(|seen| (seen.at, u64::from(seen.ssim_y_ppm))).collect();
     sheet.distribution(name, "psnr_y_mdb", psnr);
@@ -108,7 +107,7 @@ fn measure_quality(run: &Run, way: Way, name: &str, sheet: &mut Sheet) {
 
 fn measure_sound(run: &Run, way: Way, name: &str, sheet: &mut Sheet) {
     let (device, sender) = (run.cast.name(way.receiver), run.cast.name(way.sender));
-    let played = run.events.played.iter().filter(|seen| seen.device == *device && seen.sender == *sender);
+    let played = run.events.played.of(device).filter(|seen| seen.sender == *sender);
     // Silence before the first block is no concealment.
     let played: Vec<_> = played.skip_while(|seen| seen.counter.is_none()).collect();
     let samples: u64 = played.iter().map(|seen| u64::from(seen.samples)).sum();
@@ -125,7 +124,7 @@ fn measure_sound(run: &Run, way: Way, name: &str, sheet: &mut Sheet) {
 /// Counts along the way: the senders' of all that was captured for this peer, the receivers' of what came of it.
 fn count(run: &Run, way: Way, name: &str, sheet: &mut Sheet) {
     let sent = |track: Track| {
-        let frames = run.frames.sent.iter().filter(move |sent| sent.device == way.sender && sent.track == track);
+        let frames = run.frames.sent_by(way.sender).filter(move |sent| sent.track == track);
         frames.filter(move |sent| {
             let first = sent.captured.map(|seen| seen.index).or(sent.sealed.map(|seen| seen.index));
             first.is_none_or(|index| run.way_of(way.sender, index).is_none_or(|of| of == way))
@@ -154,19 +153,12 @@ fn count(run: &Run, way: Way, name: &str, sheet: &mut Sheet) {
 
 fn count_drops(run: &Run, way: Way, put: &mut impl FnMut(&str, usize)) {
     let (device, sender) = (run.cast.name(way.receiver), run.cast.name(way.sender));
-    let dropped = run.events.dropped_frames.iter().filter(|seen| seen.track == Track::Video);
-    put(
-        "video_frames_dropped",
-        dropped
-            .filter(|seen| {
-                seen.device == *sender && is_senders(&seen.reason)
-                    || seen.device == *device && !is_senders(&seen.reason)
-            })
-            .count(),
-    );
-    let refused = run.events.opened.iter().filter(|seen| seen.verdict != OpenVerdict::Accepted);
-    put("frames_refused", refused.filter(|seen| seen.device == *device && seen.sender == *sender).count());
-    let requests = run.events.key_frame_requests.iter().filter(|seen| seen.device == *device);
+    let at_sender = run.events.dropped_frames.of(sender).filter(|seen| is_senders(&seen.reason));
+    let at_receiver = run.events.dropped_frames.of(device).filter(|seen| !is_senders(&seen.reason));
+    put("video_frames_dropped", at_sender.chain(at_receiver).filter(|seen| seen.track == Track::Video).count());
+    let refused = run.events.opened.of(device).filter(|seen| seen.verdict != OpenVerdict::Accepted);
+    put("frames_refused", refused.filter(|seen| seen.sender == *sender).count());
+    let requests = run.events.key_frame_requests.of(device);
     put(
         "key_frame_requests",
         requests.filter(|seen| run.way_of(way.receiver, seen.index).is_none_or(|of| of.receiver == way.sender)).count(),
@@ -180,7 +172,7 @@ fn is_senders(reason: &str) -> bool {
 
 fn unaccounted<'e>(run: &Run, way: Way, captured: impl Iterator<Item = Seen<'e, Captured>>) -> usize {
     let sender = run.cast.name(way.sender);
-    let own = run.events.dropped_frames.iter().filter(|seen| seen.device == *sender && is_senders(&seen.reason));
+    let own = run.events.dropped_frames.of(sender).filter(|seen| is_senders(&seen.reason));
     let dropped: BTreeSet<u64> = own.filter(|seen| seen.track == Track::Video).filter_map(|seen| seen.frame).collect();
     // The last pictures may still have been in the encoder when the call or the run ended.
     let ends = run.calls.parts.values().filter(|part| part.device == way.sender).filter_map(|part| part.over());

@@ -2,7 +2,9 @@
 
 mod capacity;
 mod catalogue;
+mod clean_feedback;
 mod congestion;
+mod course;
 mod cross_traffic;
 mod frames;
 mod freezes;
@@ -16,6 +18,7 @@ mod traffic;
 
 pub use catalogue::{Across, METRICS, MetricFamily, metric_names};
 
+pub(crate) use clean_feedback::compare_with_clean_feedback;
 pub(crate) use frames::smoothness;
 pub(crate) use freezes::{Freeze, Smoothness};
 pub(crate) use sheet::Sheet;

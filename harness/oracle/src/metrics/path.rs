@@ -28,7 +28,7 @@ fn path_kind(run: &Run, id: CallId, call: &Call) -> Option<u64> {
     let kind = |device: usize, peer: usize| {
         let part = run.part(device, id)?;
         let end = part.over().map_or(u64::MAX, |(_, index)| index);
-        let mut own = run.events.pairs.iter().filter(|pair| pair.device == *run.cast.name(device));
+        let mut own = run.events.pairs.of(run.cast.name(device));
         let last = own.rfind(|pair| pair.index > part.began.1 && pair.index < end)?;
         Some(kind_of(run, last, peer))
     };
@@ -41,7 +41,7 @@ fn kind_of(run: &Run, pair: &PairSelected, peer: usize) -> u64 {
     if pair.relayed {
         return RELAYED;
     }
-    let offered = run.events.candidates.iter().filter(|seen| seen.device == *run.cast.name(peer) && seen.offered);
+    let offered = run.events.candidates.of(run.cast.name(peer)).filter(|seen| seen.offered);
     let known = offered.map(|seen| (seen.address, seen.kind)).find(|(address, _)| *address == pair.remote);
     match known {
         Some((_, CandidateKind::Host)) => HOST,

@@ -21,8 +21,7 @@ pub(super) fn measure(run: &Run, sheet: &mut Sheet) {
 fn gaps_of(run: &Run, part: &Part) -> Vec<Micros> {
     let device = run.cast.name(part.device);
     let over = part.over().map_or(run.end, |(at, _)| at);
-    let frames: Vec<SimTime> =
-        run.events.reassembled.iter().filter(|frame| frame.device == *device).map(|frame| frame.at).collect();
+    let frames: Vec<SimTime> = run.events.reassembled.of(device).map(|frame| frame.at).collect();
     let broken = part.states.iter().filter(|state| state.to == CallStateName::Reconnecting);
     let gap = |broken: SimTime| {
         let next = frames.partition_point(|at| *at <= broken);

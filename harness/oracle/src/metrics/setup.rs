@@ -1,7 +1,7 @@
 //! How long a call takes to come up, step by step.
 
 use super::Sheet;
-use crate::run::{Call, Part, Run};
+use crate::run::{Call, Part, Run, Seen};
 use kernel::{CallId, SimTime, Track, event::CallStateName};
 
 pub(super) fn measure(run: &Run, sheet: &mut Sheet) {
@@ -27,15 +27,9 @@ fn measure_call(run: &Run, id: CallId, call: &Call, sheet: &mut Sheet) {
     step("setup_accept_us", accepted);
     let both = [caller, callee];
     step("setup_ice_us", later(both, |part| ice_connected(run, part)));
-    step(
-        "setup_dtls_us",
-        later(both, |part| first(run, part, run.events.dtls.iter().map(|seen| (&seen.device, seen.at)))),
-    );
+    step("setup_dtls_us", later(both, |part| first(part, run.events.dtls.of(run.cast.name(part.device)))));
     step("setup_live_us", later(both, |part| part.first(CallStateName::Live).map(|(at, _)| at)));
-    step(
-        "setup_first_key_us",
-        later(both, |part| first(run, part, run.events.sealed.iter().map(|seen| (&seen.device, seen.at)))),
-    );
+    step("setup_first_key_us", later(both, |part| first(part, run.events.sealed.of(run.cast.name(part.device)))));
     step("setup_first_audio_us", later(both, |part| first_sound(run, part)));
     step("setup_first_video_us", later(both, |part| first_picture(run, part)));
     let first_media = later([(caller, callee), (callee, caller)], |(part, peer)| {
@@ -56,28 +50,22 @@ fn later<T>(both: [T; 2], time: impl Fn(T) -> Option<SimTime>) -> Option<SimTime
 }
 
 fn ice_connected(run: &Run, part: &Part) -> Option<SimTime> {
-    let connected =
-        run.events.ice_states.iter().filter(|seen| matches!(seen.state.as_str(), "connected" | "completed"));
-    first(run, part, connected.map(|seen| (&seen.device, seen.at)))
+    let states = run.events.ice_states.of(run.cast.name(part.device));
+    first(part, states.filter(|seen| matches!(seen.state.as_str(), "connected" | "completed")))
 }
 
 fn first_sound(run: &Run, part: &Part) -> Option<SimTime> {
-    let heard = run.events.played.iter().filter(|seen| seen.counter.is_some());
-    first(run, part, heard.map(|seen| (&seen.device, seen.at)))
+    let heard = run.events.played.of(run.cast.name(part.device));
+    first(part, heard.filter(|seen| seen.counter.is_some()))
 }
 
 fn first_picture(run: &Run, part: &Part) -> Option<SimTime> {
-    first(run, part, run.events.rendered.iter().map(|seen| (&seen.device, seen.at)))
+    first(part, run.events.rendered.of(run.cast.name(part.device)))
 }
 
 /// The first of a device's events in its part of the call.
-fn first<'e>(
-    run: &Run,
-    part: &Part,
-    mut events: impl Iterator<Item = (&'e kernel::ActorName, SimTime)>,
-) -> Option<SimTime> {
-    let device = run.cast.name(part.device);
-    events.find(|(name, at)| *name == device && *at >= part.began.0).map(|(_, at)| at)
+fn first<'e, 'a: 'e, T: 'a>(part: &Part, mut own: impl Iterator<Item = &'e Seen<'a, T>>) -> Option<SimTime> {
+    own.find(|seen| seen.at >= part.began.0).map(|seen| seen.at)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::{
     catalogue::{Across, METRICS, MetricFamily},
     percentile::statistic,
 };
-use crate::judgement::{Direction, Histogram, Metric};
+use crate::judgement::{Direction, Histogram, LinkCourse, Metric};
 use kernel::SimTime;
 use std::collections::BTreeMap;
 
@@ -14,6 +14,7 @@ pub(crate) struct Sheet {
     /// By metric name, per direction; an empty direction is the run.
     values: BTreeMap<String, Vec<(String, i64)>>,
     pub(crate) histograms: Vec<Histogram>,
+    pub(crate) courses: Vec<LinkCourse>,
 }
 
 impl Sheet {
@@ -26,6 +27,12 @@ impl Sheet {
     pub(crate) fn of(&mut self, way: &str, name: &str, value: u64) {
         let value = i64::try_from(value).unwrap_or(i64::MAX);
         self.values.entry(name.into()).or_default().push((way.into(), value));
+    }
+
+    /// The value of one direction that was measured before.
+    pub(crate) fn value(&self, way: &str, name: &str) -> Option<u64> {
+        let (_, value) = self.values.get(name)?.iter().find(|(of, _)| of == way)?;
+        u64::try_from(*value).ok()
     }
 
     /// A distribution of one direction, with the statistics of its family. Values come in order of time.

@@ -36,7 +36,7 @@ pub(super) fn measure(run: &Run, way: Way, sheet: &mut Sheet) {
         share("utilization_ppm", total.bytes * 8, capacity);
     }
     let sender = run.cast.name(way.sender);
-    let estimates = run.events.estimates.iter().filter(|seen| seen.device == *sender);
+    let estimates = run.events.estimates.of(sender);
     let own = estimates.filter(|seen| run.way_of(way.sender, seen.index).is_none_or(|of| of == way));
     sheet.distribution(&name, "estimate_bps", own.map(|seen| (seen.at, seen.rate.0)).collect());
 }
@@ -87,7 +87,7 @@ impl Traffic {
     fn of(run: &Run, way: Way) -> Traffic {
         let mut traffic = Traffic::default();
         let (sender, receiver) = (run.cast.name(way.sender), run.cast.name(way.receiver));
-        for rtp in run.events.rtp_sent.iter().filter(|rtp| rtp.device == *sender) {
+        for rtp in run.events.rtp_sent.of(sender) {
             if run.way_of(way.sender, rtp.index).is_some_and(|of| of != way) {
                 continue;
             }
@@ -117,7 +117,7 @@ impl Traffic {
 /// time to. Frames sealed before there was a path are not lost but dropped.
 fn frames_lost(run: &Run, way: Way) -> (u64, u64) {
     let sender = run.cast.name(way.sender);
-    let rtp = run.events.rtp_sent.iter().filter(|rtp| rtp.device == *sender);
+    let rtp = run.events.rtp_sent.of(sender);
     let begun: BTreeSet<(Track, u32)> = rtp.map(|rtp| (rtp.track, rtp.frame)).collect();
     let received: BTreeSet<u64> = run
         .deliveries(way)
@@ -131,7 +131,7 @@ fn frames_lost(run: &Run, way: Way) -> (u64, u64) {
         let next_end = ends.iter().filter(|end| **end >= at).min().copied().unwrap_or(run.end);
         at + IN_FLIGHT < next_end
     };
-    let sent = run.frames.sent.iter().filter(|sent| sent.device == way.sender);
+    let sent = run.frames.sent_by(way.sender);
     let sealed = sent.filter_map(|sent| sent.sealed).filter(|sealed| begun.contains(&(sealed.track, sealed.frame)));
     let own = sealed.filter(|seen| settled(seen.at) && run.way_of(way.sender, seen.index).is_none_or(|of| of == way));
     own.fold((0, 0), |(lost, all), seen| (lost + u64::from(!received.contains(&seen.index)), all + 1))
@@ -231,9 +231,10 @@ mod tests {
         story.live();
         let mut link = story.plan.participants[0].access.up.clone();
         link.rate = Some(BitRate(200_000));
-        story
-            .at(7_500)
-            .tell(Event::LinkChanged(event::LinkChanged { link: LinkName::from("alice-phone/up"), to: link.clone() }));
+        story.at(7_500).tell(Event::LinkChanged(event::LinkChanged {
+            link: LinkName::from("alice-phone/up"),
+            to: Box::new(link.clone()),
+        }));
         for number in 0..=50u32 {
             story.at(8_000 + 10 * u64::from(number)).frame("alice-phone", number);
         }
@@ -242,7 +243,7 @@ mod tests {
         story.at(8_503);
         for number in 51..=100u32 {
             if number == 51 {
-                let change = event::LinkChanged { link: LinkName::from("alice-phone/up"), to: link.clone() };
+                let change = event::LinkChanged { link: LinkName::from("alice-phone/up"), to: Box::new(link.clone()) };
                 story.tell(Event::LinkChanged(change));
             }
             story.at(8_000 + 10 * u64::from(number)).frame("alice-phone", number);

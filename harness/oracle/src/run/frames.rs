@@ -1,7 +1,7 @@
 //! Frames joined on their way: captured, encoded, sealed; reassembled, opened, decoded, rendered or played.
 
 use super::{
-    Cast,
+    Cast, Way,
     events::{Events, Seen},
 };
 use kernel::{
@@ -51,6 +51,10 @@ pub(crate) struct Frames<'a> {
     by_counter: BTreeMap<(usize, Track, u64), Vec<FrameIndex>>,
     by_hash: BTreeMap<u64, Vec<FrameIndex>>,
     by_receiver: BTreeMap<(usize, FrameIndex), usize>,
+    /// Frames of each device of the cast.
+    by_sender: Vec<Vec<FrameIndex>>,
+    /// Positions in `deliveries`.
+    by_way: BTreeMap<Way, Vec<usize>>,
     /// For each decoder input the frame that it is, when its bytes are known.
     decoded_as: BTreeMap<u64, Option<FrameIndex>>,
     /// The `Decoded` records of a receiver under a sender's track and counter.
@@ -87,12 +91,31 @@ impl<'a> Frames<'a> {
             by_counter: BTreeMap::new(),
             by_hash: BTreeMap::new(),
             by_receiver: BTreeMap::new(),
+            by_sender: vec![Vec::new(); cast.len()],
+            by_way: BTreeMap::new(),
             decoded_as: BTreeMap::new(),
             decodings: BTreeMap::new(),
         };
         let sealed = frames.join_senders(log, events, cast);
         frames.join_receivers(log, events, cast, &sealed);
+        for (index, sent) in frames.sent.iter().enumerate() {
+            frames.by_sender[sent.device].push(index);
+        }
+        for (position, delivery) in frames.deliveries.iter().enumerate() {
+            let way = Way { sender: frames.sent[delivery.frame].device, receiver: delivery.receiver };
+            frames.by_way.entry(way).or_default().push(position);
+        }
         frames
+    }
+
+    /// What a device sent, in the order of sending.
+    pub(crate) fn sent_by(&self, device: usize) -> impl Iterator<Item = &SentFrame<'a>> {
+        self.by_sender[device].iter().map(|index| &self.sent[*index])
+    }
+
+    /// What arrived in one direction.
+    pub(crate) fn on_way(&self, way: Way) -> impl Iterator<Item = &Delivery<'a>> {
+        self.by_way.get(&way).into_iter().flatten().map(|position| &self.deliveries[*position])
     }
 
     /// Frames of a device's track with a counter, in the order of sealing: more than one after a counter was reused, or

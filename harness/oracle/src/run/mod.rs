@@ -56,11 +56,17 @@ pub(crate) struct Way {
 /// The participants by number, which is their place in the plan.
 pub(crate) struct Cast<'a> {
     participants: &'a [Participant],
+    by_device: BTreeMap<&'a ActorName, usize>,
 }
 
 impl<'a> Cast<'a> {
+    fn of(participants: &'a [Participant]) -> Cast<'a> {
+        let by_device = (0..).zip(participants).map(|(number, participant)| (&participant.device, number)).collect();
+        Cast { participants, by_device }
+    }
+
     pub(crate) fn device(&self, device: &ActorName) -> Option<usize> {
-        self.participants.iter().position(|participant| participant.device == *device)
+        self.by_device.get(device).copied()
     }
 
     pub(crate) fn pair(&self, one: &ActorName, other: &ActorName) -> Option<(usize, usize)> {
@@ -96,9 +102,8 @@ impl<'a> Run<'a> {
                 _ => None,
             })
             .expect("a log begins with its plan");
-        let cast = Cast { participants: &plan.participants };
-        let mut events = Events::of(log);
-        events.leave_out_traffic(plan);
+        let cast = Cast::of(&plan.participants);
+        let events = Events::of(log, plan);
         let packets = Packets::of(&events);
         let frames = Frames::of(log, &events, &cast);
         let calls = Calls::of(&events, &cast);
@@ -147,11 +152,7 @@ impl<'a> Run<'a> {
 
     /// What `receiver` got of what `sender` sent, in the order of sending.
     pub(crate) fn deliveries(&self, way: Way) -> impl Iterator<Item = (&SentFrame<'a>, &Delivery<'a>)> {
-        self.frames
-            .deliveries
-            .iter()
-            .map(|delivery| (&self.frames.sent[delivery.frame], delivery))
-            .filter(move |(sent, delivery)| sent.device == way.sender && delivery.receiver == way.receiver)
+        self.frames.on_way(way).map(|delivery| (&self.frames.sent[delivery.frame], delivery))
     }
 
     /// The call that a device was in at a record: the one that it entered last.

@@ -57,7 +57,7 @@ pub(crate) fn village(duration: Micros) -> Plan {
         exercises: Vec::new(),
         expect: Expectation::Holds,
         mutant: None,
-        paired_with_relay: false,
+        paired_with: None,
     }
 }
 
@@ -92,6 +92,7 @@ fn participant(user: &str, address: IpAddr) -> Participant {
         },
         interfaces: Vec::new(),
         relay_only: false,
+        priority: 1,
     }
 }
 

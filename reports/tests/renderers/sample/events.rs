@@ -264,12 +264,12 @@ fn transport(scribe: &mut Scribe) {
         scribe.note(7_950_000, Event::DtlsConnected(event::DtlsConnected { device: device.into() }));
         for direction in ["up", "down"] {
             let link = format!("{device}/{direction}").into();
-            scribe.note(0, Event::LinkChanged(event::LinkChanged { link, to: link_plan(4_000) }));
+            scribe.note(0, Event::LinkChanged(event::LinkChanged { link, to: Box::new(link_plan(4_000)) }));
         }
     }
     for (at, kbps) in [(12_000_000, 900), (15_000_000, 4_000)] {
         let link = format!("{ALICE}/up").into();
-        scribe.note(at, Event::LinkChanged(event::LinkChanged { link, to: link_plan(kbps) }));
+        scribe.note(at, Event::LinkChanged(event::LinkChanged { link, to: Box::new(link_plan(kbps)) }));
     }
 }
 

@@ -15,8 +15,8 @@ use kernel::{
     random::Draws,
 };
 use oracle::{
-    Direction, Finding, Histogram, InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport, Verdict,
-    Violation,
+    Direction, Finding, FlowCourse, Histogram, InvariantReport, InvariantVerdict, Judgement, LinkCourse, Metric,
+    ThresholdReport, Verdict, Violation,
 };
 use reports::{Run, RunFacts};
 
@@ -83,6 +83,25 @@ pub(crate) fn broken() -> Sample {
         },
     );
     sample
+}
+
+/// A link that two flows fill for two seconds.
+fn course() -> LinkCourse {
+    let samples = |of: fn(u64) -> u64| (0..10).map(of).collect::<Vec<u64>>();
+    LinkCourse {
+        link: "bottleneck/up".into(),
+        at: samples(|n| 8_000_000 + n * 200_000).into_iter().map(SimTime).collect(),
+        capacity_bps: vec![Some(1_000_000); 10],
+        carried_bps: samples(|n| 900_000 + n * 10_000),
+        queue_us_mean: samples(|n| n * 4_000).into_iter().map(Some).collect(),
+        queue_us_max: samples(|n| n * 9_050).into_iter().map(Some).collect(),
+        dropped: samples(|n| n / 8),
+        marked: samples(|n| n / 9),
+        flows: vec![
+            FlowCourse { name: "alice-phone>bob-laptop".into(), rate_bps: samples(|n| 500_000 + n * 9_000) },
+            FlowCourse { name: "traffic/upload".into(), rate_bps: samples(|n| 400_000 - n * 9_000) },
+        ],
+    }
 }
 
 fn judgement(plan: Plan, histograms: Vec<Histogram>) -> Judgement {
@@ -171,6 +190,7 @@ fn judgement(plan: Plan, histograms: Vec<Histogram>) -> Judgement {
             until: SimTime(13_346_000),
         }],
         histograms,
+        courses: vec![course()],
         plan,
     }
 }
@@ -193,6 +213,7 @@ fn plan() -> Plan {
         },
         interfaces: Vec::new(),
         relay_only: false,
+        priority: 1,
     };
     let server = |name: &str| ServerPlan {
         name: name.into(),
@@ -245,7 +266,7 @@ fn plan() -> Plan {
         exercises: vec!["only_friends_ring".into(), "media_unreadable".into()],
         expect: Expectation::Holds,
         mutant: None,
-        paired_with_relay: false,
+        paired_with: None,
     }
 }
 

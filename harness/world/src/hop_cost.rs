@@ -1,8 +1,9 @@
-//! What a packet costs per link that it passes: `cargo run -p callproof-network --example packet_hops`.
+//! What a packet costs for each link that it passes, without anybody who sends and receives.
 //!
-//! Packets of 1200 bytes from one node to another over two access links and some core links, each at 1 Gbit/s with jitter,
-//! loss and a drop-tail queue, sent in trains of eight. Processor time of the thread; once with the log and once without.
+//! Packets of 1200 bytes from one node to another over two access links and some core links, each at 1 Gbit/s with jitter
+//! and loss, sent in trains of eight.
 
+use crate::machine::thread_cpu_time;
 use kernel::{
     BitRate, Datagram, Micros, SimTime,
     plan::{Aqm, CoreLink, Jitter, LinkPlan, Loss},
@@ -11,19 +12,34 @@ use kernel::{
     time::set_now,
 };
 use network::{Fabric, NodePlan};
-use std::time::Duration;
 
-const TRAINS: u64 = 20_000;
+const TRAINS: u64 = 10_000;
 const TRAIN: u64 = 8;
+/// Core links between the two, besides their access links.
+const CORE_LINKS: [usize; 2] = [0, 4];
 
-fn main() {
-    println!("{:<34} {:>6} {:>14} {:>14}", "", "links", "ns/packet-hop", "with the log");
-    for (name, aqm) in [("drop tail", Aqm::DropTail), ("CoDel", Aqm::CODEL), ("FQ-CoDel", Aqm::FQ_CODEL)] {
-        for core_links in [0, 4] {
-            let [bare, logged] = [false, true].map(|logs| on_a_thread(move || cost(core_links, aqm, logs)));
-            println!("{:<34} {:>6} {bare:>14} {logged:>14}", name, core_links + 2);
-        }
-    }
+/// Processor time of a packet on a link, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct HopCost {
+    /// How the links manage their queues.
+    pub queue: &'static str,
+    /// Links that each packet passes.
+    pub links: usize,
+    /// Without a log.
+    pub bare_ns: u64,
+    /// With the log and its digest, as in a run.
+    pub logged_ns: u64,
+}
+
+/// Measures each kind of queue on a short and a long way.
+pub fn packet_hops() -> Vec<HopCost> {
+    let queues = [("drop tail", Aqm::DropTail), ("CoDel", Aqm::CODEL), ("FQ-CoDel", Aqm::FQ_CODEL)];
+    let ways = queues.iter().flat_map(|queue| CORE_LINKS.map(|core_links| (queue, core_links)));
+    ways.map(|((queue, aqm), core_links)| {
+        let [bare_ns, logged_ns] = [false, true].map(|logs| on_a_thread(|| cost(core_links, *aqm, logs)));
+        HopCost { queue, links: core_links + 2, bare_ns, logged_ns }
+    })
+    .collect()
 }
 
 /// Nanoseconds per packet and link.
@@ -86,11 +102,4 @@ fn on_a_thread(body: impl FnOnce() -> u64 + Send) -> u64 {
         let thread = std::thread::Builder::new().spawn_scoped(scope, body).expect("a thread starts");
         thread.join().expect("the measurement ends")
     })
-}
-
-fn thread_cpu_time() -> Duration {
-    let mut at = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `at` is a writable timespec of ours.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut at) };
-    Duration::new(at.tv_sec as u64, at.tv_nsec as u32)
 }
