@@ -44,7 +44,7 @@ impl Ramp {
         let before = std::mem::replace(&mut self.estimate, estimate.0);
         let passed = now.since(std::mem::replace(&mut self.at, now)).min(Micros::from_secs(1));
         if estimate.0 < before / 100 * FALL_PERCENT {
-            self.full_at = Some(estimate.0 / KEPT_PERCENT * 100);
+            self.full_at = Some((estimate.0 / KEPT_PERCENT).saturating_mul(100));
         }
         let jump = (before / 100 * JUMP_PERCENT).max(LEAST_JUMP);
         let is_probed = estimate.0 > before.saturating_add(jump);
