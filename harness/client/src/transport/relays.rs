@@ -311,7 +311,8 @@ mod tests {
             let (mut relays, mut stream) = measured();
             relays.measure(local(), &mut stream, SimTime(1_000_000));
             let queries = bindings(&mut relays, SimTime(1_000_000));
-            relays.answers(&answer(&queries[0]), SimTime(1_050_000));
+            let other = queries.iter().find(|query| query.destination == grants(2)[0].address).unwrap();
+            relays.answers(&answer(other), SimTime(1_050_000));
             bindings(&mut relays, SimTime(1_050_000));
             assert_eq!(in_use(&relays), Some(grants(2)[1].address), "the grace is not over");
             bindings(&mut relays, SimTime(1_050_000) + GRACE);
@@ -319,19 +320,17 @@ mod tests {
         });
     }
 
-    /// What the relay in use says to the first request for an allocation, and the bindings that leave then.
-    fn refuse(relays: &mut Relays, now: SimTime) -> Vec<Change> {
-        let mut sends = Vec::new();
-        let mut changes = relays.drive(local(), now, &mut sends);
-        let request = sends.last().expect("an allocation is asked for");
+    /// Refuses a request for an allocation. Gives what changes by it, and what is asked of the next relay.
+    fn refuse(relays: &mut Relays, request: &Datagram, now: SimTime) -> (Vec<Change>, Option<Datagram>) {
         let message = Message::from_bytes(&request.bytes).unwrap();
         let mut refusal = Message::builder_error(&message, MessageWriteVec::new());
         let code = ErrorCode::builder(ErrorCode::INSUFFICIENT_CAPACITY).build().unwrap();
         refusal.add_attribute(&code).unwrap();
         let refusal = Datagram::new(request.destination, request.source, refusal.finish());
         relays.leg_mut().unwrap().receive(&refusal, now);
-        changes.extend(relays.drive(local(), now, &mut Vec::new()));
-        changes
+        let mut sends = Vec::new();
+        let changes = relays.drive(local(), now, &mut sends);
+        (changes, sends.pop())
     }
 
     #[test]
@@ -342,10 +341,14 @@ mod tests {
             relays.take(&grants(3), local(), &mut stream, SimTime(0));
             let queries = bindings(&mut relays, SimTime(0));
             assert!(relays.answers(&answer(&queries[1]), SimTime(30_000)));
+            let (now, mut sends) = (SimTime(30_000), Vec::new());
+            relays.drive(local(), now, &mut sends);
             for nearest in [1, 0, 2] {
-                let now = SimTime(30_000 + 1_000 * nearest as u64);
-                assert_eq!(refuse(&mut relays, now), [], "nothing was allocated, so nothing is lost");
-                assert_ne!(in_use(&relays), Some(grants(3)[nearest].address));
+                let request = sends.pop().expect("an allocation is asked for");
+                assert_eq!(request.destination, grants(3)[nearest].address);
+                let (changes, next) = refuse(&mut relays, &request, now);
+                assert_eq!(changes, [], "nothing was allocated, so nothing is lost");
+                sends.extend(next);
             }
             assert_eq!(in_use(&relays), None, "all have refused");
             assert!(bindings(&mut relays, SimTime(60_000)).is_empty());
