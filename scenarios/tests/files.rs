@@ -3,13 +3,28 @@
 mod vocabulary;
 
 use kernel::{mutant::Mutant, plan::Expectation};
-use scenarios::{CellPattern, Overrides, SCHEMA_FILE, SCHEMA_LINE, Scenario, directory, find, list, load, schema_text};
+use scenarios::{
+    CellPattern, Overrides, SCHEMA_FILE, SCHEMA_LINE, Scenario, Vocabulary, directory, find, list, load, schema_text,
+};
 use std::{collections::BTreeSet, fs};
 use vocabulary::vocabulary;
 
+/// The words of the tests, and every preset that the matrix of presets names: that they exist is for `campaign` to see,
+/// which knows the network.
+fn words() -> Vocabulary {
+    let mut words = vocabulary();
+    let text = fs::read_to_string(directory().join("network/every-preset.toml")).unwrap();
+    let file: toml::Table = text.parse().unwrap();
+    let ideal = words.presets["lan"].clone();
+    for name in file["matrix"]["participant.alice.network"].as_array().unwrap() {
+        words.presets.entry(name.as_str().unwrap().to_owned()).or_insert_with(|| ideal.clone());
+    }
+    words
+}
+
 fn all() -> Vec<Scenario> {
-    let files = list().unwrap();
-    let load = |path: &std::path::PathBuf| load(path, &vocabulary(), &Overrides::default());
+    let (files, words) = (list().unwrap(), words());
+    let load = |path: &std::path::PathBuf| load(path, &words, &Overrides::default());
     files
         .iter()
         .flat_map(|path| load(path).unwrap_or_else(|error| panic!("{:?}", miette::Report::new(error))))

@@ -259,7 +259,7 @@ pub const INVARIANTS: &[Invariant] = &[
         truth: "With the same seed the median time from sensor to screen is not longer over the direct path than over the \
                 relay, unless the relay lies on the direct path.",
         foreign: true,
-        mutants: &[],
+        mutants: &[Mutant::V137],
         checker: path::direct_is_not_slower_than_relayed,
     },
     Invariant {

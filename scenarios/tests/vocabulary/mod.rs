@@ -41,6 +41,7 @@ const INVARIANTS: &[&str] = &[
 
 const METRICS: &[&str] = &[
     "setup_us",
+    "setup_first_audio_us",
     "path_kind",
     "glass_to_glass_us_p95",
     "mouth_to_ear_us_p95",

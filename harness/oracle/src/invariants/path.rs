@@ -224,7 +224,7 @@ mod tests {
             story.plan.participants[1].access.down.loss = kernel::plan::Loss::Bernoulli { ppm };
             story.report(DIRECT)
         };
-        assert_eq!(lossy(300_000).violations, 2);
+        assert_eq!(lossy(300_000).violations, 1);
         assert_eq!(lossy(300_001).checks, 0);
     }
 
