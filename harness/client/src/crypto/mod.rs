@@ -4,6 +4,7 @@
 mod certificate;
 mod dtls;
 mod flight;
+mod gcm;
 mod null;
 mod touchy;
 

@@ -1,13 +1,13 @@
 //! The planted bug V88: SRTP that tells of packets that do not verify, so that somebody can end the call at them.
 
+use super::gcm::{OtherGcm, stock};
 use std::cell::Cell;
 use str0m_proto::crypto::{
-    AeadAes128GcmCipher, AeadAes256GcmCipher, CryptoError, SrtpProvider, SupportedAeadAes128Gcm,
-    SupportedAeadAes256Gcm, SupportedAes128CmSha1_80,
+    AeadAes128GcmCipher, AeadAes256GcmCipher, CryptoError, SupportedAeadAes128Gcm, SupportedAeadAes256Gcm,
 };
 
 /// The stock ciphers, watched.
-pub(super) static TOUCHY: Touchy = Touchy;
+pub(super) static TOUCHY: OtherGcm = OtherGcm { aes_128: &Touchy, aes_256: &Touchy };
 
 thread_local! { static FORGERY_SEEN: Cell<bool> = const { Cell::new(false) } }
 
@@ -17,7 +17,7 @@ pub(crate) fn saw_forgery() -> bool {
 }
 
 #[derive(Debug)]
-pub(super) struct Touchy;
+struct Touchy;
 
 #[derive(Debug)]
 struct Watched<C: ?Sized>(Box<C>);
@@ -56,30 +56,4 @@ impl SupportedAeadAes256Gcm for Touchy {
     fn create_cipher(&self, key: [u8; 32], encrypts: bool) -> Box<dyn AeadAes256GcmCipher> {
         Box::new(Watched(stock().aead_aes_256_gcm().create_cipher(key, encrypts)))
     }
-}
-
-impl SrtpProvider for Touchy {
-    fn aes_128_cm_sha1_80(&self) -> &'static dyn SupportedAes128CmSha1_80 {
-        stock().aes_128_cm_sha1_80()
-    }
-
-    fn aead_aes_128_gcm(&self) -> &'static dyn SupportedAeadAes128Gcm {
-        &TOUCHY
-    }
-
-    fn aead_aes_256_gcm(&self) -> &'static dyn SupportedAeadAes256Gcm {
-        &TOUCHY
-    }
-
-    fn srtp_aes_128_ecb_round(&self, key: &[u8], input: &[u8], output: &mut [u8]) {
-        stock().srtp_aes_128_ecb_round(key, input, output);
-    }
-
-    fn srtp_aes_256_ecb_round(&self, key: &[u8], input: &[u8], output: &mut [u8]) {
-        stock().srtp_aes_256_ecb_round(key, input, output);
-    }
-}
-
-fn stock() -> &'static dyn SrtpProvider {
-    str0m::crypto::from_feature_flags().srtp_provider
 }
