@@ -135,7 +135,7 @@ impl Transport {
     /// Hands on the media whose time has come.
     pub(super) fn take_in_early(&mut self, now: SimTime) {
         for packet in self.early.due(self.connected, now) {
-            self.take_in(packet.source, packet.destination, &packet.bytes, now);
+            self.take_in(packet.source, packet.destination, &packet.bytes, packet.came, now);
         }
     }
 

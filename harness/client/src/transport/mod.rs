@@ -438,20 +438,21 @@ impl Transport {
         }
         self.received.packet_arrived(&self.types, bytes, packet, now);
         if !self.comes_early(source, destination, bytes, now) {
-            self.take_in(source, destination, bytes, now);
+            self.take_in(source, destination, bytes, now, now);
         }
         self.take_in_vouched_for(now);
         self.take_in_early(now);
     }
 
-    /// Hands a packet of the peer to str0m.
-    fn take_in(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], now: SimTime) {
+    /// Hands a packet of the peer to str0m, with the time at which it came: str0m tells it to the sender, whose estimate
+    /// would take a wait at this end for a queue on the way.
+    fn take_in(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], came: SimTime, now: SimTime) {
         let _scope = random::scope("str0m");
         let Ok(receive) = Receive::new(Protocol::Udp, source, destination, bytes) else { return };
         if self.limits.received(source, bytes, now) {
             self.reserve.answered((destination, source), now);
         }
-        let result = self.rtc.handle_input(Input::Receive(now.to_instant(), receive));
+        let result = self.rtc.handle_input(Input::Receive(came.to_instant(), receive));
         self.judge(result);
         if mutant!(V88) && crypto::saw_forgery() {
             self.over = true;

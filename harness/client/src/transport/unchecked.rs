@@ -112,7 +112,7 @@ impl Transport {
         let vouched = unchecked.vouched_for(|held| self.vouches(held.source, held.destination, &held.bytes));
         self.unchecked = unchecked;
         for held in vouched {
-            self.take_in(held.source, held.destination, &held.bytes, now);
+            self.take_in(held.source, held.destination, &held.bytes, now, now);
         }
     }
 
