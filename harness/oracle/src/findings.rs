@@ -10,7 +10,7 @@ use crate::{
 use kernel::{
     ActorName, Micros, SimTime,
     event::{DropReason, UncheckedReason},
-    plan::Participant,
+    plan::{Participant, Plan},
 };
 use std::collections::BTreeMap;
 
@@ -19,8 +19,14 @@ const MAX_FREEZES: usize = 5;
 /// Before a freeze its cause is looked for this far back: a key frame takes a round trip and more.
 const CAUSE_WINDOW: Micros = Micros::from_secs(1);
 
-/// All findings, worst first; of equal severity the longest first.
-pub(crate) fn find(evidence: &Evidence, invariants: &[InvariantReport], metrics: &[Metric]) -> Vec<Finding> {
+/// All findings: first what was not judged, then what was found, worst first and of equal severity the longest first. With
+/// half a pair of runs there is nothing to compare.
+pub(crate) fn find(
+    evidence: &Evidence,
+    invariants: &[InvariantReport],
+    metrics: &[Metric],
+    is_half_a_pair: bool,
+) -> Vec<Finding> {
     let run = evidence.run;
     let mut findings = broken_promises(run, invariants);
     for way in run.ways() {
@@ -29,11 +35,18 @@ pub(crate) fn find(evidence: &Evidence, invariants: &[InvariantReport], metrics:
     }
     find_by_metric(run, metrics, &mut findings);
     find_blind_spot(run, metrics, &mut findings);
-    find_untried(evidence, &mut findings);
     find_unchecked(run, &mut findings);
+    find_late_start(run, &mut findings);
     findings
         .sort_by_key(|finding| (finding.severity, std::cmp::Reverse(finding.until.since(finding.from)), finding.from));
-    findings
+    let mut all = Vec::new();
+    if is_half_a_pair {
+        let sentence = "The plan compares two runs, and this log holds one of the two: that is not judged.".into();
+        all.push(Finding { severity: 2, sentence, from: SimTime::ZERO, until: run.end });
+    }
+    find_untried(evidence, &mut all);
+    all.append(&mut findings);
+    all
 }
 
 fn broken_promises(run: &Run, invariants: &[InvariantReport]) -> Vec<Finding> {
@@ -303,6 +316,16 @@ fn find_unchecked(run: &Run, findings: &mut Vec<Finding>) {
     }
 }
 
+/// The world gives a set-up more time rather than to fail; how long it took on this network must not be lost with it.
+fn find_late_start(run: &Run, findings: &mut Vec<Finding>) {
+    let start = run.plan.timeline_start;
+    if start > Plan::TIMELINE_START {
+        let usual = seconds(Plan::TIMELINE_START);
+        let sentence = format!("Accounts and friendships were not ready after {usual}: the timeline begins later.");
+        findings.push(Finding { severity: 2, sentence, from: SimTime::ZERO, until: start });
+    }
+}
+
 /// From the first to the last moment of any call.
 fn call_span(run: &Run) -> (SimTime, SimTime) {
     let from = run.calls.parts.values().map(|part| part.began.0).min().unwrap_or(SimTime::ZERO);
@@ -322,4 +345,64 @@ fn percent(ppm: i64) -> String {
 /// A time as `12.4 s`.
 fn seconds(at: SimTime) -> String {
     format!("{}.{} s", at.0 / 1_000_000, at.0 % 1_000_000 / 100_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{judgement::Judgement, story::Story, views};
+    use kernel::{
+        PacketId,
+        event::{Event, UncheckedDropped},
+    };
+
+    fn finds(judgement: &Judgement, sentence: &str) -> bool {
+        judgement.findings.iter().any(|finding| finding.sentence == sentence)
+    }
+
+    fn call() -> Story {
+        let mut story = Story::new();
+        story.live().at(8_000).frame("alice-phone", 0);
+        story.over(9_000);
+        story
+    }
+
+    #[test]
+    fn packets_of_unchecked_addresses_are_counted_by_device_and_reason() {
+        let mut story = call();
+        for reason in [UncheckedReason::NotInTime, UncheckedReason::NotInTime, UncheckedReason::NotDtls] {
+            let (device, source) = ("bob-phone".into(), "203.0.113.66:5000".parse().unwrap());
+            story.tell(Event::UncheckedDropped(UncheckedDropped { device, packet: PacketId(1), source, reason }));
+        }
+        let judgement = story.judge();
+        let says = |what| finds(&judgement, &format!("bob-phone dropped {what}."));
+        assert!(says("2 packets from addresses that ICE had not checked: no check reached their sender in time"));
+        assert!(says("1 packets from addresses that ICE had not checked: they were no DTLS"));
+        assert!(!call().judge().findings.iter().any(|finding| finding.sentence.contains("ICE had not checked")));
+    }
+
+    #[test]
+    fn a_timeline_that_begins_later_is_told() {
+        let late = "Accounts and friendships were not ready after 10.0 s: the timeline begins later.";
+        let mut story = call();
+        assert!(!finds(&call().judge(), late));
+        story.plan.timeline_start = SimTime(20_000_000);
+        assert!(finds(&story.judge(), late));
+    }
+
+    #[test]
+    fn windows_that_were_not_tried_as_keys_are_told() {
+        let mut story = call();
+        story.signal("alice-phone", "signaling", "invite", &crate::story::noise("body", 200));
+        let log = story.log();
+        let run = Run::of(&log);
+        let search = views::search(&run);
+        for (most, told) in [(5, true), (usize::MAX, false)] {
+            let trial = Trial::up_to(&run, most);
+            assert_eq!((trial.windows == 10, trial.untried > 0), (told, told));
+            let evidence = Evidence { run: &run, search: &search, trial: &trial, pair: None };
+            let findings = find(&evidence, &[], &[], false);
+            assert_eq!(findings.iter().any(|finding| finding.sentence.contains("were not tried as keys")), told);
+        }
+    }
 }

@@ -34,6 +34,11 @@ const MIN_DIFFERENT: u32 = 10;
 
 impl<'a> Trial<'a> {
     pub(crate) fn of(run: &Run<'a>) -> Trial<'a> {
+        Trial::up_to(run, MAX_WINDOWS)
+    }
+
+    /// With so many windows of each size at most.
+    pub(crate) fn up_to(run: &Run<'a>, most: usize) -> Trial<'a> {
         let mut trial = Trial { windows: 0, untried: 0, opened: Vec::new() };
         let locks = Locks::of(samples(run));
         if locks.samples.is_empty() {
@@ -43,8 +48,8 @@ impl<'a> Trial<'a> {
         let extractor = Extractor::new();
         for size in [16, 32] {
             let windows = different_windows(&sources, size);
-            trial.untried += windows.len().saturating_sub(MAX_WINDOWS) as u64;
-            for (source, at) in windows.into_iter().take(MAX_WINDOWS) {
+            trial.untried += windows.len().saturating_sub(most) as u64;
+            for (source, at) in windows.into_iter().take(most) {
                 let (exhibit, bytes) = &sources[source];
                 let key = extractor.base_key(&bytes[at..at + size]);
                 trial.windows += 1;

@@ -5,8 +5,7 @@ use crate::{
     checks::Checks,
     findings,
     judgement::{
-        Finding, GapReport, InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport, ThresholdVerdict,
-        Verdict,
+        GapReport, InvariantReport, InvariantVerdict, Judgement, Metric, ThresholdReport, ThresholdVerdict, Verdict,
     },
     metrics,
     run::Run,
@@ -14,7 +13,7 @@ use crate::{
     views,
 };
 use kernel::{
-    Log, SimTime,
+    Log,
     plan::{Expectation, Pairing, Plan, Threshold},
 };
 
@@ -53,15 +52,12 @@ fn judge_with(log: &Log, second: Option<&[Metric]>) -> Judgement {
     let evidence = Evidence { pair, ..alone };
     let invariants: Vec<InvariantReport> =
         INVARIANTS.iter().map(|invariant| report(invariant, (invariant.checker)(&evidence))).collect();
-    let thresholds: Vec<ThresholdReport> =
-        run.plan.thresholds.iter().map(|threshold| compare(threshold, &measured)).collect();
     // A saved log holds one run of the two.
-    let is_half = run.plan.paired_with == Some(Pairing::Relay) && second.is_none();
-    let reasons = reasons(run.plan, &invariants, &thresholds, is_half);
-    let mut findings = findings::find(&evidence, &invariants, &measured);
-    if is_half {
-        findings.push(half_a_pair(&run));
-    }
+    let half = run.plan.paired_with.filter(|_| second.is_none());
+    let judged = run.plan.thresholds.iter().filter(|threshold| !needs_both(half, &threshold.metric));
+    let thresholds: Vec<ThresholdReport> = judged.map(|threshold| compare(threshold, &measured)).collect();
+    let reasons = reasons(run.plan, &invariants, &thresholds, half);
+    let findings = findings::find(&evidence, &invariants, &measured, half.is_some());
     Judgement {
         plan: run.plan.clone(),
         verdict: if reasons.is_empty() { Verdict::Passed } else { Verdict::Failed },
@@ -113,19 +109,25 @@ fn compare(threshold: &Threshold, measured: &[Metric]) -> ThresholdReport {
     }
 }
 
-/// The invariant that compares a run with the run of the same plan over the relay.
-const NEEDS_BOTH: &str = "direct_is_not_slower_than_relayed";
-
-fn half_a_pair(run: &Run) -> Finding {
-    let sentence = format!("{NEEDS_BOTH} (PATH-2) compares two runs; this log holds one, so that it is not judged.");
-    Finding { severity: 2, sentence, from: SimTime::ZERO, until: run.end }
+/// Whether an invariant or metric compares the two runs of a pairing, of which only one is there.
+fn needs_both(half: Option<Pairing>, name: &str) -> bool {
+    match half {
+        Some(Pairing::Relay) => name == "direct_is_not_slower_than_relayed",
+        Some(Pairing::CleanFeedback) => metrics::compares_with_clean_feedback(name),
+        None => false,
+    }
 }
 
 /// Why the run is not what its plan expects, as sentences; of half a pair what needs both halves is not asked for.
-fn reasons(plan: &Plan, invariants: &[InvariantReport], thresholds: &[ThresholdReport], is_half: bool) -> Vec<String> {
+fn reasons(
+    plan: &Plan,
+    invariants: &[InvariantReport],
+    thresholds: &[ThresholdReport],
+    half: Option<Pairing>,
+) -> Vec<String> {
     let mut reasons = Vec::new();
     let expected = match &plan.expect {
-        Expectation::Fails { invariant } if is_half && invariant == NEEDS_BOTH => None,
+        Expectation::Fails { invariant } if needs_both(half, invariant) => None,
         Expectation::Holds => None,
         Expectation::Fails { invariant } => Some(invariant.as_str()),
     };
@@ -148,7 +150,7 @@ fn reasons(plan: &Plan, invariants: &[InvariantReport], thresholds: &[ThresholdR
     for name in plan.exercises.iter().map(String::as_str).chain(expected) {
         match invariants.iter().find(|invariant| invariant.name == name) {
             None => reasons.push(format!("{name} is not in the catalogue of invariants.")),
-            Some(invariant) if is_half && invariant.name == NEEDS_BOTH => {}
+            Some(invariant) if needs_both(half, &invariant.name) => {}
             Some(invariant) if invariant.checks == 0 && expected != Some(name) => {
                 reasons.push(format!("{name} ({}) was not exercised: no check was made.", invariant.id));
             }

@@ -91,8 +91,8 @@ struct Peer {
 }
 
 impl ServerChannel {
-    /// A server at `locals`, one address or one of each version, with the same port. One that starts again has the same identity and another node of the seed tree: clients that
-    /// the former one left behind notice with their next packet.
+    /// A server at `locals`, one address or one of each version, with the same port. One that starts again has the same
+    /// identity and another node of the seed tree: clients that the former one left behind notice with their next packet.
     ///
     /// # Panics
     /// Without an address.

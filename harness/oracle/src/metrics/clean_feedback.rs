@@ -3,6 +3,16 @@
 use super::Sheet;
 use crate::{judgement::Metric, run::Run};
 
+const QUEUE_DELAY: &str = "clean_feedback_queue_delay_us";
+const RECEIVED: &str = "clean_feedback_received_bps";
+const SHARE: &str = "of_clean_feedback_ppm";
+
+/// Whether a metric, of a direction or of the run, says something of both runs.
+pub(crate) fn compares_with_clean_feedback(metric: &str) -> bool {
+    let quantity = metric.rsplit('/').next().unwrap_or(metric);
+    [QUEUE_DELAY, RECEIVED, SHARE].contains(&quantity)
+}
+
 /// Puts both runs side by side for the directions that core links carry up: the other direction of those links has no
 /// limit in the second run, so that what is sent there is no comparison.
 pub(crate) fn compare_with_clean_feedback(run: &Run, clean: &[Metric], sheet: &mut Sheet) {
@@ -20,21 +30,24 @@ pub(crate) fn compare_with_clean_feedback(run: &Run, clean: &[Metric], sheet: &m
                 .and_then(|measured| u64::try_from(measured.value).ok())
         };
         if let Some(delay) = of_clean("queue_delay_us_p95") {
-            sheet.of(&name, "clean_feedback_queue_delay_us", delay);
+            sheet.of(&name, QUEUE_DELAY, delay);
         }
         let Some(bps) = of_clean("video_received_bps") else { continue };
-        sheet.of(&name, "clean_feedback_received_bps", bps);
+        sheet.of(&name, RECEIVED, bps);
         let own = sheet.value(&name, "video_received_bps");
         if let Some(share) = own.and_then(|own| (own * 1_000_000).checked_div(bps)) {
-            sheet.of(&name, "of_clean_feedback_ppm", share);
+            sheet.of(&name, SHARE, share);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{judgement::Judgement, story::Story};
-    use kernel::plan::Pairing;
+    use crate::{
+        judgement::{Judgement, Verdict},
+        story::Story,
+    };
+    use kernel::plan::{Pairing, Threshold};
 
     fn value(judgement: &Judgement, name: &str) -> Option<i64> {
         judgement.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
@@ -65,8 +78,18 @@ mod tests {
         assert_eq!(value(&judgement, "bob-phone>alice-phone/clean_feedback_received_bps"), None);
     }
 
+    /// A saved log holds one run of the two: what compares them is left out, and that is said.
     #[test]
-    fn a_run_without_its_pair_compares_nothing() {
-        assert_eq!(value(&story(100).judge(), "of_clean_feedback_ppm"), None);
+    fn a_run_without_its_pair_compares_nothing_and_says_so() {
+        let mut story = story(100);
+        let of = |metric: &str| Threshold { metric: metric.into(), at_most: None, at_least: Some(1), gap: None };
+        story.plan.thresholds = vec![of("of_clean_feedback_ppm"), of("video_received_bps")];
+        let judgement = story.judge();
+        assert_eq!(value(&judgement, "of_clean_feedback_ppm"), None);
+        assert_eq!((judgement.verdict, judgement.reasons), (Verdict::Passed, Vec::new()));
+        let judged: Vec<&str> = judgement.thresholds.iter().map(|threshold| threshold.metric.as_str()).collect();
+        assert_eq!(judged, ["video_received_bps"]);
+        let says = |sentence: &str| judgement.findings.iter().any(|finding| finding.sentence.contains(sentence));
+        assert!(says("this log holds one of the two"));
     }
 }

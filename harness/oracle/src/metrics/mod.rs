@@ -18,7 +18,7 @@ mod traffic;
 
 pub use catalogue::{Across, METRICS, MetricFamily, metric_names};
 
-pub(crate) use clean_feedback::compare_with_clean_feedback;
+pub(crate) use clean_feedback::{compare_with_clean_feedback, compares_with_clean_feedback};
 pub(crate) use frames::smoothness;
 pub(crate) use freezes::{Freeze, Smoothness};
 pub(crate) use sheet::Sheet;

@@ -1,6 +1,6 @@
 //! Each refusal by its code (RFC 8656, RFC 8489), asked for with hand-made requests.
 
-use super::{PEER, config, host, relay_address};
+use super::{super::MAX_KNOWN, PEER, config, host, relay_address};
 use crate::{Quotas, Relay, RelayConfig, RelayInput};
 use kernel::{
     mutant::{self, Mutant},
@@ -311,6 +311,19 @@ fn insufficient_capacity_508() {
     assert_eq!(talker.permit("198.51.100.13:1"), 508);
     assert_eq!(talker.permit("198.51.100.12:9"), 0, "a permission is renewed");
     assert_eq!(talker.move_to(host(2)).allocate(), 508);
+}
+
+/// Whoever forges sources fills no memory, but keeps new clients out: a limit of the library, which forgets no nonce.
+#[test]
+fn beyond_the_addresses_that_it_remembers_a_relay_serves_those_that_it_knows() {
+    let mut talker = Talker::new(config());
+    let forged = (0..).map(|n: u32| (false, SocketAddr::from((n.to_be_bytes(), 5_000))));
+    talker.relay.known.extend(forged.take(MAX_KNOWN - 1));
+    assert_eq!(talker.relay.known.len(), MAX_KNOWN);
+    talker.from = host(2);
+    assert_eq!(talker.exchange(ALLOCATE, &[], false), None);
+    talker.from = host(1);
+    assert_eq!((talker.allocate(), talker.relay.known.len()), (0, MAX_KNOWN));
 }
 
 #[test]
