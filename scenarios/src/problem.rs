@@ -34,11 +34,16 @@ impl Problem {
     }
 }
 
-/// A scenario with mistakes: all of them, in the order of the file.
+/// Mistakes that are shown; further ones are counted.
+const MAX_SHOWN: usize = 50;
+
+/// A scenario with mistakes: the first 50 of them, in the order of the file.
 #[derive(Debug, Error, Diagnostic)]
-#[error("{name}: {}", count(problems.len()))]
+#[error("{name}: {}", count(*found))]
 pub struct InvalidScenario {
     name: String,
+    /// How many there are in all.
+    found: usize,
     #[source_code]
     source_text: NamedSource<Arc<String>>,
     #[related]
@@ -50,18 +55,24 @@ impl InvalidScenario {
         problems.sort_by_key(Problem::offset);
         // One value can be read in many places: a preset from the command line is everybody's.
         problems.dedup_by(|one, other| one.offset() == other.offset() && one.message == other.message);
+        let found = problems.len();
+        problems.truncate(MAX_SHOWN);
         let source_text = NamedSource::new(name, Arc::new(text)).with_language("TOML");
-        InvalidScenario { name: name.into(), source_text, problems }
+        InvalidScenario { name: name.into(), found, source_text, problems }
     }
 
-    /// The mistakes, in the order of the file.
+    /// The mistakes that are shown, in the order of the file.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
 }
 
 fn count(problems: usize) -> String {
-    if problems == 1 { "1 mistake".into() } else { format!("{problems} mistakes") }
+    match problems {
+        1 => "1 mistake".into(),
+        2..=MAX_SHOWN => format!("{problems} mistakes"),
+        _ => format!("{problems} mistakes, of which the first {MAX_SHOWN} follow"),
+    }
 }
 
 /// Collects mistakes while the reading goes on.

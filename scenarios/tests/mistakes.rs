@@ -287,6 +287,22 @@ loss = "1%"
 }
 
 #[test]
+fn version_6_of_a_network_needs_an_internet_with_both() {
+    let said =
+        errors_after(&[(r#""alice", network = "home-wifi""#, r#""alice", network = "home-wifi", ipv6 = "broken""#)]);
+    assert!(said.contains("the internet of this scenario has one version"), "{said}");
+    assert!(said.contains("story.toml: 1 mistake\n"), "{said}");
+}
+
+#[test]
+fn of_very_many_mistakes_the_first_are_shown_and_all_are_counted() {
+    let friends: Vec<String> = (0..300).map(|n| format!(r#"["alice", "nobody-{n}"]"#)).collect();
+    let said = errors_after(&[(r#"[["alice", "bob"]]"#, &format!("[{}]", friends.join(", ")))]);
+    assert!(said.contains("story.toml: 300 mistakes, of which the first 50 follow"), "{said}");
+    assert!(said.contains("`nobody-49`") && !said.contains("called `nobody-50`"));
+}
+
+#[test]
 fn a_phone_with_two_networks_is_what_the_file_says() {
     let interface = r#"network = "home-wifi", interface = [{ name = "lte", network = "lte-good", down = true }] },"#;
     let text = STORY.replacen(r#"network = "home-wifi" },"#, interface, 1)

@@ -148,9 +148,10 @@ pub(crate) struct BenchArgs {
     /// Send with this video codec; `modelled` leaves the simulator alone.
     #[arg(long, value_name = "vp8|modelled")]
     pub(crate) codec: Option<String>,
-    /// With the modelled codec and no scenario: so many calls at once, each compared with the first number.
-    #[arg(long, value_name = "N,N", value_delimiter = ',', default_values_t = [1, 5, 12, 25])]
-    pub(crate) calls: Vec<usize>,
+    /// With the modelled codec and no scenario: so many calls at once, each compared with the first number. A scenario has
+    /// up to 64 participants, which is 32 calls.
+    #[arg(long, value_name = "N,N", value_delimiter = ',', default_values_t = [1, 5, 12, 25], value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub(crate) calls: Vec<u8>,
     /// How often; of real codecs the median counts, of the modelled one the least.
     #[arg(long, default_value_t = NonZeroUsize::new(3).expect("not zero"))]
     pub(crate) rounds: NonZeroUsize,

@@ -47,6 +47,15 @@ fn all_mistakes_of_a_file_are_shown_at_their_places() {
 }
 
 #[test]
+fn more_calls_than_a_scenario_holds_are_refused_before_anything_is_measured() {
+    for calls in ["0", "33", "1,500"] {
+        let ended = callproof(&["bench", "--codec", "modelled", "--calls", calls]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
+        assert!(ended.stderr.contains("1..=32"), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn an_unknown_scenario_is_answered_with_the_one_that_was_meant() {
     let ended = callproof(&["simulate", "frist-call"]);
     assert_eq!(ended.code, Some(2));
