@@ -122,6 +122,9 @@ fn lanes<'a>(run: &'a Run<'_>) -> Vec<Lane<'a>> {
 /// The heads of the charts.
 pub(crate) fn views(run: &Run<'_>) -> Vec<LaneView> {
     let capacity = |lane: &Lane<'_>| {
+        if let Some(why) = untold(run, lane) {
+            return why.into();
+        }
         let steps = capacity(run, lane);
         let kbps = || steps.iter().filter_map(|(_, kbps)| *kbps);
         let words = |kbps: u64| human("capacity_bps", i64::try_from(kbps * 1_000).unwrap_or(i64::MAX));
@@ -218,40 +221,56 @@ fn sampled(steps: &Steps, ends: &[u64]) -> Vec<Option<u64>> {
     ends.iter().map(&mut sample).collect()
 }
 
-/// The narrowest of the sender's uplink, the receiver's downlink and the core links in between; nothing where one of both
-/// has several interfaces.
-fn capacity(run: &Run<'_>, lane: &Lane<'_>) -> Steps {
+/// Why no capacity is told of a direction, where that is so.
+fn untold(run: &Run<'_>, lane: &Lane<'_>) -> Option<&'static str> {
     let plan = &run.judgement.plan;
     let has_several =
         |device: &ActorName| plan.participant(device.as_str()).is_some_and(|one| !one.interfaces.is_empty());
     if has_several(lane.from) || has_several(lane.to) {
+        return Some("capacity differs by interface");
+    }
+    let links = links(plan, lane);
+    let changes = run.log.records.iter().filter_map(|record| match &record.event {
+        Event::LinkChanged(changed) => Some(changed),
+        _ => None,
+    });
+    let mut own = changes.filter(|changed| links.iter().any(|(name, _)| changed.link == *name.as_str()));
+    let is_traced = links.iter().any(|(_, link)| link.trace.is_some()) || own.any(|changed| changed.to.trace.is_some());
+    is_traced.then_some("capacity follows a trace")
+}
+
+/// The narrowest of the sender's uplink, the receiver's downlink and the core links in between; nothing where it is not
+/// told.
+fn capacity(run: &Run<'_>, lane: &Lane<'_>) -> Steps {
+    if untold(run, lane).is_some() {
         return Vec::new();
     }
-    let mut links = links(plan, lane);
+    let kbps = |link: &LinkPlan| link.rate.map(|rate| rate.0 / 1_000);
+    let links = links(&run.judgement.plan, lane).into_iter();
+    let mut links: Vec<(String, Option<u64>)> = links.map(|(name, link)| (name, kbps(link))).collect();
     let narrowest = |links: &[(String, Option<u64>)]| links.iter().filter_map(|(_, kbps)| *kbps).min();
     let mut steps = vec![(SimTime::ZERO, narrowest(&links))];
     for record in &run.log.records {
         let Event::LinkChanged(changed) = &record.event else { continue };
-        if let Some((_, kbps)) = links.iter_mut().find(|(name, _)| changed.link == *name.as_str()) {
-            *kbps = changed.to.rate.map(|rate| rate.0 / 1_000);
+        if let Some((_, own)) = links.iter_mut().find(|(name, _)| changed.link == *name.as_str()) {
+            *own = kbps(&changed.to);
             steps.push((record.at, narrowest(&links)));
         }
     }
     steps
 }
 
-/// The links of a direction, with their first rates in kbit/s.
-fn links(plan: &Plan, lane: &Lane<'_>) -> Vec<(String, Option<u64>)> {
-    let kbps = |link: &LinkPlan| link.rate.map(|rate| rate.0 / 1_000);
+/// The links of a direction, as they are at first.
+fn links<'p>(plan: &'p Plan, lane: &Lane<'_>) -> Vec<(String, &'p LinkPlan)> {
     let mut links = Vec::new();
     let core = |via: &[String]| plan.core_links.iter().filter(|link| via.contains(&link.name)).collect::<Vec<_>>();
     if let Some(from) = plan.participant(lane.from.as_str()).map(|participant| &participant.access) {
-        links.push((format!("{}/up", lane.from), kbps(&from.up)));
-        links.extend(core(&from.via).iter().map(|link| (format!("{}/up", link.name), kbps(&link.up))));
+        links.push((format!("{}/up", lane.from), &from.up));
+        links.extend(core(&from.via).iter().map(|link| (format!("{}/up", link.name), &link.up)));
     }
     if let Some(to) = plan.participant(lane.to.as_str()).map(|participant| &participant.access) {
-        links.push((format!("{}/down", lane.to), kbps(&to.down)));
-        links.extend(core(&to.via).iter().map(|link| (format!("{}/down", link.name), kbps(&link.down))));
+        links.push((format!("{}/down", lane.to), &to.down));
+        links.extend(core(&to.via).iter().map(|link| (format!("{}/down", link.name), &link.down)));
     }
     links
 }

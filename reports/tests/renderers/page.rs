@@ -1,6 +1,7 @@
 //! `index.html`: whole, offline, safe.
 
 use crate::sample::{Sample, broken, held};
+use kernel::plan::{InterfacePlan, Participant};
 use reports::write;
 use std::{fs, path::Path};
 
@@ -50,6 +51,26 @@ fn a_core_link_has_charts_of_all_that_flows_over_it() {
     assert_eq!((&link["queue_mean"][9], &link["queue_max"][9]), (&360.into(), &814.into()));
     assert_eq!((&link["dropped"], &link["marked"]), (&[9_600, 9_800].into(), &[9_800].into()));
     assert_eq!(data["lanes"].as_array().map(Vec::len), Some(2), "both directions of the call, and no other");
+}
+
+/// What nobody knows is not called unlimited.
+#[test]
+fn a_capacity_is_told_only_where_it_is_one_rate() {
+    let told = |change: fn(&mut Participant), dir| {
+        let mut sample = held();
+        sample.judgement.plan.participants.iter_mut().for_each(change);
+        let page = page(&sample, dir);
+        ["differs by interface", "follows a trace", "unlimited"]
+            .map(|words| page.contains(&format!("capacity {words}")))
+    };
+    let second = |one: &mut Participant| {
+        let (name, address, access) = ("lte".into(), one.address, one.access.clone());
+        one.interfaces = vec![InterfacePlan { name, address, access, starts_down: true }];
+    };
+    assert_eq!(told(second, "page-interfaces"), [true, false, false]);
+    let traced = |one: &mut Participant| one.access.up.trace = Some("driving".into());
+    assert_eq!(told(traced, "page-traced"), [false, true, false]);
+    assert_eq!(told(|_| (), "page-rate"), [false; 3], "a rate is a number");
 }
 
 #[test]
