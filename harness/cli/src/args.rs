@@ -34,6 +34,8 @@ pub(crate) enum Verb {
     Bless(BlessArgs),
     /// Plant each known bug and prove that the invariant named for it catches it, and only that.
     Mutants(MutantArgs),
+    /// Run every story and canary, and say of each promise what tried it and what shows that it can fail.
+    Conformance(ConformanceArgs),
     /// Judge a saved event log again, without simulating.
     Judge {
         /// The `events.jsonl.zst` of a run, or its folder.
@@ -142,6 +144,18 @@ pub(crate) struct MutantArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct ConformanceArgs {
+    /// Only these promises decide: `R01 R07`. All are shown.
+    pub(crate) promises: Vec<String>,
+    /// How many simulations at once.
+    #[arg(long, default_value_t = default_jobs())]
+    pub(crate) jobs: NonZeroUsize,
+    /// What standard output carries.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct BenchArgs {
     /// Which scenario; when left out `first-call`, or with the modelled codec calls of which there are more and more.
     pub(crate) scenario: Option<String>,
@@ -186,7 +200,7 @@ pub(crate) enum Format {
     /// For people.
     #[default]
     Human,
-    /// The run.json of each run, one a line.
+    /// The run.json of each run, one a line; of `conformance` one object.
     Json,
 }
 
