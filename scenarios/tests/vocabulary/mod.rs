@@ -33,6 +33,8 @@ const INVARIANTS: &[&str] = &[
     "quotas_hold",
     "relay_refuses_special_use_peers",
     "unanswered_addresses_are_spared",
+    "one_device_answers",
+    "every_ring_leaves_a_row",
     "every_call_ends",
     "direct_path_used_when_open",
     "direct_is_not_slower_than_relayed",

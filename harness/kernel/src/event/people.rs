@@ -52,6 +52,13 @@ pub enum Fact {
         /// Which device.
         device: ActorName,
     },
+    /// An account has one more device.
+    DeviceAdded {
+        /// Whose.
+        user: UserName,
+        /// Which device.
+        device: ActorName,
+    },
     /// A friend request waits.
     FriendRequested {
         /// Who asks.

@@ -19,7 +19,7 @@ use super::{DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT};
 pub(super) const MAX_ACCOUNTS: usize = 10_000;
 /// Most relations (requests, friendships, blocks) of one account.
 pub(super) const MAX_RELATIONS: u32 = 1_000;
-/// Most rows that a thread keeps; older ones go.
+/// Most call rows that are kept for a user; older ones go.
 const MAX_ROWS: usize = 1_000;
 /// Most messages that wait for a device without a connection; older ones go.
 const MAX_OUTBOX: usize = 256;
@@ -36,7 +36,9 @@ pub(super) struct Store {
     owners: BTreeMap<ActorName, UserName>,
     sessions: BTreeMap<TokenHash, ActorName>,
     relations: BTreeMap<ThreadId, Relation>,
-    threads: BTreeMap<ThreadId, Thread>,
+    /// The call that rings or is live in a thread.
+    active: BTreeMap<ThreadId, CallId>,
+    rows: BTreeMap<UserName, RowLog>,
     calls: BTreeMap<CallId, Call>,
     used: BTreeSet<CallId>,
     used_in_order: VecDeque<CallId>,
@@ -74,10 +76,34 @@ impl Relation {
     }
 }
 
+/// The call rows of a user, oldest first. They are numbered from 1.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Thread {
-    rows: VecDeque<CallRowEntry>,
-    active: Option<CallId>,
+struct RowLog {
+    /// The number of the newest row.
+    last: u32,
+    kept: VecDeque<CallRowEntry>,
+}
+
+impl RowLog {
+    fn push(&mut self, row: CallRowEntry) -> u32 {
+        if self.kept.len() >= MAX_ROWS {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(row);
+        self.last += 1;
+        self.last
+    }
+
+    /// The rows behind one, each with the number before it that the reader is then past.
+    fn after(&self, after: u32) -> impl Iterator<Item = ServerMessage> {
+        let oldest = self.last - self.kept.len() as u32;
+        let numbered = (oldest + 1..).zip(&self.kept).filter(move |(number, _)| *number > after);
+        numbered.map(move |(number, row)| {
+            // What is no longer kept cannot be waited for.
+            let previous = if number == oldest + 1 { after.min(oldest) } else { number - 1 };
+            ServerMessage::CallRow { previous, number, row: row.clone() }
+        })
+    }
 }
 
 /// A call that rings or is live.
@@ -254,7 +280,7 @@ impl Store {
     /// The call of a thread that rings or is live.
     pub(super) fn active_call(&self, thread: &ThreadId) -> Option<&Call> {
         self.touch();
-        self.threads.get(thread).and_then(|thread| thread.active).and_then(|call| self.calls.get(&call))
+        self.active.get(thread).and_then(|call| self.calls.get(call))
     }
 
     /// Every call that rings or is live. Not charged: the timers' index.
@@ -269,7 +295,7 @@ impl Store {
 
     pub(super) fn insert_call(&mut self, call: Call) {
         self.touch();
-        self.threads.entry(call.thread.clone()).or_default().active = Some(call.id);
+        self.active.insert(call.thread.clone(), call.id);
         if self.used_in_order.len() >= MAX_USED_CALLS
             && let Some(oldest) = self.used_in_order.pop_front()
         {
@@ -284,33 +310,31 @@ impl Store {
     pub(super) fn remove_call(&mut self, call: CallId) -> Option<Call> {
         self.touch();
         let call = self.calls.remove(&call)?;
-        if let Some(thread) = self.threads.get_mut(&call.thread) {
-            thread.active = None;
-        }
+        self.active.remove(&call.thread);
         // Nothing that waits about a dead call may still be delivered: an `Accepted` would come after its end.
         for outbox in self.outboxes.values_mut() {
-            outbox.retain(|message| is_row(message) || call_of_server_message(message) != Some(call.id));
+            outbox.retain(|message| call_of_server_message(message) != Some(call.id));
         }
         Some(call)
     }
 
-    pub(super) fn insert_row(&mut self, row: CallRowEntry) {
+    /// Adds a row for each of two users, and gives its number for each.
+    pub(super) fn insert_row(&mut self, users: [&UserName; 2], row: &CallRowEntry) -> [u32; 2] {
         self.touch();
-        let rows = &mut self.threads.entry(row.thread.clone()).or_default().rows;
-        if rows.len() >= MAX_ROWS {
-            rows.pop_front();
-        }
-        rows.push_back(row);
+        users.map(|user| self.rows.entry(user.clone()).or_default().push(row.clone()))
     }
 
-    /// The rows of a thread, oldest first.
-    #[cfg(test)]
-    pub(super) fn rows(&self, thread: &ThreadId) -> Vec<CallRowEntry> {
-        self.threads.get(thread).map(|thread| thread.rows.iter().cloned().collect()).unwrap_or_default()
+    /// The rows of a user behind one, as a device is told of them.
+    pub(super) fn rows_after(&self, user: &UserName, after: u32) -> Vec<ServerMessage> {
+        self.touch();
+        self.rows.get(user).map(|rows| rows.after(after).collect()).unwrap_or_default()
     }
 
-    /// Keeps a message for a device until it attaches.
+    /// Keeps a message for a device until it attaches. Rows are kept already.
     pub(super) fn keep(&mut self, device: &ActorName, message: ServerMessage) {
+        if is_row(&message) {
+            return;
+        }
         let outbox = self.outboxes.entry(device.clone()).or_default();
         if outbox.len() >= MAX_OUTBOX {
             outbox.pop_front();
@@ -326,5 +350,45 @@ impl Store {
 }
 
 fn is_row(message: &ServerMessage) -> bool {
-    matches!(message, ServerMessage::CallRow(_))
+    matches!(message, ServerMessage::CallRow { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::event::CallOutcome;
+
+    fn row(n: u8) -> CallRowEntry {
+        let (alice, bob) = ("alice".into(), "bob".into());
+        let (thread, outcome, duration) = (ThreadId::between(&alice, &bob), CallOutcome::Missed, Micros::ZERO);
+        CallRowEntry { thread, call: CallId([n; 16]), caller: alice, outcome, duration }
+    }
+
+    fn numbers(store: &Store, after: u32) -> Vec<(u32, u32)> {
+        let number = |message| match message {
+            ServerMessage::CallRow { previous, number, .. } => (previous, number),
+            other => panic!("{other:?}"),
+        };
+        store.rows_after(&"bob".into(), after).into_iter().map(number).collect()
+    }
+
+    #[test]
+    fn rows_are_numbered_for_each_user_and_told_behind_any() {
+        let mut store = Store::default();
+        assert_eq!(store.insert_row([&"bob".into(), &"carol".into()], &row(1)), [1, 1]);
+        assert_eq!(store.insert_row([&"alice".into(), &"bob".into()], &row(2)), [1, 2]);
+        assert_eq!(numbers(&store, 0), [(0, 1), (1, 2)]);
+        assert_eq!((numbers(&store, 1), numbers(&store, 2)), (vec![(1, 2)], vec![]));
+    }
+
+    #[test]
+    fn of_many_rows_the_last_are_kept_and_nobody_waits_for_the_others() {
+        let mut store = Store::default();
+        (0..MAX_ROWS + 5).for_each(|n| {
+            store.insert_row([&"alice".into(), &"bob".into()], &row(n as u8));
+        });
+        let told = numbers(&store, 2);
+        assert_eq!((told.len(), told[0], told[1]), (MAX_ROWS, (2, 6), (6, 7)));
+        assert_eq!(numbers(&store, 5)[0], (5, 6));
+    }
 }
