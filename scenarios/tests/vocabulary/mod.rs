@@ -33,6 +33,8 @@ const INVARIANTS: &[&str] = &[
     "quotas_hold",
     "relay_refuses_special_use_peers",
     "unanswered_addresses_are_spared",
+    "acknowledged_changes_survive_a_crash",
+    "recovered_graph_is_a_prefix",
     "every_call_ends",
     "direct_path_used_when_open",
     "direct_is_not_slower_than_relayed",
