@@ -149,7 +149,7 @@ pub(crate) struct CrashesArgs {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// How many requests the workload has, besides six sign-ups.
-    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=2_000))]
     pub(crate) requests: u16,
 }
 

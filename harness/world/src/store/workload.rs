@@ -47,12 +47,14 @@ pub(crate) fn record(seed: u64, requests: usize) -> Result<Recording, redb::Erro
         service: Service::new(&config(seed)),
         tables: Tables::open(Disk::holding(blank.clone()))?,
         now: SimTime::ZERO,
+        sign_ins: 0,
+        connections: [ConnectionId(0); USERS.len()],
         awaited: None,
         recording: Recording { blank, ..Recording::default() },
     };
     let mut dice = SeedTree::root(seed).stream("workload");
     for user in 0..USERS.len() {
-        server.ask(connection(user), sign_up(user))?;
+        server.ask(user, sign_up(user))?;
     }
     for request in 0..requests {
         let (from, message) = message(request, &mut dice);
@@ -80,6 +82,9 @@ struct Server {
     service: Service,
     tables: Tables,
     now: SimTime,
+    /// How often somebody signed in: each time over a connection of its own, which the device has from then on.
+    sign_ins: u64,
+    connections: [ConnectionId; USERS.len()],
     /// A transaction of which nobody was told yet.
     awaited: Option<TxId>,
     recording: Recording,
@@ -87,9 +92,13 @@ struct Server {
 
 impl Server {
     /// Lets the service finish a request.
-    fn ask(&mut self, from: ConnectionId, message: ClientMessage) -> Result<(), redb::Error> {
+    fn ask(&mut self, user: usize, message: ClientMessage) -> Result<(), redb::Error> {
         let until = self.now + PATIENCE;
-        self.service.handle(ServiceInput::Message(from, message), self.now);
+        if matches!(message, ClientMessage::SignUp { .. }) {
+            self.sign_ins += 1;
+            self.connections[user] = ConnectionId(self.sign_ins);
+        }
+        self.service.handle(ServiceInput::Message(self.connections[user], message), self.now);
         self.obey()?;
         while let Some(wake) = self.service.next_wake().filter(|wake| *wake <= until) {
             self.now = self.now.max(wake);
@@ -140,10 +149,6 @@ fn device(number: usize) -> ActorName {
     format!("{}-phone", USERS[number]).into()
 }
 
-fn connection(user: usize) -> ConnectionId {
-    ConnectionId(user as u64)
-}
-
 fn sign_up(number: usize) -> ClientMessage {
     let keys = DeviceKeys { user: user(number), device: device(number), signing: [1; 32], sealing: [2; 32] };
     let password = format!("the long password of {}", USERS[number]);
@@ -151,7 +156,7 @@ fn sign_up(number: usize) -> ClientMessage {
 }
 
 /// Any user asks for anything about any other; about calls, the pair's last ones.
-fn message(number: usize, dice: &mut Stream) -> (ConnectionId, ClientMessage) {
+fn message(number: usize, dice: &mut Stream) -> (usize, ClientMessage) {
     let from = dice.below(USERS.len() as u64) as usize;
     let other = (from + 1 + dice.below(USERS.len() as u64 - 1) as usize) % USERS.len();
     let request = RequestId(number as u32 + 1);
@@ -164,10 +169,7 @@ fn message(number: usize, dice: &mut Stream) -> (ConnectionId, ClientMessage) {
         19..=20 => ClientMessage::AnswerFriend { request, user, accept: false },
         21..=26 => ClientMessage::Unfriend { request, user },
         27 => ClientMessage::Block { request, user },
-        28 => {
-            let again = ConnectionId(1_000 + number as u64);
-            return (again, sign_up(from));
-        }
+        28 => sign_up(from),
         29..=34 => {
             let offers = vec![envelope(EnvelopeKind::Offer, call(number), from, other)];
             ClientMessage::Invite { call: call(number), to: user, video: false, offers }
@@ -175,7 +177,7 @@ fn message(number: usize, dice: &mut Stream) -> (ConnectionId, ClientMessage) {
         35..=37 => ClientMessage::Accept { call: recent, answer: envelope(EnvelopeKind::Answer, recent, from, other) },
         _ => ClientMessage::HangUp { call: recent },
     };
-    (connection(from), message)
+    (from, message)
 }
 
 fn envelope(kind: EnvelopeKind, call: CallId, from: usize, to: usize) -> SealedEnvelope {
