@@ -34,6 +34,8 @@ pub(crate) enum Verb {
     Bless(BlessArgs),
     /// Plant each known bug and prove that the invariant named for it catches it, and only that.
     Mutants(MutantArgs),
+    /// Crash a server's store at every write and sync of a workload, and see that nothing acknowledged is lost.
+    Crashes(CrashesArgs),
     /// Judge a saved event log again, without simulating.
     Judge {
         /// The `events.jsonl.zst` of a run, or its folder.
@@ -139,6 +141,16 @@ pub(crate) struct MutantArgs {
     /// How many simulations at once.
     #[arg(long, default_value_t = default_jobs())]
     pub(crate) jobs: NonZeroUsize,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CrashesArgs {
+    /// Of which the workload is drawn.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many requests the workload has, besides six sign-ups.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    pub(crate) requests: u16,
 }
 
 #[derive(Debug, ClapArgs)]

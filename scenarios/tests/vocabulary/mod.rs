@@ -35,6 +35,8 @@ const INVARIANTS: &[&str] = &[
     "unanswered_addresses_are_spared",
     "one_device_answers",
     "every_ring_leaves_a_row",
+    "acknowledged_changes_survive_a_crash",
+    "recovered_graph_is_a_prefix",
     "every_call_ends",
     "direct_path_used_when_open",
     "direct_is_not_slower_than_relayed",
