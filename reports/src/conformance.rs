@@ -101,10 +101,8 @@ mod tests {
             killed: invariant.killed.clone(),
             standing,
         };
-        let promises = vec![
-            promise("R07", &["only_friends_ring"], Standing::Held),
-            promise("R12", &[], Standing::NotExercised),
-        ];
+        let promises =
+            vec![promise("R07", &["only_friends_ring"], Standing::Held), promise("R12", &[], Standing::NotExercised)];
         insta::assert_snapshot!(conformance_tables(&Conformance { promises, invariants: vec![invariant] }));
     }
 }

@@ -36,6 +36,8 @@ pub(crate) enum Verb {
     Mutants(MutantArgs),
     /// Run every story and canary, and say of each promise what tried it and what shows that it can fail.
     Conformance(ConformanceArgs),
+    /// Crash a server's store at every write and sync of a workload, and see that nothing acknowledged is lost.
+    Crashes(CrashesArgs),
     /// Judge a saved event log again, without simulating.
     Judge {
         /// The `events.jsonl.zst` of a run, or its folder.
@@ -153,6 +155,16 @@ pub(crate) struct ConformanceArgs {
     /// What standard output carries.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CrashesArgs {
+    /// Of which the workload is drawn.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many requests the workload has, besides six sign-ups.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    pub(crate) requests: u16,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -5,6 +5,7 @@ mod bench;
 mod bless;
 mod catalogue;
 mod conformance;
+mod crashes;
 mod exit;
 mod gate;
 mod judge;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Verb::Bless(options) => bless::run(&options),
         Verb::Mutants(options) => mutants::run(&options),
         Verb::Conformance(options) => conformance::run(&options),
+        Verb::Crashes(options) => crashes::run(&options),
         Verb::Judge { events } => judge::run(&events),
         Verb::Schema { check } => catalogue::schema(check),
         Verb::Bench(options) => bench::run(&options),

@@ -23,7 +23,7 @@ macro_rules! mutants {
     };
 }
 
-mutants! { V02 V03 V04 V07 V20 V22 V41 V42 V48 V52 V59 V71 V73 V74 V75 V76 V77 V78 V81 V82 V83 V88 V92 V125 V128 V129 V130 V132 V133 V135 V136 V137 }
+mutants! { V02 V03 V04 V07 V14 V20 V22 V41 V42 V48 V52 V59 V71 V72 V73 V74 V75 V76 V77 V78 V81 V82 V83 V88 V92 V117 V122 V125 V128 V129 V130 V132 V133 V135 V136 V137 }
 
 impl fmt::Display for Mutant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

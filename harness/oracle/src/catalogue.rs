@@ -3,8 +3,8 @@
 use crate::{
     checks::Checks,
     invariants::{
-        call_machine, confidentiality, consent, friend_gating, identity, integrity, key_hygiene, off, path, privacy,
-        relays, third_parties,
+        call_machine, confidentiality, consent, devices, durability, friend_gating, identity, integrity, key_hygiene,
+        off, path, privacy, relays, third_parties,
     },
     judgement::Metric,
     run::Run,
@@ -236,6 +236,42 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: true,
         mutants: &[Mutant::V81, Mutant::V82],
         checker: third_parties::unanswered_addresses_are_spared,
+    },
+    Invariant {
+        id: "SM-4/SM-7",
+        name: "one_device_answers",
+        truth: "When one device of a user answers, the others stop ringing within 1 s, and no two of them are in the call \
+                at a time.",
+        foreign: false,
+        mutants: &[Mutant::V14],
+        checker: devices::one_device_answers,
+    },
+    Invariant {
+        id: "SM-9",
+        name: "every_ring_leaves_a_row",
+        truth: "When a call that rang is over, every device of both users comes to have its row, within 10 s while \
+                signaling can reach it, and all have the same.",
+        foreign: false,
+        mutants: &[Mutant::V72],
+        checker: devices::every_ring_leaves_a_row,
+    },
+    Invariant {
+        id: "DUR-1",
+        name: "acknowledged_changes_survive_a_crash",
+        truth: "What somebody was told of a friendship, a block or a session is still so when the server starts again \
+                after a crash.",
+        foreign: false,
+        mutants: &[Mutant::V117],
+        checker: durability::acknowledged_changes_survive_a_crash,
+    },
+    Invariant {
+        id: "DUR-2",
+        name: "recovered_graph_is_a_prefix",
+        truth: "After a crash the friend graph is what it once was: that of some first part of its history, with no half \
+                of a change.",
+        foreign: false,
+        mutants: &[Mutant::V122],
+        checker: durability::recovered_graph_is_a_prefix,
     },
     Invariant {
         id: "SM-10",

@@ -155,11 +155,12 @@ impl Census {
             invariants.iter().filter(|row| promise.invariants.contains(&row.name.as_str())).collect();
         let nothing = Tried::default();
         let thresholds = self.thresholds.get(promise.id).unwrap_or(&nothing);
-        let measured = (!promise.metrics.is_empty()).then(|| match thresholds {
-            Tried { broken: true, .. } => Standing::Broken,
-            Tried { checks: 0, .. } => Standing::NotExercised,
-            _ => Standing::Held,
-        });
+        let measured = match thresholds {
+            _ if promise.metrics.is_empty() => None,
+            Tried { broken: true, .. } => Some(Standing::Broken),
+            Tried { checks: 0, .. } => Some(Standing::NotExercised),
+            _ => Some(Standing::Held),
+        };
         let standings = proving.iter().map(|row| row.standing).chain(measured);
         let both = |of: &dyn Fn(&InvariantRow) -> BTreeSet<String>| proving.iter().flat_map(|row| of(row)).collect();
         let mut scenarios: BTreeSet<String> = both(&|row| row.scenarios.clone());

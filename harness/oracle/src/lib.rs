@@ -10,6 +10,7 @@ pub mod judgement;
 mod metrics;
 mod promises;
 mod reachability;
+mod recovery;
 mod run;
 mod scan;
 mod sframe;
@@ -28,4 +29,5 @@ pub use judgement::{
 };
 pub use metrics::{Across, METRICS, MetricFamily, metric_names};
 pub use promises::{PROMISES, Promise};
+pub use recovery::{RecoveryVerdict, judge_recovery};
 pub use verdict::{judge, judge_pair};

@@ -19,7 +19,7 @@ pub const PROMISES: &[Promise] = &[
         id: "R01",
         truth: "A call is part of a conversation: it rings every signed-in device of the callee, ends for all of them, and \
                 leaves its row with both.",
-        invariants: &["every_call_ends", "only_friends_ring"],
+        invariants: &["every_call_ends", "one_device_answers", "every_ring_leaves_a_row"],
         metrics: &["setup_ring_us"],
     },
     Promise {
@@ -66,6 +66,8 @@ pub const PROMISES: &[Promise] = &[
             "nothing_before_accept",
             "nothing_parsed_or_sent_before_accept",
             "relay_credentials_follow_accept",
+            "acknowledged_changes_survive_a_crash",
+            "recovered_graph_is_a_prefix",
         ],
         metrics: &[],
     },

@@ -1,6 +1,6 @@
 //! A driver for tests: devices that talk to a service whose store takes a fixed time.
 
-use super::{Service, ServiceInput, ServiceOutput, TxId};
+use super::{Change, Commit, Service, ServiceInput, ServiceOutput, TableName};
 use crate::config::{Argon2Cost, RelayEndpoint, ServerConfig, ServiceCosts};
 use kernel::{
     event::Fact,
@@ -28,9 +28,13 @@ pub(super) struct Conversation {
     /// Credentials that relays hold now: (relay, user name).
     pub(super) granted: Vec<(ActorName, String)>,
     tokens: BTreeMap<ActorName, String>,
+    /// The number of the last row that each device got.
+    rows: BTreeMap<ActorName, u32>,
     connections: BTreeMap<ActorName, ConnectionId>,
     next_connection: u64,
-    committing: Option<(SimTime, TxId, Vec<Fact>)>,
+    committing: Option<(SimTime, Commit)>,
+    /// What the durable store holds: rows by table and key.
+    durable: BTreeMap<(TableName, Vec<u8>), Vec<u8>>,
 }
 
 impl Conversation {
@@ -44,9 +48,11 @@ impl Conversation {
             facts: Vec::new(),
             granted: Vec::new(),
             tokens: BTreeMap::new(),
+            rows: BTreeMap::new(),
             connections: BTreeMap::new(),
             next_connection: 1,
             committing: None,
+            durable: BTreeMap::new(),
         };
         for user in users {
             conversation.sign_up(user);
@@ -63,14 +69,14 @@ impl Conversation {
         self.tokens.insert(device, token.clone());
     }
 
-    /// Gives bob a second device. No message adds one yet; the call table is ready for it.
+    /// Gives a user a second device.
     pub(super) fn add_laptop(&mut self, user: &str) -> ActorName {
         let device = ActorName::from(format!("{user}-laptop"));
-        self.service.store.insert_device(keys(user, device.as_str()));
-        let token = format!("token of {device}");
-        self.service.store.replace_session(*blake3::hash(token.as_bytes()).as_bytes(), &device);
-        self.tokens.insert(device.clone(), token);
-        self.attach(&device);
+        self.connect(&device);
+        self.say(&device, sign_in(user, &device, &format!("the password of {user}")));
+        let messages = self.take(&device);
+        let Some(ServerMessage::SignedIn { token, .. }) = messages.first() else { panic!("{device}: {messages:?}") };
+        self.tokens.insert(device.clone(), token.clone());
         device
     }
 
@@ -84,14 +90,20 @@ impl Conversation {
     pub(super) fn attach(&mut self, device: &ActorName) {
         self.connect(device);
         let token = self.tokens[device].clone();
-        self.say(device, ClientMessage::Attach { request: RequestId(0), version: PROTOCOL_VERSION, token });
+        let rows = self.rows.get(device).copied().unwrap_or_default();
+        self.say(device, ClientMessage::Attach { request: RequestId(0), version: PROTOCOL_VERSION, token, rows });
     }
 
     /// The server stops and starts again with what its store kept; all connections are gone.
     pub(super) fn crash(&mut self) {
-        let image = self.service.snapshot();
+        let row = |((table, key), value): (&(TableName, Vec<u8>), &Vec<u8>)| Change {
+            table: *table,
+            key: key.clone(),
+            value: Some(value.clone()),
+        };
+        let rows: Vec<Change> = self.durable.iter().map(row).collect();
         let config = ServerConfig { boots: 1, ..config() };
-        self.service = Service::restore(&config, &image, self.now).unwrap();
+        self.service = Service::restore(&config, &rows, self.now).unwrap();
         self.connections.clear();
         self.committing = None;
         self.inbox.clear();
@@ -152,16 +164,22 @@ impl Conversation {
 
     fn step(&mut self, until: SimTime) -> bool {
         let wake = self.service.next_wake().unwrap_or(SimTime::NEVER);
-        let durable = self.committing.as_ref().map_or(SimTime::NEVER, |(at, ..)| *at);
+        let durable = self.committing.as_ref().map_or(SimTime::NEVER, |(at, _)| *at);
         let at = wake.min(durable);
         if at > until {
             return false;
         }
         self.now = self.now.max(at);
         if durable <= wake {
-            let (_, tx, facts) = self.committing.take().unwrap();
-            self.facts.extend(facts);
-            self.input(ServiceInput::Committed(tx));
+            let (_, commit) = self.committing.take().unwrap();
+            self.facts.extend(commit.facts);
+            for Change { table, key, value } in commit.changes {
+                match value {
+                    Some(value) => drop(self.durable.insert((table, key), value)),
+                    None => drop(self.durable.remove(&(table, key))),
+                }
+            }
+            self.input(ServiceInput::Committed(commit.tx));
         } else {
             self.input(ServiceInput::Timeout);
         }
@@ -176,12 +194,15 @@ impl Conversation {
                     let of = self.connections.iter().find(|(_, own)| **own == connection).map(|(device, _)| device);
                     if let Some(of) = of {
                         assert!(device.is_none_or(|device| device == *of), "told over the connection of {of}");
+                        if let ServerMessage::CallRow { number, .. } = &message {
+                            self.rows.insert(of.clone(), *number);
+                        }
                         self.inbox.entry(of.clone()).or_default().push_back((self.now, message));
                     }
                 }
-                ServiceOutput::Commit(tx, facts) => {
+                ServiceOutput::Commit(commit) => {
                     assert!(self.committing.is_none(), "transactions are serialized");
-                    self.committing = Some((self.now + COMMIT, tx, facts));
+                    self.committing = Some((self.now + COMMIT, commit));
                 }
                 ServiceOutput::GrantRelay { relay, username, .. } => self.granted.push((relay, username)),
                 ServiceOutput::RevokeRelay { relay, username } => {
@@ -225,6 +246,11 @@ pub(super) fn keys(user: &str, device: &str) -> DeviceKeys {
 pub(super) fn sign_up(user: &str, password: &str) -> ClientMessage {
     let keys = keys(user, phone(user).as_str());
     ClientMessage::SignUp { request: RequestId(0), version: PROTOCOL_VERSION, password: password.into(), keys }
+}
+
+pub(super) fn sign_in(user: &str, device: &ActorName, password: &str) -> ClientMessage {
+    let keys = keys(user, device.as_str());
+    ClientMessage::SignIn { request: RequestId(0), version: PROTOCOL_VERSION, password: password.into(), keys }
 }
 
 pub(super) fn call_id(n: u8) -> CallId {

@@ -2,8 +2,10 @@
 
 mod accounts;
 mod calls;
+mod change;
 mod friends;
 mod store;
+mod table;
 mod transaction;
 
 #[cfg(test)]
@@ -13,10 +15,12 @@ mod conversation;
 #[cfg(test)]
 mod model;
 
+pub use change::{BrokenRow, Change, Commit, TableName};
+
 use crate::config::{Argon2Cost, RelayEndpoint, ServerConfig, ServiceCosts};
 use calls::{Invite, Sender};
 use kernel::{
-    event::Fact,
+    event::Recovered,
     mutant,
     names::{ActorName, CallId},
     random::Stream,
@@ -67,8 +71,8 @@ pub enum ServiceOutput {
         /// What.
         message: ServerMessage,
     },
-    /// Make facts durable together, and say when they are.
-    Commit(TxId, Vec<Fact>),
+    /// Make a transaction durable, and say when it is.
+    Commit(Commit),
     /// Tell a relay of a credential.
     GrantRelay {
         /// Which relay.
@@ -155,22 +159,28 @@ impl Service {
         }
     }
 
-    /// A service that starts again with what its store kept. Calls that rang are over; live ones last if both ends attach
-    /// again in time (call-machine.md, row "crash + restart").
+    /// A service that starts again with the rows of its durable store, and says what it found there. Calls that rang are
+    /// over; live ones last if both ends attach again in time (call-machine.md, row "crash + restart").
     ///
     /// # Errors
-    /// When the image is none of [`Service::snapshot`].
-    pub fn restore(config: &ServerConfig, image: &[u8], now: SimTime) -> Result<Service, postcard::Error> {
-        let mut service = Service::new(config);
-        service.store = postcard::from_bytes(image)?;
-        for call in service.store.calls_mut() {
-            let ends = call.ends().map(|(caller, callee)| [caller.clone(), callee.clone()]);
-            match ends {
+    /// When a row is none of the service's.
+    pub fn restore(config: &ServerConfig, rows: &[Change], now: SimTime) -> Result<Service, BrokenRow> {
+        let mut service = Service { store: Store::restore(rows)?, ..Service::new(config) };
+        kernel::event!(Recovered { ..service.held() });
+        service.store.change_calls(
+            |_| true,
+            |call| match call.ends().map(|(caller, callee)| [caller.clone(), callee.clone()]) {
                 Some(ends) => call.gone = ends.map(|device| (device, now)).into(),
                 None => call.forgotten = true,
-            }
-        }
+            },
+        );
         Ok(service)
+    }
+
+    /// The friend graph and the sessions as the service holds them now.
+    pub fn held(&self) -> Recovered {
+        let (edges, sessions) = self.store.held();
+        Recovered { node: self.name.clone(), edges, sessions }
     }
 
     /// Makes the service collude with callers: their peer messages pass to devices that only ring.
@@ -217,7 +227,7 @@ impl Service {
     /// The device that a message comes from: the signed-in one, or the one that it signs in as, or `unknown`.
     pub fn speaker(&self, connection: ConnectionId, message: &ClientMessage) -> ActorName {
         let presented = || match message {
-            ClientMessage::SignUp { keys, .. } => Some(keys.device.clone()),
+            ClientMessage::SignUp { keys, .. } | ClientMessage::SignIn { keys, .. } => Some(keys.device.clone()),
             ClientMessage::Attach { token, .. } => self.store.peek_session(blake3::hash(token.as_bytes()).as_bytes()),
             _ => None,
         };
@@ -258,8 +268,13 @@ impl Service {
                     } else {
                         let tx = TxId(self.next_tx);
                         self.next_tx += 1;
-                        self.outputs.push_back(ServiceOutput::Commit(tx, work.facts.clone()));
-                        self.phase = Phase::Committing { tx, work };
+                        let (facts, changes) = (work.facts.clone(), self.store.take_changes());
+                        self.outputs.push_back(ServiceOutput::Commit(Commit { tx, facts, changes }));
+                        if mutant!(V117) {
+                            self.release(work, now);
+                        } else {
+                            self.phase = Phase::Committing { tx, work };
+                        }
                     }
                 }
                 waiting => {
@@ -388,8 +403,11 @@ impl Service {
             ClientMessage::SignUp { request, version, password, keys } => {
                 self.sign_up(connection, (request, version), &password, keys, work);
             }
-            ClientMessage::Attach { request, version, token } => {
-                self.attach(connection, (request, version), &token, work);
+            ClientMessage::SignIn { request, version, password, keys } => {
+                self.sign_in(connection, (request, version), &password, keys, work);
+            }
+            ClientMessage::Attach { request, version, token, rows } => {
+                self.attach(connection, (request, version), &token, rows, work);
             }
             message => {
                 let device = self.device_of(connection);
@@ -413,7 +431,9 @@ impl Service {
     ) {
         match message {
             // Handled before sign-in; a signed-in connection cannot sign in again.
-            ClientMessage::SignUp { request, .. } | ClientMessage::Attach { request, .. } => {
+            ClientMessage::SignUp { request, .. }
+            | ClientMessage::SignIn { request, .. }
+            | ClientMessage::Attach { request, .. } => {
                 work.refuse(connection, request);
             }
             ClientMessage::RequestFriend { request, user } => {
@@ -436,6 +456,9 @@ impl Service {
             ClientMessage::Cancel { call } | ClientMessage::HangUp { call } => self.leave(from, call, work),
             ClientMessage::Busy { call } => self.busy(from, call, work),
             ClientMessage::ToPeer { call, body } => self.pass_to_peer(from, call, body, work),
+            ClientMessage::FetchRows { after } => {
+                self.store.rows_after(from.user, after).into_iter().for_each(|row| work.tell(from.device, row));
+            }
         }
     }
 
@@ -445,12 +468,12 @@ impl Service {
         let Some(device) = self.connections.remove(&connection).and_then(|connection| connection.device) else {
             return;
         };
-        for call in self.store.calls_mut() {
-            let callee_device = call.ends().map(|(_, callee_device)| callee_device.clone());
-            if call.caller_device == device || callee_device.as_ref() == Some(&device) {
-                call.gone.insert(device.clone(), work.at);
-            }
-        }
+        let is_its = |call: &store::Call| {
+            call.caller_device == device || call.ends().is_some_and(|(_, callee_device)| *callee_device == device)
+        };
+        self.store.change_calls(is_its, |call| {
+            call.gone.insert(device.clone(), work.at);
+        });
         self.log("info", format!("{device} lost its connection"));
     }
 
