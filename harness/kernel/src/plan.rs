@@ -109,6 +109,9 @@ pub struct Participant {
     pub interfaces: Vec<InterfacePlan>,
     /// Hide the own addresses from peers: media goes through a relay only.
     pub relay_only: bool,
+    /// For whom the user's name is meant to be taken, somebody else or the service. Left out where for nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imitates: Option<UserName>,
     /// How much of a link that flows share its media ought to have, against one of priority 1 (RFC 8867 section 6.1).
     /// Left out where it is 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
