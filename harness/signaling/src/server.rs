@@ -206,6 +206,10 @@ impl Server {
                     continue;
                 }
                 ServiceOutput::Commit(commit) => Output::Commit(commit),
+                ServiceOutput::Close(connection) => {
+                    self.channel.close(connection, now);
+                    continue;
+                }
                 ServiceOutput::GrantRelay { relay, username, password, lifetime } => {
                     Output::GrantRelay { relay, username, password, lifetime }
                 }
