@@ -421,7 +421,8 @@ impl Account {
                 self.refused_sign_ins += 1;
                 self.sign_in_at = Some(now + SIGN_IN_PAUSE);
             }
-            // The name is taken, or the session was revoked: trying again changes nothing.
+            // The session was revoked, or the name is taken: trying again changes nothing.
+            Some(Request::SignIn) if self.token.is_some() => self.log_out(),
             Some(Request::SignIn) => self.logged_out = true,
             _ => {}
         }
