@@ -190,3 +190,153 @@ fn judge_lists(run: &Run, number: usize, checks: &mut Checks) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::story::Story;
+    use kernel::{
+        event::{self, Act, CallStateName, EndReason, Event, Fact},
+        plan::Participant,
+    };
+
+    const GUESSES: &str = "guesses_are_throttled";
+    const OUT: &str = "revoked_devices_are_out";
+    const CONFIRMED: &str = "new_devices_are_confirmed";
+    const LAPTOP: &str = "bob-laptop";
+
+    fn tried(fits: bool) -> Fact {
+        Fact::PasswordTried { user: "alice".into(), fits }
+    }
+
+    /// Wrong passwords, a second from each to the next, after a pause.
+    fn guesses(first: usize, pause_ms: u64, more: usize) -> Story {
+        let mut story = Story::new();
+        let times = (0..first as u64).map(|n| n * 1_000).chain((0..more as u64).map(|n| pause_ms + n * 1_000));
+        for ms in times {
+            story.at(ms).fact(tried(false));
+        }
+        story.fact(tried(true));
+        story
+    }
+
+    #[test]
+    fn ten_guesses_an_hour_are_looked_at_and_not_eleven() {
+        assert_eq!(guesses(10, 3_600_000, 1).holds(GUESSES), 11);
+        let sentence = guesses(10, 3_599_000, 1).fails_only(GUESSES);
+        assert_eq!(sentence, "the server looks at 11 wrong passwords of alice within an hour");
+    }
+
+    fn household() -> Story {
+        let mut story = Story::new();
+        let laptop = Participant { device: LAPTOP.into(), ..story.plan.participants[1].clone() };
+        story.plan.participants.push(laptop);
+        let session = |device: &str| Fact::SessionCreated { user: "bob".into(), device: device.into() };
+        story.befriend().at(500).fact(session("bob-phone"));
+        story.at(1_500).fact(Fact::DeviceAdded { user: "bob".into(), device: LAPTOP.into() }).fact(session(LAPTOP));
+        story
+    }
+
+    fn announce(story: &mut Story, ms: u64) {
+        let (device, announced) = ("bob-phone".into(), LAPTOP.into());
+        story.at(ms).tell(Event::DeviceAnnounced(event::DeviceAnnounced { device, announced }));
+    }
+
+    fn confirm(story: &mut Story, ms: u64, by: &str) {
+        story.at(ms).act("bob-phone", Act::ConfirmDevice { device: LAPTOP.into() });
+        story.fact(Fact::DeviceConfirmed { user: "bob".into(), device: LAPTOP.into(), by: by.into() });
+    }
+
+    fn until(mut story: Story, ms: u64) -> Story {
+        story.at(ms).signal("signaling", "alice-phone", "done", b"");
+        story
+    }
+
+    #[test]
+    fn a_device_that_is_shown_and_confirmed() {
+        let mut story = household();
+        announce(&mut story, 1_600);
+        confirm(&mut story, 4_000, "bob-phone");
+        // That it was shown, who confirmed it, and that it did nothing before.
+        assert_eq!(until(story, 20_000).holds(CONFIRMED), 3);
+    }
+
+    #[test]
+    fn a_device_that_is_not_shown_or_confirms_itself_or_rings_early() {
+        let sentence = until(household(), 20_000).fails_only(CONFIRMED);
+        assert_eq!(sentence, "bob-phone does not show within 5 s that bob-laptop signed in");
+        let mut story = household();
+        announce(&mut story, 1_600);
+        confirm(&mut story, 4_000, LAPTOP);
+        let sentence = until(story, 20_000).fails_only(CONFIRMED);
+        assert_eq!(sentence, "bob-laptop becomes a device of bob, and nobody confirmed it with another one");
+        let mut story = household();
+        announce(&mut story, 1_600);
+        story.ringing().at(6_040).signal("signaling", LAPTOP, "ring", b"a ring").ring(LAPTOP, "alice");
+        let sentence = until(story, 7_000).fails_only(CONFIRMED);
+        assert_eq!(sentence, "bob-laptop takes part in a call before it is confirmed");
+    }
+
+    fn list(story: &mut Story, links: &[&str], taken: bool) {
+        let links = links.iter().map(|link| link.to_string()).collect();
+        let (device, user) = ("alice-phone".into(), "bob".into());
+        story.tell(Event::DeviceListSeen(event::DeviceListSeen { device, user, links, taken }));
+    }
+
+    #[test]
+    fn a_list_only_grows_but_for_those_that_are_refused() {
+        let lists = |last: &[&str], taken: bool| {
+            let mut story = Story::new();
+            list(&mut story, &["a"], true);
+            list(&mut story, &["a", "b"], true);
+            list(&mut story, last, taken);
+            story
+        };
+        assert_eq!(lists(&["a", "b"], true).holds(CONFIRMED), 2);
+        assert_eq!(lists(&["a", "c"], false).holds(CONFIRMED), 1);
+        for fork in [&["a", "c"][..], &["a"]] {
+            let sentence = lists(fork, true).fails_only(CONFIRMED);
+            assert_eq!(sentence, "alice-phone takes a list of bob's devices that does not extend the one before");
+        }
+    }
+
+    /// The phone is logged out at 8 s while it is in a call; what follows, and when.
+    fn removed(told_ms: u64, over_ms: u64, said: Option<&str>) -> Story {
+        let mut story = Story::new();
+        let (user, device, by) = ("bob".into(), "bob-phone".into(), LAPTOP.into());
+        story.live().at(8_000).fact(Fact::DeviceRemoved { user, device, by });
+        let told = |story: &mut Story| {
+            story.at(told_ms).tell(Event::LoggedOut(event::LoggedOut { device: "bob-phone".into() }));
+        };
+        if told_ms <= over_ms {
+            told(&mut story);
+        }
+        story.at(over_ms).ended("bob-phone", EndReason::Failed).ended("alice-phone", EndReason::PeerHungUp);
+        if told_ms > over_ms {
+            told(&mut story);
+        }
+        if let Some(message) = said {
+            story.at(12_000).signal("signaling", "bob-phone", message, b"");
+        }
+        until(story, 20_000)
+    }
+
+    #[test]
+    fn a_removed_device_hears_of_it_and_is_in_no_call() {
+        assert_eq!(removed(8_040, 8_040, Some("refused")).holds(OUT), 3);
+        let sentence = removed(9_100, 8_040, None).fails_only(OUT);
+        assert_eq!(sentence, "bob-phone is not told within 1 s that it is logged out");
+        let sentence = removed(8_040, 9_100, None).fails_only(OUT);
+        assert_eq!(sentence, "bob-phone is logged out and still in a call 1 s later");
+        let sentence = removed(8_040, 8_040, Some("keys")).fails_only(OUT);
+        assert_eq!(sentence, "bob-phone is logged out, and the server still answers it: keys");
+    }
+
+    #[test]
+    fn a_state_before_the_call_is_no_taking_part() {
+        let mut story = household();
+        announce(&mut story, 1_600);
+        story.at(3_000).state(LAPTOP, CallStateName::Idle, CallStateName::Outgoing);
+        story.at(3_100).state(LAPTOP, CallStateName::Outgoing, CallStateName::Idle);
+        until(story, 20_000).holds(CONFIRMED);
+    }
+}
