@@ -488,6 +488,7 @@ fn plan() -> Plan {
         interfaces: Vec::new(),
         relay_only: false,
         imitates: None,
+        signs_in: None,
         priority: 1,
     };
     let server = |name: &str, address: IpAddr| ServerPlan {

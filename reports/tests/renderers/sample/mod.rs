@@ -215,6 +215,7 @@ fn plan() -> Plan {
         interfaces: Vec::new(),
         relay_only: false,
         imitates: None,
+        signs_in: None,
         priority: 1,
     };
     let server = |name: &str| ServerPlan {
