@@ -32,9 +32,11 @@ fn are_alike(one: &str, other: &str) -> bool {
 /// that look like it. UTS 39 knows look-alikes of other scripts; digits in the place of letters are added here.
 fn as_seen(name: &str) -> String {
     let visible: String = name.nfkc().filter(|c| !is_invisible(*c) && !is_separator(*c)).collect();
-    let bare: String = visible.to_lowercase().nfd().filter(|c| !is_combining_mark(*c)).collect();
-    let prototypes: String = skeleton(&bare).collect();
-    prototypes.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).map(as_letter).collect()
+    let bare = |text: String| -> String { text.nfd().filter(|c| !is_combining_mark(*c)).collect() };
+    // Capitals look like other letters than the small ones do.
+    let capitals: String = skeleton(&bare(visible)).collect();
+    let small: String = skeleton(&bare(capitals.to_lowercase())).collect();
+    bare(small).chars().map(as_letter).collect()
 }
 
 fn as_letter(c: char) -> char {
