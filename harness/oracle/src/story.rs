@@ -115,7 +115,7 @@ impl Story {
 
     pub(crate) fn state(&mut self, device: &str, from: CallStateName, to: CallStateName) -> &mut Story {
         let device: ActorName = device.into();
-        let because = "test".into();
+        let because = event::listed_event(from, to).unwrap_or("test").into();
         self.tell(Event::CallState(event::CallState { device: device.clone(), call: Some(CALL), from, to, because }));
         let awaits = match to {
             CallStateName::Outgoing => "answer",
@@ -530,5 +530,6 @@ fn plan() -> Plan {
         expect: Expectation::Holds,
         mutant: None,
         paired_with: None,
+        schedule: None,
     }
 }

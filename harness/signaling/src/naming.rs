@@ -40,6 +40,7 @@ pub fn kind_of_server_message(message: &ServerMessage) -> &'static str {
         ServerMessage::Elsewhere { .. } => "elsewhere",
         ServerMessage::Rejected { .. } => "rejected",
         ServerMessage::Ended { .. } => "ended",
+        ServerMessage::Glare { .. } => "glare",
         ServerMessage::FromPeer { .. } => "from_peer",
         ServerMessage::CallRow(_) => "call_row",
     }
@@ -69,6 +70,7 @@ pub fn call_of_server_message(message: &ServerMessage) -> Option<CallId> {
         | ServerMessage::Elsewhere { call }
         | ServerMessage::Rejected { call }
         | ServerMessage::Ended { call, .. }
+        | ServerMessage::Glare { call, .. }
         | ServerMessage::FromPeer { call, .. } => Some(*call),
         ServerMessage::CallRow(row) => Some(row.call),
         _ => None,

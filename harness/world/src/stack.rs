@@ -191,6 +191,7 @@ impl Actor for Device {
             ActorInput::Timeout => self.0.handle(client::Input::Timeout, now),
             ActorInput::Act(act) => self.0.handle(client::Input::Act(act), now),
             ActorInput::Interfaces(up) => self.0.handle(client::Input::Interfaces(up), now),
+            ActorInput::Work(work) => self.0.handle(client::Input::Work(work), now),
             ActorInput::Committed(_) | ActorInput::Grant { .. } | ActorInput::Revoke { .. } => {
                 unreachable!("a device has no store and is no relay")
             }
@@ -204,6 +205,7 @@ impl Actor for Device {
             client::Output::FriendRequest(user) => ActorOutput::FriendRequest(user),
             client::Output::FriendAdded(user) => ActorOutput::FriendAdded(user),
             client::Output::SignedIn => ActorOutput::SignedIn,
+            client::Output::Queue(work) => ActorOutput::Queue(work),
         })
     }
 
@@ -220,7 +222,11 @@ impl Actor for Signaling {
             ActorInput::Datagram(datagram) => self.0.handle(signaling::Input::Datagram(datagram), now),
             ActorInput::Timeout => self.0.handle(signaling::Input::Timeout, now),
             ActorInput::Committed(tx) => self.0.handle(signaling::Input::Committed(tx), now),
-            ActorInput::Act(_) | ActorInput::Interfaces(_) | ActorInput::Grant { .. } | ActorInput::Revoke { .. } => {
+            ActorInput::Act(_)
+            | ActorInput::Interfaces(_)
+            | ActorInput::Work(_)
+            | ActorInput::Grant { .. }
+            | ActorInput::Revoke { .. } => {
                 unreachable!("signaling has no user, one network, and is no relay")
             }
         }
@@ -255,7 +261,7 @@ impl Actor for RelayServer {
             ActorInput::Timeout => self.0.handle(RelayInput::Timeout, now),
             ActorInput::Grant { username, password, lifetime } => self.0.grant(&username, &password, lifetime, now),
             ActorInput::Revoke { username } => self.0.revoke(&username, now),
-            ActorInput::Act(_) | ActorInput::Interfaces(_) | ActorInput::Committed(_) => {
+            ActorInput::Act(_) | ActorInput::Interfaces(_) | ActorInput::Work(_) | ActorInput::Committed(_) => {
                 unreachable!("a relay has no user, one network and no store")
             }
         }

@@ -2,17 +2,19 @@
 
 use super::{people::People, within};
 use crate::{
-    file::{Adversary, Attack, Does, Scenario, Step as StepEntry},
+    file::{Adversary, Attack, Does, Scenario, Schedule, Step as StepEntry},
     located::Located,
     problem::Problems,
 };
 use kernel::{
     event::Act,
     names::UserName,
-    plan::{AdversaryPlan, Step, When},
+    plan::{AdversaryPlan, SchedulePlan, Step, When},
     time::{Micros, SimTime},
 };
 
+/// The most events whose order a bug may need.
+const MAX_DEPTH: u32 = 16;
 /// How often an adversary acts on frames when the file does not say.
 const EVERY: u32 = 10;
 /// How much later a replay comes when the file does not say.
@@ -49,6 +51,17 @@ fn cameras(file: &Scenario, problems: &mut Problems) {
                 .with_help("a call that began by voice stays one");
         }
     }
+}
+
+/// The order of what is due at one instant.
+pub(super) fn schedule(file: &Scenario, problems: &mut Problems) -> Option<SchedulePlan> {
+    let Schedule { depth, number } = file.schedule.as_ref()?;
+    if let Some(depth) = depth.as_ref().filter(|depth| !(1..=MAX_DEPTH).contains(&***depth)) {
+        problems.note(depth.span(), format!("a depth is 1 to {MAX_DEPTH}, not {}", **depth), "too deep, or none");
+    }
+    let depth = depth.as_ref().map_or(SchedulePlan::DEPTH, |depth| **depth);
+    let number = number.as_ref().map_or(0, |number| u64::from(**number));
+    Some(SchedulePlan { depth, number, steps: SchedulePlan::STEPS })
 }
 
 /// What the adversary does, in the order of the file.
@@ -99,6 +112,8 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::CameraOn, None) => Act::CameraOn,
         (Does::Mute, None) => Act::Mute,
         (Does::Unmute, None) => Act::Unmute,
+        (Does::Hold, None) => Act::Hold,
+        (Does::Resume, None) => Act::Resume,
         _ => return None,
     })
 }
@@ -145,6 +160,8 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::SwapFingerprint => AdversaryPlan::SwapFingerprint,
         Attack::ForgeConsent => AdversaryPlan::ForgeConsent,
         Attack::CandidatesInOffer => AdversaryPlan::CandidatesInOffer,
+        Attack::AskForCamera => AdversaryPlan::AskForCamera,
+        Attack::AcceptOwnCall => AdversaryPlan::AcceptOwnCall,
         Attack::TamperAtHop => AdversaryPlan::TamperAtHop { every },
         Attack::ReplayAtHop => AdversaryPlan::ReplayAtHop { every, after },
         Attack::NullAllEncryption => AdversaryPlan::NullAllEncryption,

@@ -75,16 +75,11 @@ impl Service {
         if !offers_are_for(&invite, from.device, &thread) || !self.may_ring(from.user, &invite.to) {
             return work.tell(from.device, ServerMessage::Rejected { call });
         }
-        if let Some(active) = self.store.active_call(&thread) {
-            let again = active.id == call && active.caller_device == *from.device;
-            let glare_or_busy = active.ends().is_some() || active.caller != *from.user;
-            match (again, glare_or_busy) {
-                // Said again: what followed from it the first time may have been lost on its way.
-                (true, _) => self.answer_again(call, work),
-                (false, true) => work.tell(from.device, ServerMessage::Ended { call, reason: CallEnd::Busy }),
-                (false, false) => work.tell(from.device, ServerMessage::Rejected { call }),
-            }
-            return;
+        if let Some(active) = self.store.active_call(&thread)
+            && !(mutant!(V13) && active.is_rung(from))
+        {
+            let active = active.clone();
+            return self.invite_beside(&active, from, call, work);
         }
         let devices = self.store.devices(&invite.to);
         let mut offers: BTreeMap<ActorName, SealedEnvelope> =
@@ -111,6 +106,26 @@ impl Service {
             forgotten: false,
             stage: Stage::Ringing,
         });
+    }
+
+    /// Ringing or Live + Invite: a thread has one call.
+    fn invite_beside(&mut self, active: &Call, from: Sender<'_>, call: CallId, work: &mut Transaction) {
+        if active.id == call && active.caller_device == *from.device {
+            // Said again: what followed from it the first time may have been lost on its way.
+            return self.answer_again(call, work);
+        }
+        if active.is_rung(from) {
+            // Both call at once. The call that came first rings; its ring goes first, since it may have been lost.
+            work.effects.push(Effect::Ring { device: from.device.clone(), call: active.id });
+            return work.tell(from.device, ServerMessage::Glare { call, other: active.id });
+        }
+        let is_busy = active.ends().is_some() || active.caller != *from.user;
+        let refusal = if is_busy {
+            ServerMessage::Ended { call, reason: CallEnd::Busy }
+        } else {
+            ServerMessage::Rejected { call }
+        };
+        work.tell(from.device, refusal);
     }
 
     /// An invite or accept that was taken before came again: tells what its sender may have missed.
@@ -153,6 +168,9 @@ impl Service {
 
     /// Ringing or Live + Accept.
     pub(super) fn accept(&mut self, from: Sender<'_>, call: CallId, answer: SealedEnvelope, work: &mut Transaction) {
+        if mutant!(V10) {
+            self.revive(from, call, &answer, work);
+        }
         let Some(found) = self.store.call(call) else { return work.unknown_call(from.device, call) };
         if found.is_answerer(from) {
             // It accepted before; its `Accepted` may have been lost.
@@ -161,7 +179,8 @@ impl Service {
         if found.ends().is_some() && found.is_callee(from) {
             return work.tell(from.device, ServerMessage::Elsewhere { call });
         }
-        if !found.is_rung(from) {
+        if !found.is_rung(from) && !(mutant!(V150) && found.stage == Stage::Ringing) {
+            self.attacks += 1;
             self.log("warn", format!("call {call}: {} accepts, but does not ring", from.device));
             return work.unknown_call(from.device, call);
         }
@@ -175,6 +194,30 @@ impl Service {
             return self.end_call(call, CallEnd::Unfriended, CallOutcome::Missed, work);
         }
         self.go_live(from, call, (caller_device, answer), work);
+    }
+
+    /// The planted bug V10: an accept brings a call back that is over.
+    fn revive(&mut self, from: Sender<'_>, call: CallId, answer: &SealedEnvelope, work: &Transaction) {
+        let caller_device = answer.header.to.clone();
+        let Some(caller) = self.store.owner(&caller_device).cloned() else { return };
+        if self.store.call(call).is_some() || !self.store.is_used(call) {
+            return;
+        }
+        self.store.insert_call(Call {
+            id: call,
+            thread: answer.header.thread.clone(),
+            caller,
+            caller_device,
+            callee: from.user.clone(),
+            video: false,
+            invited: work.at,
+            offers: BTreeMap::from([(from.device.clone(), answer.clone())]),
+            busy: BTreeSet::new(),
+            rings: false,
+            gone: BTreeMap::new(),
+            forgotten: false,
+            stage: Stage::Ringing,
+        });
     }
 
     fn go_live(
@@ -341,7 +384,9 @@ impl Service {
         for (relay, username) in credentials {
             work.effects.push(Effect::Revoke { relay, username });
         }
-        work.tell_all(&told, &ServerMessage::Ended { call, reason });
+        if !(mutant!(V15) && reason == CallEnd::Cancelled) {
+            work.tell_all(&told, &ServerMessage::Ended { call, reason });
+        }
         let row = CallRowEntry { thread: ended.thread, call, caller: ended.caller.clone(), outcome, duration };
         self.store.insert_row(row.clone());
         let row = ServerMessage::CallRow(row);

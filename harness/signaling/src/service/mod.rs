@@ -108,6 +108,8 @@ pub struct Service {
     online: BTreeMap<ActorName, ConnectionId>,
     queue: VecDeque<Request>,
     expiring: BTreeSet<CallId>,
+    /// Accepts by somebody whom nobody calls.
+    attacks: u64,
     phase: Phase,
     next_tx: u64,
     outputs: VecDeque<ServiceOutput>,
@@ -149,6 +151,7 @@ impl Service {
             online: BTreeMap::new(),
             queue: VecDeque::new(),
             expiring: BTreeSet::new(),
+            attacks: 0,
             phase: Phase::Idle,
             next_tx: 1,
             outputs: VecDeque::new(),
@@ -197,6 +200,11 @@ impl Service {
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<ServiceOutput> {
         self.outputs.pop_front()
+    }
+
+    /// How often somebody accepted a call that does not ring there, such as the caller's own.
+    pub fn attacks(&self) -> u64 {
+        self.attacks
     }
 
     /// When the service wants [`ServiceInput::Timeout`].
