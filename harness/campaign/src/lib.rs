@@ -5,6 +5,7 @@ pub mod cost;
 pub mod determinism;
 pub mod judged;
 pub mod matrix;
+pub mod schedules;
 pub mod vocabulary;
 
 pub use batch::{Batch, Progress};

@@ -5,6 +5,7 @@ mod bench;
 mod bless;
 mod catalogue;
 mod exit;
+mod explore;
 mod gate;
 mod judge;
 mod mutants;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Verb::Gate(options) => gate::run(&options),
         Verb::Bless(options) => bless::run(&options),
         Verb::Mutants(options) => mutants::run(&options),
+        Verb::Explore(options) => explore::run(&options),
         Verb::Judge { events } => judge::run(&events),
         Verb::Schema { check } => catalogue::schema(check),
         Verb::Bench(options) => bench::run(&options),

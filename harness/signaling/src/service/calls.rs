@@ -184,13 +184,13 @@ impl Service {
             self.log("warn", format!("call {call}: {} accepts, but does not ring", from.device));
             return work.unknown_call(from.device, call);
         }
-        let (caller, caller_device) = (found.caller.clone(), found.caller_device.clone());
+        let (caller, callee, caller_device) = (found.caller.clone(), found.callee.clone(), found.caller_device.clone());
         if !envelope_is_for(&answer, (EnvelopeKind::Answer, call), (from.device, &caller_device), &found.thread) {
             return work.unknown_call(from.device, call);
         }
         // Again at the accept: with the teardown in the unfriend's own transaction this cannot differ, but a store in
         // several places could make it.
-        if !self.store.relation(&caller, from.user).allows_calls() {
+        if !self.store.relation(&caller, &callee).allows_calls() {
             return self.end_call(call, CallEnd::Unfriended, CallOutcome::Missed, work);
         }
         self.go_live(from, call, (caller_device, answer), work);

@@ -22,7 +22,7 @@ use kernel::{
     random::Stream,
     time::{Micros, SimTime},
 };
-use protocol::{ClientMessage, ConnectionId, RelayGrant, ServerMessage};
+use protocol::{ClientMessage, ConnectionId, DeviceKeys, RelayGrant, ServerMessage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use store::{Stage, Store};
 use transaction::{Effect, Transaction};
@@ -40,6 +40,17 @@ const MAX_WAITING_PER_CONNECTION: u32 = 64;
 /// A transaction of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TxId(pub u64);
+
+/// A call that rings or is live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveCall {
+    /// Its id.
+    pub id: CallId,
+    /// The device that calls.
+    pub caller_device: ActorName,
+    /// The device that accepted; none while it rings.
+    pub callee_device: Option<ActorName>,
+}
 
 /// What happens to the service.
 #[derive(Clone, Debug)]
@@ -94,6 +105,7 @@ pub enum ServiceOutput {
 /// One request is worked on at a time, in the order of arrival. Its work takes simulated time (store accesses,
 /// password hashes); then its facts are committed; what it says leaves when they are durable; then comes the next one.
 /// So every read sees all earlier transactions, and nobody hears of a transaction that could still be lost.
+#[derive(Clone)]
 pub struct Service {
     name: ActorName,
     relays: Vec<RelayEndpoint>,
@@ -115,18 +127,20 @@ pub struct Service {
     outputs: VecDeque<ServiceOutput>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Connection {
     device: Option<ActorName>,
     waiting: u32,
 }
 
+#[derive(Clone)]
 enum Request {
     Message(ConnectionId, ClientMessage),
     Closed(ConnectionId),
     Expire(CallId),
 }
 
+#[derive(Clone)]
 enum Phase {
     Idle,
     Working { until: SimTime, work: Transaction },
@@ -220,6 +234,34 @@ impl Service {
     /// Everything that the service holds, in postcard.
     pub fn snapshot(&self) -> Vec<u8> {
         postcard::to_allocvec(&self.store).expect("the store serializes into memory")
+    }
+
+    /// Every call that rings or is live, in the order of their ids.
+    pub fn active_calls(&self) -> Vec<ActiveCall> {
+        let active = |call: &store::Call| ActiveCall {
+            id: call.id,
+            caller_device: call.caller_device.clone(),
+            callee_device: call.ends().map(|(_, callee_device)| callee_device.clone()),
+        };
+        self.store.calls().map(active).collect()
+    }
+
+    /// What decides how the service answers from here on, for a search that must know a state again: no rows, no accounts,
+    /// no counters, and no state of its generators. Times are part of it; a search lets none pass.
+    ///
+    /// # Panics
+    /// When work is under way.
+    pub fn essence(&self) -> Vec<u8> {
+        assert!(matches!(self.phase, Phase::Idle) && self.queue.is_empty(), "only a service at rest has an essence");
+        self.store.essence()
+    }
+
+    /// Gives an account another device, signed in over a connection.
+    pub fn enrol(&mut self, connection: ConnectionId, keys: DeviceKeys) {
+        let device = keys.device.clone();
+        self.store.insert_device(keys);
+        self.connections.entry(connection).or_default();
+        self.bind(connection, &device);
     }
 
     /// The device that a message comes from: the signed-in one, or the one that it signs in as, or `unknown`.

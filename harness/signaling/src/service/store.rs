@@ -30,7 +30,7 @@ const MAX_USED_CALLS: usize = 65_536;
 pub(super) type TokenHash = [u8; 32];
 
 /// Everything that the server holds.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Store {
     accounts: BTreeMap<UserName, Account>,
     owners: BTreeMap<ActorName, UserName>,
@@ -74,7 +74,7 @@ impl Relation {
     }
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Thread {
     rows: VecDeque<CallRowEntry>,
     active: Option<CallId>,
@@ -301,6 +301,22 @@ impl Store {
             rows.pop_front();
         }
         rows.push_back(row);
+    }
+
+    /// See [`super::Service::essence`].
+    pub(super) fn essence(&self) -> Vec<u8> {
+        let calls: Vec<_> = self
+            .calls
+            .values()
+            .map(|call| {
+                let Call { id, caller_device, invited, busy, rings, gone, forgotten, .. } = call;
+                let rung: Vec<&ActorName> = call.offers.keys().collect();
+                (id, caller_device, invited, rung, busy, rings, gone, forgotten, call.ends())
+            })
+            .collect();
+        let active: Vec<_> = self.threads.values().map(|thread| thread.active).collect();
+        postcard::to_allocvec(&(&self.relations, calls, active, &self.used, &self.outboxes))
+            .expect("the store serializes into memory")
     }
 
     /// The rows of a thread, oldest first.

@@ -1,0 +1,98 @@
+//! Who takes part: alice with one device, bob with two.
+
+use kernel::{ActorName, CallId, ThreadId, UserName, random::SeedTree};
+use protocol::{
+    ClientMessage, ConnectionId, DeviceKeys, EnvelopeHeader, EnvelopeKind, PROTOCOL_VERSION, RequestId, SealedEnvelope,
+};
+use signaling::{Argon2Cost, ServerConfig, ServiceCosts};
+
+/// How many devices there are.
+pub(crate) const DEVICES: usize = 3;
+/// Alice's, who may be malicious.
+pub(crate) const ALICE: usize = 0;
+/// The device of bob from which he calls and unfriends.
+pub(crate) const BOB: usize = 1;
+
+const NAMES: [(&str, &str); DEVICES] = [("alice", "alice-phone"), ("bob", "bob-phone"), ("bob", "bob-laptop")];
+
+/// A device by its number.
+pub(crate) fn name(device: usize) -> ActorName {
+    NAMES[device].1.into()
+}
+
+/// Whose it is.
+pub(crate) fn user(device: usize) -> UserName {
+    NAMES[device].0.into()
+}
+
+/// The other user.
+pub(crate) fn peer(device: usize) -> UserName {
+    user(if device == ALICE { BOB } else { ALICE })
+}
+
+/// The devices of the other user.
+pub(crate) fn peers(device: usize) -> impl Iterator<Item = usize> {
+    (0..DEVICES).filter(move |other| NAMES[*other].0 != NAMES[device].0)
+}
+
+/// The device of a name.
+pub(crate) fn number(name: &ActorName) -> Option<usize> {
+    NAMES.iter().position(|(_, device)| *device == name.as_str())
+}
+
+/// The connection of a device, which lasts.
+pub(crate) fn connection(device: usize) -> ConnectionId {
+    ConnectionId(device as u64 + 1)
+}
+
+/// The device of a connection.
+pub(crate) fn device_of(connection: ConnectionId) -> Option<usize> {
+    (0..DEVICES).find(|device| self::connection(*device) == connection)
+}
+
+/// The id of a call: who calls, and for the how-many-th time. It does not depend on who came first, so that fewer states
+/// differ.
+pub(crate) fn call(device: usize, nth: u8) -> CallId {
+    CallId([device as u8 * 16 + nth; 16])
+}
+
+/// A call as people read it.
+pub(crate) fn call_name(call: CallId) -> String {
+    let [code, ..] = call.0;
+    format!("{}'s call {}", user(usize::from(code / 16)), code % 16)
+}
+
+/// The server: without relays, and no work of it takes time.
+pub(crate) fn server() -> ServerConfig {
+    let nothing = kernel::Micros::ZERO;
+    ServerConfig {
+        name: "signaling".into(),
+        address: "198.51.100.1:443".parse().expect("an address"),
+        address_v6: None,
+        relays: Vec::new(),
+        password_cost: Argon2Cost::SIMULATION,
+        costs: ServiceCosts { store_access: nothing, password_hash: nothing },
+        boots: 0,
+        faults: Vec::new(),
+        seeds: SeedTree::root(1),
+    }
+}
+
+/// The keys of a device. Nothing is sealed here: who carries messages cannot open them anyway.
+pub(crate) fn keys(device: usize) -> DeviceKeys {
+    DeviceKeys { user: user(device), device: name(device), signing: [device as u8; 32], sealing: [device as u8; 32] }
+}
+
+/// What makes an account.
+pub(crate) fn sign_up(device: usize) -> ClientMessage {
+    let password = "correct horse battery staple".into();
+    ClientMessage::SignUp { request: RequestId(1), version: PROTOCOL_VERSION, password, keys: keys(device) }
+}
+
+/// An envelope with an honest header.
+pub(crate) fn envelope(kind: EnvelopeKind, call: CallId, from: usize, to: &ActorName) -> SealedEnvelope {
+    let thread = ThreadId::between(&user(ALICE), &user(BOB));
+    let (version, sequence) = (PROTOCOL_VERSION, 0);
+    let header = EnvelopeHeader { version, kind, call, thread, from: name(from), to: to.clone(), sequence };
+    SealedEnvelope { header, encapsulated: Vec::new(), ciphertext: Vec::new() }
+}
