@@ -5,9 +5,12 @@ mod schedules;
 
 use crate::{args::ExploreArgs, exit::Exit};
 use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
-use explore::{BUDGETS, Budget, Ending, Found, Limits, MUTANTS, ModelMutant, Report, search};
+use explore::{BUDGETS, Budget, Ending, Found, Limits, MUTANTS, ModelMutant, Promise, Report, search};
 use kernel::mutant;
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 /// Explores what the arguments name.
 pub(crate) fn run(args: &ExploreArgs) -> miette::Result<Exit> {
@@ -27,7 +30,7 @@ fn cores(time: Duration) -> Exit {
         "states/s",
         "outcome",
     ]);
-    let mut checks = Vec::new();
+    let mut checks: BTreeMap<Promise, u64> = BTreeMap::new();
     for budget in BUDGETS {
         let (report, took) = timed(*budget, deadline);
         held &= report.ending == Ending::Complete;
@@ -41,11 +44,13 @@ fn cores(time: Duration) -> Exit {
             ending(&report.ending),
         ]);
         tell(&report.ending);
-        checks = report.checks;
+        for (promise, count) in report.checks {
+            *checks.entry(promise).or_default() += count;
+        }
     }
     anstream::println!("{table}");
     let counted = checks.iter().map(|(promise, count)| format!("{promise} {count}")).collect::<Vec<_>>();
-    anstream::println!("checks of the last budget: {}\n", counted.join(", "));
+    anstream::println!("checks: {}\n", counted.join(", "));
     held &= bugs(deadline);
     if held { Exit::Held } else { Exit::Broken }
 }

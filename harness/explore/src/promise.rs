@@ -5,6 +5,7 @@ use crate::{
     state::{Broken, State},
 };
 use kernel::{CallId, event::CallStateName};
+use signaling::ActiveCall;
 use std::fmt;
 
 /// A promise.
@@ -85,6 +86,7 @@ pub(crate) fn judge(state: &State, counts: &mut Counts) -> Option<Broken> {
         (Promise::NothingBeforeAccept, captures_without_consent),
         (Promise::OneDeviceOfAUser, two_devices_in_one_call),
         (Promise::OneCallOfTwo, two_calls),
+        (Promise::ServerAndDevicesAgree, accepted_by_its_caller),
     ];
     if state.is_quiet() {
         judges.extend([
@@ -134,6 +136,17 @@ fn two_calls(state: &State) -> Option<String> {
     (calls.len() > 1).then(|| format!("the server has {} calls of the same two", calls.len()))
 }
 
+fn accepted_by_its_caller(state: &State) -> Option<String> {
+    let user = |device| cast::number(device).map(cast::user);
+    let own =
+        |call: &ActiveCall| call.callee_device.as_ref().is_some_and(|callee| user(callee) == user(&call.caller_device));
+    state
+        .calls()
+        .iter()
+        .find(|call| own(call))
+        .map(|call| format!("{} was accepted by its caller", cast::call_name(call.id)))
+}
+
 fn outlives_the_friendship(state: &State) -> Option<String> {
     if state.friends {
         return None;
@@ -178,11 +191,6 @@ fn disagrees(state: &State) -> Option<String> {
             if place(state, device).is_none_or(|(at, id)| id != call.id || !is_answered(at)) {
                 return Some(format!("{} is live at the server, and {end} is not in it", cast::call_name(call.id)));
             }
-        }
-        if call.callee_device.as_ref().and_then(cast::number).map(cast::user)
-            == cast::number(&call.caller_device).map(cast::user)
-        {
-            return Some(format!("{} was accepted by its own caller", cast::call_name(call.id)));
         }
     }
     None

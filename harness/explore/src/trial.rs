@@ -35,7 +35,7 @@ const fn bug(mutant: Mutant, promise: Promise, budget: Budget) -> ModelMutant {
 pub const MUTANTS: &[ModelMutant] = &[
     bug(Mutant::V02, Promise::NothingBeforeAccept, SMALL),
     bug(Mutant::V03, Promise::NothingBeforeAccept, SMALL),
-    bug(Mutant::V10, Promise::ServerAndDevicesAgree, NO_ATTACK),
+    bug(Mutant::V10, Promise::ServerAndDevicesAgree, SMALL),
     bug(Mutant::V11, Promise::NothingBeforeAccept, SMALL),
     bug(Mutant::V13, Promise::OneCallOfTwo, NO_ATTACK),
     bug(Mutant::V15, Promise::ServerAndDevicesAgree, SMALL),
