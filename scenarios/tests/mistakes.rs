@@ -287,6 +287,33 @@ loss = "1%"
 }
 
 #[test]
+fn crashes_in_commits_that_cannot_be_meant_are_refused() {
+    let text = STORY.to_owned()
+        + r#"
+[[fault]]
+at = "2s"
+node = "signaling"
+does = "crash-in-commit"
+of = "block"
+after = "11s"
+
+[[fault]]
+at = "3s"
+node = "relay"
+does = "crash-in-commit"
+of = "blocked"
+
+[[fault]]
+at = "4s"
+node = "signaling"
+does = "restart"
+of = "blocked"
+after = "1ms"
+"#;
+    insta::assert_snapshot!(errors(&text, &Overrides::default()));
+}
+
+#[test]
 fn version_6_of_a_network_needs_an_internet_with_both() {
     let said =
         errors_after(&[(r#""alice", network = "home-wifi""#, r#""alice", network = "home-wifi", ipv6 = "broken""#)]);

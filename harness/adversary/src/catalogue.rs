@@ -235,6 +235,20 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/key-frames-on-demand",
     },
     KnownAttack {
+        mutant: Mutant::V117,
+        sentence: "Block lists were gone after a crash where the answer did not wait for the disk (class): here the \
+                   server says that it is done before the transaction is durable",
+        invariant: "acknowledged_changes_survive_a_crash",
+        scenario: "canary/done-before-durable",
+    },
+    KnownAttack {
+        mutant: Mutant::V122,
+        sentence: "A friendship has two directions, and whoever writes them one after the other leaves one of them in a \
+                   crash (class): here each row is a transaction of its own",
+        invariant: "recovered_graph_is_a_prefix",
+        scenario: "canary/half-a-friendship",
+    },
+    KnownAttack {
         mutant: Mutant::V124,
         sentence: "One transition that no table lists was enough in five messengers (Project Zero, 2021): here a peer's claim takes \
                    a call from connecting to live",

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod cost;
+pub mod crashes;
 pub mod determinism;
 pub mod judged;
 pub mod matrix;
@@ -10,11 +11,12 @@ pub mod vocabulary;
 
 pub use batch::{Batch, Progress};
 pub use cost::Cost;
+pub use crashes::CrashReport;
 pub use determinism::{Divergence, RerunReport};
 pub use judged::{CampaignError, Judged, RunDigest};
 pub use matrix::{Fate, MutantRow};
 pub use vocabulary::vocabulary;
 pub use world::{
-    CodecCost, HopCost, LogFilter, PresetEntry, RunOptions, WorldError, codecs_alone, environment, packet_hops,
-    peak_memory, presets,
+    CodecCost, CrashSweep, HopCost, LogFilter, PresetEntry, RunOptions, WorldError, codecs_alone, environment,
+    packet_hops, peak_memory, presets,
 };

@@ -1,7 +1,7 @@
 //! Batches, the codecs alone, and the mutant matrix, on real scenarios that are short.
 
 use campaign::{
-    Batch, Fate, Judged, Progress, RunDigest, RunOptions, codecs_alone,
+    Batch, CrashReport, Fate, Judged, Progress, RunDigest, RunOptions, codecs_alone,
     matrix::{Trial, try_mutants},
     vocabulary,
 };
@@ -121,4 +121,18 @@ fn every_preset_has_a_cell_but_the_one_that_lets_nothing_through() {
     let mut presets: BTreeSet<String> = vocabulary().presets.into_keys().collect();
     assert!(presets.remove("loadero-loss-100"));
     assert_eq!((listed, cells.len()), (presets.clone(), presets.len()));
+}
+
+#[test]
+fn no_crash_of_a_workload_loses_what_was_acknowledged_and_each_planted_bug_does() {
+    let clean = CrashReport::of(1, 60, None).unwrap();
+    assert!(clean.holds(), "{clean:?}");
+    let sweep = clean.sweep;
+    assert!(sweep.transactions >= 20 && sweep.crashes > 100 * sweep.transactions, "{sweep:?}");
+    // The last acknowledgements are the present, and facts about calls are no part of the graph.
+    assert!(clean.rollbacks_seen > 0 && clean.rollbacks_seen < sweep.snapshots, "{clean:?}");
+    let early = CrashReport::of(1, 60, Some(Mutant::V117)).unwrap();
+    assert!(early.lost > 0 && early.not_prefixes == 0 && early.unreadable == 0, "{early:?}");
+    let halves = CrashReport::of(1, 60, Some(Mutant::V122)).unwrap();
+    assert!(halves.not_prefixes > 0 && halves.lost == 0 && halves.unreadable == 0, "{halves:?}");
 }

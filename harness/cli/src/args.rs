@@ -36,6 +36,8 @@ pub(crate) enum Verb {
     Mutants(MutantArgs),
     /// Explore orders of events: every one between the cores of devices and server, or with scenarios seeded ones of runs.
     Explore(ExploreArgs),
+    /// Crash a server's store at every write and sync of a workload, and see that nothing acknowledged is lost.
+    Crashes(CrashesArgs),
     /// Judge a saved event log again, without simulating.
     Judge {
         /// The `events.jsonl.zst` of a run, or its folder.
@@ -168,6 +170,16 @@ pub(crate) struct ExploreArgs {
     /// With scenarios: change a value of each, such as `duration=8s`.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CrashesArgs {
+    /// Of which the workload is drawn.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many requests the workload has, besides six sign-ups.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    pub(crate) requests: u16,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -4,8 +4,7 @@ use crate::{
     cast::{self, ALICE, DEVICES},
     state::{Broken, State},
 };
-use kernel::{CallId, event::CallStateName};
-use signaling::ActiveCall;
+use kernel::{ActorName, CallId, event::CallStateName};
 use std::fmt;
 
 /// A promise.
@@ -77,12 +76,15 @@ impl Counts {
     }
 }
 
+/// Says how a state breaks a promise, if it does.
+type Judge = fn(&State) -> Option<String>;
+
 /// The first promise that a state breaks.
 pub(crate) fn judge(state: &State, counts: &mut Counts) -> Option<Broken> {
     // Events judge these two as they happen.
     counts.add(Promise::OnlyFriendsRing);
     counts.add(Promise::OnlyListedTransitions);
-    let mut judges: Vec<(Promise, fn(&State) -> Option<String>)> = vec![
+    let mut judges: Vec<(Promise, Judge)> = vec![
         (Promise::NothingBeforeAccept, captures_without_consent),
         (Promise::OneDeviceOfAUser, two_devices_in_one_call),
         (Promise::OneCallOfTwo, two_calls),
@@ -90,7 +92,7 @@ pub(crate) fn judge(state: &State, counts: &mut Counts) -> Option<Broken> {
     ];
     if state.is_quiet() {
         judges.extend([
-            (Promise::UnfriendingEndsTheCall, outlives_the_friendship as fn(&State) -> Option<String>),
+            (Promise::UnfriendingEndsTheCall, outlives_the_friendship as Judge),
             (Promise::OthersStopRinging, rings_though_answered),
             (Promise::ServerAndDevicesAgree, disagrees),
         ]);
@@ -137,14 +139,11 @@ fn two_calls(state: &State) -> Option<String> {
 }
 
 fn accepted_by_its_caller(state: &State) -> Option<String> {
-    let user = |device| cast::number(device).map(cast::user);
+    let user = |device: &ActorName| cast::number(device).map(cast::user);
+    let calls = state.calls();
     let own =
-        |call: &ActiveCall| call.callee_device.as_ref().is_some_and(|callee| user(callee) == user(&call.caller_device));
-    state
-        .calls()
-        .iter()
-        .find(|call| own(call))
-        .map(|call| format!("{} was accepted by its caller", cast::call_name(call.id)))
+        calls.iter().find(|call| call.callee_device.as_ref().is_some_and(|end| user(end) == user(&call.caller_device)));
+    own.map(|call| format!("{} was accepted by its caller", cast::call_name(call.id)))
 }
 
 fn outlives_the_friendship(state: &State) -> Option<String> {

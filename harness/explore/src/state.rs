@@ -275,7 +275,7 @@ impl State {
         let mut broken = None;
         while let Some(output) = service.poll() {
             match output {
-                ServiceOutput::Commit(tx, _) => service.handle(ServiceInput::Committed(tx), now),
+                ServiceOutput::Commit(commit) => service.handle(ServiceInput::Committed(commit.tx), now),
                 ServiceOutput::Send { connection, message, .. } => {
                     let Some(to) = cast::device_of(connection) else { continue };
                     let Some(told) = Told::of(&message, to) else { continue };

@@ -83,6 +83,16 @@ pub enum FaultKind {
         /// The server.
         node: ActorName,
     },
+    /// From now on the server waits for the first transaction with a fact of this kind, and stops so long after handing
+    /// it to its store: before the transaction is durable, or once somebody was told.
+    CrashInCommit {
+        /// The server.
+        node: ActorName,
+        /// The kind of fact, one of [`FACT_KINDS`](crate::event::FACT_KINDS).
+        of: String,
+        /// How long after.
+        after: Micros,
+    },
     /// A server that stopped starts again. One that runs stops first.
     Restart {
         /// The server.

@@ -3,8 +3,8 @@
 use crate::{
     checks::Checks,
     invariants::{
-        agreement, call_machine, confidentiality, consent, friend_gating, identity, integrity, key_hygiene, off, path,
-        privacy, relays, third_parties,
+        agreement, call_machine, confidentiality, consent, durability, friend_gating, identity, integrity, key_hygiene,
+        off, path, privacy, relays, third_parties,
     },
     judgement::Metric,
     run::Run,
@@ -277,6 +277,24 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: false,
         mutants: &[Mutant::V16],
         checker: agreement::no_ring_older_than_a_minute,
+    },
+    Invariant {
+        id: "DUR-1",
+        name: "acknowledged_changes_survive_a_crash",
+        truth: "What somebody was told of a friendship, a block or a session is still so when the server starts again \
+                after a crash.",
+        foreign: false,
+        mutants: &[Mutant::V117],
+        checker: durability::acknowledged_changes_survive_a_crash,
+    },
+    Invariant {
+        id: "DUR-2",
+        name: "recovered_graph_is_a_prefix",
+        truth: "After a crash the friend graph is what it once was: that of some first part of its history, with no half \
+                of a change.",
+        foreign: false,
+        mutants: &[Mutant::V122],
+        checker: durability::recovered_graph_is_a_prefix,
     },
     Invariant {
         id: "SM-10",

@@ -8,6 +8,7 @@ mod invariants;
 pub mod judgement;
 mod metrics;
 mod reachability;
+mod recovery;
 mod run;
 mod scan;
 mod sframe;
@@ -24,4 +25,5 @@ pub use judgement::{
     Metric, ThresholdReport, ThresholdVerdict, Verdict, Violation,
 };
 pub use metrics::{Across, METRICS, MetricFamily, metric_names};
+pub use recovery::{RecoveryVerdict, judge_recovery};
 pub use verdict::{judge, judge_pair};

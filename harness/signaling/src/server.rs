@@ -5,10 +5,9 @@ use crate::{
     faults::{Held, MessageFaults},
     interceptor::Interceptor,
     naming::{call_of_client_message, call_of_server_message, kind_of_client_message, kind_of_server_message},
-    service::{Service, ServiceInput, ServiceOutput, TxId},
+    service::{BrokenRow, Change, Commit, Service, ServiceInput, ServiceOutput, TxId},
 };
 use kernel::{
-    event::Fact,
     log, mutant,
     names::{ActorName, CallId},
     packet::Datagram,
@@ -36,8 +35,8 @@ pub enum Input {
 pub enum Output {
     /// Send a packet.
     Transmit(Datagram),
-    /// Make facts durable together, and answer with [`Input::Committed`] when they are. At most one is open.
-    Commit(TxId, Vec<Fact>),
+    /// Make a transaction durable, and answer with [`Input::Committed`] when it is. At most one is open.
+    Commit(Commit),
     /// Tell a relay of a credential, over its control channel.
     GrantRelay {
         /// Which relay.
@@ -94,12 +93,12 @@ impl Server {
         }
     }
 
-    /// A server that starts again with what its store kept: [`Server::snapshot`] at its last commit.
+    /// A server that starts again with the rows of its durable store.
     ///
     /// # Errors
-    /// When the image is none.
-    pub fn restore(config: ServerConfig, image: &[u8], now: SimTime) -> Result<Server, postcard::Error> {
-        let service = Service::restore(&config, image, now)?;
+    /// When a row is none of the server's.
+    pub fn restore(config: ServerConfig, rows: &[Change], now: SimTime) -> Result<Server, BrokenRow> {
+        let service = Service::restore(&config, rows, now)?;
         Ok(Server { service, ..Server::new(config, now) })
     }
 
@@ -206,7 +205,7 @@ impl Server {
                     self.send(connection, device, message, now);
                     continue;
                 }
-                ServiceOutput::Commit(tx, facts) => Output::Commit(tx, facts),
+                ServiceOutput::Commit(commit) => Output::Commit(commit),
                 ServiceOutput::GrantRelay { relay, username, password, lifetime } => {
                     Output::GrantRelay { relay, username, password, lifetime }
                 }

@@ -6,7 +6,7 @@ use kernel::{
     event::{Act, Screen},
     packet::{Datagram, Interface},
 };
-use signaling::TxId;
+use signaling::{Commit, TxId};
 
 /// What happens to an actor.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ pub enum ActorOutput {
     /// The user sees that a friendship began.
     FriendAdded(UserName),
     /// Make this transaction durable, in order.
-    Commit(TxId),
+    Commit(Commit),
     /// Allow a credential at a relay.
     GrantRelay {
         /// The relay.

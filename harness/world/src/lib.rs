@@ -24,5 +24,6 @@ pub use codec_cost::{CodecCost, codecs_alone};
 pub use hop_cost::{HopCost, packet_hops};
 pub use machine::{peak_memory, thread_cpu_time};
 pub use run::{Outcome, RunOptions, WorldError, run};
-pub use stack::{Disk, Reference, Stack};
+pub use stack::{Reference, Stack};
+pub use store::{CrashSweep, CrashTrial, Found, Survivor, sweep_crashes};
 pub use trace::LogFilter;

@@ -106,6 +106,9 @@ pub enum WorldError {
         /// Who.
         who: ActorName,
     },
+    /// The store of a server cannot be read or written.
+    #[error("a server's store: {0}")]
+    Store(String),
     /// turmoil failed.
     #[error("turmoil: {0}")]
     Turmoil(String),
@@ -195,7 +198,7 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<u64,
     let seeds = SeedTree::root(plan.seed);
     let (people, planned) = People::of(plan);
     let order = plan.schedule.map(|plan| Schedule::new(plan, &seeds));
-    let stage = Rc::new(RefCell::new(Stage::new(fabric(plan, seeds)?, people, order)));
+    let stage = Rc::new(RefCell::new(Stage::new(fabric(plan, seeds)?, people, seeds.child("disks"), order)));
     let end = next_look(plan.timeline_start + plan.duration);
     schedule(plan, end, &mut stage.borrow_mut());
     traffic::seat_all(plan, &seeds, &mut stage.borrow_mut());
@@ -211,9 +214,9 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<u64,
         host(&mut sim, &stage, plan, &server.name, {
             let (stack, stage) = (stack.clone(), stage.clone());
             move |plan, name| {
-                let disk = stage.borrow_mut().mount(name);
-                match &disk {
-                    Some(disk) => stack.restarted(plan, name, disk, kernel::time::now()),
+                let found = stage.borrow_mut().mount(name);
+                match &found {
+                    Some(found) => stack.restarted(plan, name, found, kernel::time::now()),
                     None => stack.server(plan, name, kernel::time::now()),
                 }
             }
@@ -245,7 +248,9 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<u64,
         let next_fault = faults.front().map(|fault| next_look(plan.timeline_start + fault.at));
         let next_tick = SimTime((now.0 + 1).next_multiple_of(TICK.0));
         now = next_tick.min(end).min(next_fault.unwrap_or(SimTime::NEVER));
-        stage.borrow_mut().run_until(now)?;
+        while let Some(node) = { stage.borrow_mut().run_until(now)? } {
+            strike(&mut sim, &stage, &FaultKind::Crash { node });
+        }
         if now == plan.timeline_start {
             check_set_up(plan, &stage.borrow())?;
         }
@@ -286,6 +291,7 @@ fn strike(sim: &mut turmoil::Sim<'_>, stage: &RefCell<Stage>, fault: &FaultKind)
             sim.crash(node.as_str());
             sim.bounce(node.as_str());
         }
+        FaultKind::CrashInCommit { node, of, after } => stage.borrow_mut().crash_in_commit(node, of, *after),
         FaultKind::Cut { between: (one, other) } => stage.borrow_mut().set_cut(one, other, true),
         FaultKind::Mend { between: (one, other) } => stage.borrow_mut().set_cut(one, other, false),
         FaultKind::InterfaceDown { interface } => stage.borrow_mut().set_interface(interface, false),

@@ -1,6 +1,9 @@
 //! The stack under test. The reference stack is ours; a foreign one implements the same trait.
 
-use crate::actor::{Actor, ActorInput, ActorOutput};
+use crate::{
+    actor::{Actor, ActorInput, ActorOutput},
+    store::Found,
+};
 use adversary::Armed;
 use client::{Client, ClientConfig};
 use kernel::{
@@ -22,15 +25,6 @@ pub(crate) const RELAY_PORT: u16 = 3_478;
 /// Where they speak TURN over TLS: the port that firewalls let pass.
 const RELAY_TLS_PORT: u16 = 443;
 
-/// What outlives a crash of a server.
-#[derive(Clone, Debug, Default)]
-pub struct Disk {
-    /// How often the server started before.
-    pub boots: u32,
-    /// What it held at its last durable commit, as [`Actor::snapshot`] shows it.
-    pub image: Option<Vec<u8>>,
-}
-
 /// Builds the actors of a run.
 pub trait Stack: Send + Sync {
     /// The device of a participant.
@@ -38,7 +32,7 @@ pub trait Stack: Send + Sync {
 
     /// Signaling, or a relay, that stopped and starts again: for the `boots`-th time, with what its store made durable. A
     /// server without a store begins anew.
-    fn restarted(&self, plan: &Plan, name: &ActorName, _disk: &Disk, now: SimTime) -> Box<dyn Actor> {
+    fn restarted(&self, plan: &Plan, name: &ActorName, _found: &Found, now: SimTime) -> Box<dyn Actor> {
         self.server(plan, name, now)
     }
 
@@ -55,16 +49,13 @@ impl Stack for Reference {
         Box::new(Device(Client::new(client_config(plan, device), now)))
     }
 
-    fn restarted(&self, plan: &Plan, name: &ActorName, disk: &Disk, now: SimTime) -> Box<dyn Actor> {
-        let config = ServerConfig { boots: disk.boots, ..server_config(plan) };
-        match &disk.image {
-            Some(image) if plan.signaling.name == *name => {
-                let server = Server::restore(config, image, now).expect("a store reads what it wrote");
-                Box::new(signaling(server, plan))
-            }
-            None if plan.signaling.name == *name => Box::new(signaling(Server::new(config, now), plan)),
-            _ => self.server(plan, name, now),
+    fn restarted(&self, plan: &Plan, name: &ActorName, found: &Found, now: SimTime) -> Box<dyn Actor> {
+        if plan.signaling.name != *name {
+            return self.server(plan, name, now);
         }
+        let config = ServerConfig { boots: found.boots, ..server_config(plan) };
+        let server = Server::restore(config, &found.rows, now).expect("a store reads what it wrote");
+        Box::new(signaling(server, plan))
     }
 
     fn server(&self, plan: &Plan, name: &ActorName, now: SimTime) -> Box<dyn Actor> {
@@ -235,7 +226,7 @@ impl Actor for Signaling {
     fn poll(&mut self, _now: SimTime) -> Option<ActorOutput> {
         Some(match self.0.poll()? {
             signaling::Output::Transmit(datagram) => ActorOutput::Transmit(datagram),
-            signaling::Output::Commit(tx, _) => ActorOutput::Commit(tx),
+            signaling::Output::Commit(commit) => ActorOutput::Commit(commit),
             signaling::Output::GrantRelay { relay, username, password, lifetime } => {
                 ActorOutput::GrantRelay { relay, username, password, lifetime }
             }

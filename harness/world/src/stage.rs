@@ -8,19 +8,19 @@ use crate::{
     people::{Intent, People, Sight},
     run::WorldError,
     schedule::{Schedule, Turn},
-    stack::Disk,
-    store::StoreDriver,
+    store::{Found, StoreDriver},
 };
 use client::Work;
 use kernel::{
-    ActorName, LinkName, SimTime, UserName, event,
+    ActorName, LinkName, Micros, SimTime, UserName, event,
     event::Act,
     packet::Datagram,
     plan::{LinkChange, NatStep, TRAFFIC_PORTS, TrafficEnd},
-    random, time,
+    random::{self, SeedTree},
+    time,
 };
 use network::{Arrival, Fabric};
-use signaling::TxId;
+use signaling::Commit;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// More steps or arrivals than anybody needs at one instant: beyond it somebody acts without letting time pass.
@@ -34,8 +34,10 @@ enum Todo {
     Act(ActorName, Act),
     /// Work that an actor queued.
     Work(ActorName, Work),
-    /// A transaction becomes durable, and with it what the server held when it was handed over.
-    Committed(ActorName, TxId, Option<Vec<u8>>),
+    /// The first transaction that is under way becomes durable.
+    Durable(ActorName),
+    /// A server crashes.
+    Crash(ActorName),
     Link(LinkName, Box<LinkChange>),
     Nat(NatStep),
     Snapshot,
@@ -73,7 +75,13 @@ struct Seat {
     /// When the actor wants to wake, as it said when its outputs were last drained.
     wake: Option<SimTime>,
     wakes: Wakes,
-    store: StoreDriver,
+}
+
+/// A server is to crash so long after it hands a transaction with this kind of fact to its store.
+struct Trap {
+    node: ActorName,
+    of: String,
+    after: Micros,
 }
 
 pub(crate) struct Stage {
@@ -93,12 +101,17 @@ pub(crate) struct Stage {
     friendships: BTreeSet<(ActorName, UserName)>,
     /// The credentials that hold at each relay: user name, password, and until when.
     grants: BTreeMap<ActorName, BTreeMap<String, (String, SimTime)>>,
-    disks: BTreeMap<ActorName, Disk>,
+    stores: BTreeMap<ActorName, StoreDriver>,
+    /// What a crash leaves on a disk is drawn below this node.
+    disks: SeedTree,
+    traps: Vec<Trap>,
+    /// A server whose time has come: turmoil is to crash it at this instant.
+    crashing: Option<ActorName>,
     error: Option<WorldError>,
 }
 
 impl Stage {
-    pub(crate) fn new(fabric: Fabric, people: People, schedule: Option<Schedule>) -> Stage {
+    pub(crate) fn new(fabric: Fabric, people: People, disks: SeedTree, schedule: Option<Schedule>) -> Stage {
         Stage {
             fabric,
             seats: BTreeMap::new(),
@@ -111,7 +124,10 @@ impl Stage {
             arrived: BTreeMap::new(),
             friendships: BTreeSet::new(),
             grants: BTreeMap::new(),
-            disks: BTreeMap::new(),
+            stores: BTreeMap::new(),
+            disks,
+            traps: Vec::new(),
+            crashing: None,
             error: None,
         }
     }
@@ -129,8 +145,7 @@ impl Stage {
     }
 
     fn seat(&mut self, name: &ActorName, host: &ActorName, actor: Box<dyn Actor>) {
-        let (host, store) = (host.clone(), StoreDriver::default());
-        self.seats.insert(name.clone(), Seat { actor, host, wake: None, wakes: Wakes::default(), store });
+        self.seats.insert(name.clone(), Seat { actor, host: host.clone(), wake: None, wakes: Wakes::default() });
         self.drain(name);
         // A relay that starts again is told over the control channel what holds.
         let now = time::now();
@@ -147,9 +162,21 @@ impl Stage {
         if let Some(at) = self.seats.remove(name).and_then(|seat| seat.wake) {
             self.wakes.remove(&(at, name.clone()));
         }
-        // What was handed to its disk and is not yet durable is lost with it.
-        self.todos.retain(|_, todo| !matches!(todo, Todo::Committed(node, ..) | Todo::Work(node, _) if node == name));
+        self.todos.retain(|_, todo| !matches!(todo, Todo::Durable(node) | Todo::Work(node, _) if node == name));
         self.arrived.remove(name);
+        if let Some(store) = self.stores.get_mut(name) {
+            let now = time::now();
+            let dice = self.disks.child(name.as_str()).child(&now.0.to_string());
+            let transactions = store.crash(now, &mut dice.stream("survivors"));
+            if !transactions.is_empty() {
+                event!(StoreInterrupted { node: name.clone(), transactions });
+            }
+        }
+    }
+
+    /// A server is to crash so long after it hands a transaction with this kind of fact to its store.
+    pub(crate) fn crash_in_commit(&mut self, node: &ActorName, of: &str, after: Micros) {
+        self.traps.push(Trap { node: node.clone(), of: of.to_owned(), after });
     }
 
     /// The core between two nodes is cut, or mended.
@@ -165,12 +192,13 @@ impl Stage {
         self.tell(&device, ActorInput::Interfaces(interfaces));
     }
 
-    /// What a server that stopped left on its disk; none for one that starts for the first time.
-    pub(crate) fn mount(&mut self, name: &ActorName) -> Option<Disk> {
-        let disk = self.disks.entry(name.clone()).or_default();
-        let mounted = (disk.boots > 0).then(|| disk.clone());
-        disk.boots += 1;
-        mounted
+    /// What a server that stopped left in its store; none for one that starts for the first time.
+    pub(crate) fn mount(&mut self, name: &ActorName) -> Option<Found> {
+        let mounted = self.stores.entry(name.clone()).or_default().mount();
+        mounted.unwrap_or_else(|error| {
+            self.error = Some(WorldError::Store(error.to_string()));
+            None
+        })
     }
 
     /// A user acts at an exact instant, not before now.
@@ -208,8 +236,9 @@ impl Stage {
         self.friendships.contains(&(device.clone(), friend.clone()))
     }
 
-    /// Runs everything up to and including `limit`, each thing at its own microsecond.
-    pub(crate) fn run_until(&mut self, limit: SimTime) -> Result<(), WorldError> {
+    /// Runs everything up to and including `limit`, each thing at its own microsecond. Stops earlier where a server is to
+    /// crash, and says which.
+    pub(crate) fn run_until(&mut self, limit: SimTime) -> Result<Option<ActorName>, WorldError> {
         let mut steps = 0;
         while let Some(at) = self.next_event().filter(|at| *at <= limit) {
             steps = if at > time::now() { 0 } else { steps + 1 };
@@ -227,9 +256,12 @@ impl Stage {
             if let Some(error) = self.error.take() {
                 return Err(error);
             }
+            if let Some(node) = self.crashing.take() {
+                return Ok(Some(node));
+            }
         }
         time::set_now(limit.max(time::now()));
-        Ok(())
+        Ok(None)
     }
 
     fn next_event(&self) -> Option<SimTime> {
@@ -244,6 +276,9 @@ impl Stage {
         while let Some(entry) = self.todos.first_entry().filter(|entry| entry.key().0 <= now) {
             let todo = entry.remove();
             self.carry_out(todo);
+            if self.crashing.is_some() {
+                return;
+            }
         }
         let mut arrivals = 0;
         while let Some(arrival) = self.fabric.poll() {
@@ -272,7 +307,7 @@ impl Stage {
             let turns = self.turns(now);
             let Some(turn) = schedule.choose(&turns) else { return };
             self.take_turn(turn, now);
-            if self.error.is_some() {
+            if self.error.is_some() || self.crashing.is_some() {
                 return;
             }
         }
@@ -330,10 +365,12 @@ impl Stage {
         match todo {
             Todo::Act(device, act) => self.tell(&device, ActorInput::Act(act)),
             Todo::Work(name, work) => self.tell(&name, ActorInput::Work(work)),
-            Todo::Committed(node, tx, image) => {
-                self.disks.entry(node.clone()).or_default().image = image;
-                self.tell(&node, ActorInput::Committed(tx));
+            Todo::Durable(node) => {
+                if let Some(tx) = self.stores.get_mut(&node).and_then(StoreDriver::settle) {
+                    self.tell(&node, ActorInput::Committed(tx));
+                }
             }
+            Todo::Crash(node) => self.crashing = Some(node),
             Todo::Link(link, change) => {
                 if let Err(error) = self.fabric.change_link(&link, &change) {
                     self.error = Some(WorldError::Plan(error.to_string()));
@@ -401,13 +438,8 @@ impl Stage {
                 let intents = self.people.signed_in(name, now);
                 intents.into_iter().for_each(|intent| self.intend(intent));
             }
-            ActorOutput::Commit(tx) => {
-                let Some(seat) = self.seats.get_mut(name) else { return };
-                let durable = seat.store.commit(now);
-                let image = seat.actor.snapshot().map(|(_, image)| image);
-                self.push(durable, Todo::Committed(name.clone(), tx, image));
-            }
             ActorOutput::Queue(work) => self.push(now, Todo::Work(name.clone(), work)),
+            ActorOutput::Commit(commit) => self.commit(name, commit, now),
             // Signaling and relays share an operator: the control channel between them is not simulated as packets.
             ActorOutput::GrantRelay { relay, username, password, lifetime } => {
                 let until = now + lifetime;
@@ -418,6 +450,18 @@ impl Stage {
                 self.grants.entry(relay.clone()).or_default().remove(&username);
                 self.tell(&relay, ActorInput::Revoke { username });
             }
+        }
+    }
+
+    fn commit(&mut self, name: &ActorName, commit: Commit, now: SimTime) {
+        let springs = |trap: &Trap| trap.node == *name && commit.facts.iter().any(|fact| fact.kind() == trap.of);
+        if let Some(trap) = self.traps.iter().position(springs) {
+            let after = self.traps.remove(trap).after;
+            self.push(now + after, Todo::Crash(name.clone()));
+        }
+        match self.stores.entry(name.clone()).or_default().commit(commit, now) {
+            Ok(durable) => self.push(durable, Todo::Durable(name.clone())),
+            Err(error) => self.error = Some(WorldError::Store(error.to_string())),
         }
     }
 
@@ -449,7 +493,7 @@ fn turn_of(todo: &Todo) -> Turn {
     match todo {
         Todo::Act(device, _) => Turn::Act(device.clone()),
         Todo::Work(name, work) => Turn::Work(name.clone(), *work),
-        Todo::Committed(node, ..) => Turn::Store(node.clone()),
+        Todo::Durable(node) | Todo::Crash(node) => Turn::Store(node.clone()),
         Todo::Link(..) | Todo::Nat(_) => Turn::Network,
         Todo::Snapshot => Turn::Snapshot,
     }

@@ -19,6 +19,10 @@ pub(crate) struct Fault {
     pub(crate) does: Option<Located<Failure>>,
     /// The two nodes between which the core carries nothing: participants or servers. What goes over a third one passes.
     pub(crate) between: Option<Located<[Located<String>; 2]>>,
+    /// Of which kind of fact, as `blocked` or `unfriended`: for `crash-in-commit`.
+    pub(crate) of: Option<Located<String>>,
+    /// How long after it is handed to the store: for `crash-in-commit`. A transaction is durable after 1.5 ms.
+    pub(crate) after: Option<Located<Duration>>,
     /// How long the cut lasts; to the end of the story unless given.
     pub(crate) lasts: Option<Located<Duration>>,
 }
@@ -29,6 +33,9 @@ pub(crate) struct Fault {
 pub(crate) enum Failure {
     /// It stops, with everything that it held in memory.
     Crash,
+    /// It waits from now on for the first transaction with a fact `of` a kind, and crashes so long `after` handing it to its
+    /// store.
+    CrashInCommit,
     /// It starts again, after it stopped if it runs.
     Restart,
     /// An interface goes down. What is under way on it is lost.

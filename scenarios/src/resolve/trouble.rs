@@ -1,12 +1,13 @@
 //! What fails: servers, paths, messages of signaling.
 
-use super::{people::People, server_names, within};
+use super::{SIGNALING, people::People, server_names, within};
 use crate::{
     file::{Failure, Fault as FaultEntry, MessageFault as MessageEntry, Scenario, SignalingFault as SignalingEntry},
     located::Located,
     problem::Problems,
 };
 use kernel::{
+    event::FACT_KINDS,
     names::ActorName,
     time::{Micros, SimTime},
     trouble::{Fault, FaultKind, MESSAGE_KINDS, MessageFault, SignalingFault, Trouble},
@@ -14,6 +15,8 @@ use kernel::{
 
 /// How late a delayed message is when the file does not say.
 const LATE: Micros = Micros::from_millis(300);
+/// The longest that a crash may come after a commit.
+const LONGEST_AFTER_COMMIT: Micros = Micros::from_secs(10);
 
 /// What fails, in order of time.
 pub(super) fn resolve(file: &Scenario, people: &People, end: SimTime, problems: &mut Problems) -> Trouble {
@@ -23,6 +26,7 @@ pub(super) fn resolve(file: &Scenario, people: &People, end: SimTime, problems: 
         if let Some(at) = &entry.at {
             within(at, end, problems);
         }
+        only_crashes_in_commits_say_when(entry, problems);
         match (&entry.node, &entry.interface, &entry.does, &entry.between) {
             (Some(node), None, Some(does), None) => faults.extend(of_server(entry, node, does, &servers, problems)),
             (None, Some(interface), Some(does), None) => {
@@ -78,12 +82,49 @@ fn of_server(
     let kind = match **does {
         Failure::Crash => FaultKind::Crash { node },
         Failure::Restart => FaultKind::Restart { node },
+        Failure::CrashInCommit => return in_commit(entry, node, does, problems),
         Failure::GoDown | Failure::ComeUp => {
-            problems.note(does.span(), "a server can `crash` and `restart`", "interfaces do this");
+            problems.note(does.span(), "a server can `crash`, `crash-in-commit` and `restart`", "interfaces do this");
             return None;
         }
     };
     Some(Fault { at: entry.at.as_ref()?.0, kind })
+}
+
+/// A crash at the server's first commit of a kind of fact.
+fn in_commit(entry: &FaultEntry, node: ActorName, does: &Located<Failure>, problems: &mut Problems) -> Option<Fault> {
+    if node != *SIGNALING {
+        problems.note(does.span(), "only signaling has a store, and commits", "a relay can `crash`");
+    }
+    let (Some(of), Some(after)) = (&entry.of, &entry.after) else {
+        let message = "a `crash-in-commit` is `of` a kind of fact, so long `after` the commit";
+        problems.note(does.span(), message, "`of` or `after` is missing");
+        return None;
+    };
+    if !FACT_KINDS.contains(&of.as_str()) {
+        let note = problems.note(of.span(), format!("no kind of fact is called `{}`", **of), "unknown");
+        note.did_you_mean(of, FACT_KINDS);
+    }
+    if after.0 > LONGEST_AFTER_COMMIT {
+        problems.note(after.span(), "a `crash-in-commit` comes at most 10 s after the commit", "longer than that");
+    }
+    Some(Fault {
+        at: entry.at.as_ref()?.0,
+        kind: FaultKind::CrashInCommit { node, of: String::clone(of), after: after.0 },
+    })
+}
+
+fn only_crashes_in_commits_say_when(entry: &FaultEntry, problems: &mut Problems) {
+    if entry.does.as_ref().is_some_and(|does| **does == Failure::CrashInCommit) {
+        return;
+    }
+    let message = "only a `crash-in-commit` is `of` a fact and comes `after` it";
+    if let Some(of) = &entry.of {
+        problems.note(of.span(), message, "means nothing here");
+    }
+    if let Some(after) = &entry.after {
+        problems.note(after.span(), message, "means nothing here");
+    }
 }
 
 fn of_interface(
@@ -104,7 +145,7 @@ fn of_interface(
     let kind = match **does {
         Failure::GoDown => FaultKind::InterfaceDown { interface: name },
         Failure::ComeUp => FaultKind::InterfaceUp { interface: name },
-        Failure::Crash | Failure::Restart => {
+        Failure::Crash | Failure::CrashInCommit | Failure::Restart => {
             problems.note(does.span(), "an interface can `go-down` and `come-up`", "servers do this");
             return None;
         }

@@ -23,7 +23,9 @@ pub use network::{
     LinkChanged, LinkSampled, NatChanged, PacketArrived, PacketAtCore, PacketDamaged, PacketDropped, PacketSent,
     PairSelected, UncheckedDropped, UncheckedReason, WireProtocol,
 };
-pub use people::{CallOutcome, Fact, Notice, Signal, Store};
+pub use people::{
+    CallOutcome, FACT_KINDS, Fact, HeldEdge, HeldSession, Notice, Recovered, Signal, Store, StoreInterrupted,
+};
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
 pub use traffic::{TrafficMeasured, TrafficTransferred};
 
@@ -93,6 +95,10 @@ events! {
     Signal(body),
     /// A fact became durable in the server's store.
     Store,
+    /// A server crashed while its store was writing.
+    StoreInterrupted,
+    /// What a server that starts again found in its store.
+    Recovered,
     /// The server told a device something that ends or forbids a call.
     Notice,
     /// A track was switched on or off.

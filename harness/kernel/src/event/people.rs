@@ -125,6 +125,40 @@ pub enum Fact {
     },
 }
 
+/// The kinds of facts, as saved logs name them.
+pub const FACT_KINDS: [&str; 11] = [
+    "account_created",
+    "session_created",
+    "friend_requested",
+    "befriended",
+    "friend_declined",
+    "unfriended",
+    "blocked",
+    "call_ringing",
+    "call_live",
+    "call_over",
+    "relay_credential_issued",
+];
+
+impl Fact {
+    /// The name of the kind, one of [`FACT_KINDS`].
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Fact::AccountCreated { .. } => "account_created",
+            Fact::SessionCreated { .. } => "session_created",
+            Fact::FriendRequested { .. } => "friend_requested",
+            Fact::Befriended { .. } => "befriended",
+            Fact::FriendDeclined { .. } => "friend_declined",
+            Fact::Unfriended { .. } => "unfriended",
+            Fact::Blocked { .. } => "blocked",
+            Fact::CallRinging { .. } => "call_ringing",
+            Fact::CallLive { .. } => "call_live",
+            Fact::CallOver { .. } => "call_over",
+            Fact::RelayCredentialIssued { .. } => "relay_credential_issued",
+        }
+    }
+}
+
 /// A fact became durable in the server's store.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Store {
@@ -144,4 +178,46 @@ pub struct Notice {
     pub call: CallId,
     /// The kind of message: `ended`, `elsewhere`, `rejected`.
     pub message: String,
+}
+
+/// What one user wants of another, as a store holds it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HeldEdge {
+    /// Who.
+    pub from: UserName,
+    /// Of whom.
+    pub to: UserName,
+    /// To be friends: a request, or one side of a friendship.
+    pub wants: bool,
+    /// To be left alone.
+    pub blocks: bool,
+}
+
+/// A session that is good, as a store holds it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HeldSession {
+    /// Whose.
+    pub user: UserName,
+    /// Which device's.
+    pub device: ActorName,
+}
+
+/// What a server that starts again found in its store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovered {
+    /// Whose store.
+    pub node: ActorName,
+    /// Edges that say something, by (from, to).
+    pub edges: Vec<HeldEdge>,
+    /// Sessions, by user and device.
+    pub sessions: Vec<HeldSession>,
+}
+
+/// A server crashed while its store was writing: each of these transactions may be there afterwards, if all before it are.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoreInterrupted {
+    /// Whose store.
+    pub node: ActorName,
+    /// The facts of each transaction that was under way, in order.
+    pub transactions: Vec<Vec<Fact>>,
 }

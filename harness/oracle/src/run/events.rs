@@ -129,6 +129,8 @@ kinds! {
     parsers: ParserEntered of device,
     signals: Signal of to,
     facts: Store,
+    interrupted: StoreInterrupted,
+    recovered: Recovered,
     captures: CaptureSwitched of device,
     peer_switches: PeerSwitched,
     captured: Captured,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::{Argon2Cost, RelayEndpoint, ServiceCosts};
 use kernel::{
-    event::{Event, SecretKind},
+    event::{Event, Fact, SecretKind},
     log::Log,
     mutant::{self, Mutant},
     random::SeedTree,
@@ -127,7 +127,7 @@ impl Net {
         while let Some(output) = self.server.poll() {
             match output {
                 Output::Transmit(datagram) => self.fly(DELAY, Pending::ToClient(datagram)),
-                Output::Commit(tx, _) => self.fly(COMMIT, Pending::Durable(tx)),
+                Output::Commit(commit) => self.fly(COMMIT, Pending::Durable(commit.tx)),
                 Output::GrantRelay { .. } => self.granted += 1,
                 Output::RevokeRelay { .. } => self.granted -= 1,
             }

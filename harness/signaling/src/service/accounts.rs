@@ -73,8 +73,13 @@ impl Service {
         for message in self.store.take_outbox(device) {
             work.tell(device, message);
         }
-        for call in self.store.calls_mut() {
-            call.gone.remove(device);
+        self.store.change_calls(
+            |call| call.gone.contains_key(device),
+            |call| {
+                call.gone.remove(device);
+            },
+        );
+        for call in self.store.calls() {
             let rings = call.stage == Stage::Ringing && call.offers.contains_key(device) && !call.busy.contains(device);
             if rings {
                 work.effects.push(Effect::Ring { device: device.clone(), call: call.id });

@@ -179,7 +179,8 @@ impl Service {
         if found.ends().is_some() && found.is_callee(from) {
             return work.tell(from.device, ServerMessage::Elsewhere { call });
         }
-        if !found.is_rung(from) && !(mutant!(V150) && found.stage == Stage::Ringing) {
+        let rings = found.is_rung(from) || mutant!(V150) && found.stage == Stage::Ringing;
+        if !rings {
             self.attacks += 1;
             self.log("warn", format!("call {call}: {} accepts, but does not ring", from.device));
             return work.unknown_call(from.device, call);

@@ -1,6 +1,6 @@
 //! A driver for tests: devices that talk to a service whose store takes a fixed time.
 
-use super::{Service, ServiceInput, ServiceOutput, TxId};
+use super::{Change, Commit, Service, ServiceInput, ServiceOutput, TableName};
 use crate::config::{Argon2Cost, RelayEndpoint, ServerConfig, ServiceCosts};
 use kernel::{
     event::Fact,
@@ -30,7 +30,9 @@ pub(super) struct Conversation {
     tokens: BTreeMap<ActorName, String>,
     connections: BTreeMap<ActorName, ConnectionId>,
     next_connection: u64,
-    committing: Option<(SimTime, TxId, Vec<Fact>)>,
+    committing: Option<(SimTime, Commit)>,
+    /// What the durable store holds: rows by table and key.
+    durable: BTreeMap<(TableName, Vec<u8>), Vec<u8>>,
 }
 
 impl Conversation {
@@ -47,6 +49,7 @@ impl Conversation {
             connections: BTreeMap::new(),
             next_connection: 1,
             committing: None,
+            durable: BTreeMap::new(),
         };
         for user in users {
             conversation.sign_up(user);
@@ -89,9 +92,14 @@ impl Conversation {
 
     /// The server stops and starts again with what its store kept; all connections are gone.
     pub(super) fn crash(&mut self) {
-        let image = self.service.snapshot();
+        let row = |((table, key), value): (&(TableName, Vec<u8>), &Vec<u8>)| Change {
+            table: *table,
+            key: key.clone(),
+            value: Some(value.clone()),
+        };
+        let rows: Vec<Change> = self.durable.iter().map(row).collect();
         let config = ServerConfig { boots: 1, ..config() };
-        self.service = Service::restore(&config, &image, self.now).unwrap();
+        self.service = Service::restore(&config, &rows, self.now).unwrap();
         self.connections.clear();
         self.committing = None;
         self.inbox.clear();
@@ -152,16 +160,22 @@ impl Conversation {
 
     fn step(&mut self, until: SimTime) -> bool {
         let wake = self.service.next_wake().unwrap_or(SimTime::NEVER);
-        let durable = self.committing.as_ref().map_or(SimTime::NEVER, |(at, ..)| *at);
+        let durable = self.committing.as_ref().map_or(SimTime::NEVER, |(at, _)| *at);
         let at = wake.min(durable);
         if at > until {
             return false;
         }
         self.now = self.now.max(at);
         if durable <= wake {
-            let (_, tx, facts) = self.committing.take().unwrap();
-            self.facts.extend(facts);
-            self.input(ServiceInput::Committed(tx));
+            let (_, commit) = self.committing.take().unwrap();
+            self.facts.extend(commit.facts);
+            for Change { table, key, value } in commit.changes {
+                match value {
+                    Some(value) => drop(self.durable.insert((table, key), value)),
+                    None => drop(self.durable.remove(&(table, key))),
+                }
+            }
+            self.input(ServiceInput::Committed(commit.tx));
         } else {
             self.input(ServiceInput::Timeout);
         }
@@ -179,9 +193,9 @@ impl Conversation {
                         self.inbox.entry(of.clone()).or_default().push_back((self.now, message));
                     }
                 }
-                ServiceOutput::Commit(tx, facts) => {
+                ServiceOutput::Commit(commit) => {
                     assert!(self.committing.is_none(), "transactions are serialized");
-                    self.committing = Some((self.now + COMMIT, tx, facts));
+                    self.committing = Some((self.now + COMMIT, commit));
                 }
                 ServiceOutput::GrantRelay { relay, username, .. } => self.granted.push((relay, username)),
                 ServiceOutput::RevokeRelay { relay, username } => {

@@ -30,7 +30,7 @@ impl Service {
             return self.befriend(connection, request, (user, other), work);
         }
         relation.requested_by = Some(user.clone());
-        if !self.store.set_relation(user, other, relation) {
+        if !self.store.set_relation(user, other, &relation) {
             return work.refuse(connection, request);
         }
         work.facts.push(Fact::FriendRequested { from: user.clone(), to: other.clone() });
@@ -56,7 +56,7 @@ impl Service {
             return self.befriend(connection, request, (user, other), work);
         }
         relation.requested_by = None;
-        self.store.set_relation(user, other, relation);
+        self.store.set_relation(user, other, &relation);
         work.facts.push(Fact::FriendDeclined { by: user.clone(), other: other.clone() });
         work.done(connection, request);
     }
@@ -68,7 +68,7 @@ impl Service {
         (user, other): (&UserName, &UserName),
         work: &mut Transaction,
     ) {
-        self.store.set_relation(user, other, Relation { friends: true, ..Relation::default() });
+        self.store.set_relation(user, other, &Relation { friends: true, ..Relation::default() });
         work.facts.push(Fact::Befriended { by: user.clone(), other: other.clone() });
         self.log("info", format!("{user} and {other} are friends"));
         work.done(connection, request);
@@ -87,7 +87,7 @@ impl Service {
         if !relation.friends {
             return work.refuse(connection, request);
         }
-        self.store.set_relation(user, other, Relation { friends: false, ..relation });
+        self.store.set_relation(user, other, &Relation { friends: false, ..relation });
         work.facts.push(Fact::Unfriended { by: user.clone(), other: other.clone() });
         self.log("info", format!("{user} ended the friendship with {other}"));
         work.done(connection, request);
@@ -110,7 +110,7 @@ impl Service {
         }
         let (were_friends, is_new) = (relation.friends, relation.blocked_by.insert(user.clone()));
         let relation = Relation { friends: false, requested_by: None, ..relation };
-        if !self.store.set_relation(user, other, relation) {
+        if !self.store.set_relation(user, other, &relation) {
             return work.refuse(connection, request);
         }
         work.done(connection, request);

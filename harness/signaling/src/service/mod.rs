@@ -2,8 +2,10 @@
 
 mod accounts;
 mod calls;
+mod change;
 mod friends;
 mod store;
+mod table;
 mod transaction;
 
 #[cfg(test)]
@@ -13,10 +15,12 @@ mod conversation;
 #[cfg(test)]
 mod model;
 
+pub use change::{BrokenRow, Change, Commit, TableName};
+
 use crate::config::{Argon2Cost, RelayEndpoint, ServerConfig, ServiceCosts};
 use calls::{Invite, Sender};
 use kernel::{
-    event::Fact,
+    event::Recovered,
     mutant,
     names::{ActorName, CallId},
     random::Stream,
@@ -78,8 +82,8 @@ pub enum ServiceOutput {
         /// What.
         message: ServerMessage,
     },
-    /// Make facts durable together, and say when they are.
-    Commit(TxId, Vec<Fact>),
+    /// Make a transaction durable, and say when it is.
+    Commit(Commit),
     /// Tell a relay of a credential.
     GrantRelay {
         /// Which relay.
@@ -172,22 +176,28 @@ impl Service {
         }
     }
 
-    /// A service that starts again with what its store kept. Calls that rang are over; live ones last if both ends attach
-    /// again in time (call-machine.md, row "crash + restart").
+    /// A service that starts again with the rows of its durable store, and says what it found there. Calls that rang are
+    /// over; live ones last if both ends attach again in time (call-machine.md, row "crash + restart").
     ///
     /// # Errors
-    /// When the image is none of [`Service::snapshot`].
-    pub fn restore(config: &ServerConfig, image: &[u8], now: SimTime) -> Result<Service, postcard::Error> {
-        let mut service = Service::new(config);
-        service.store = postcard::from_bytes(image)?;
-        for call in service.store.calls_mut() {
-            let ends = call.ends().map(|(caller, callee)| [caller.clone(), callee.clone()]);
-            match ends {
+    /// When a row is none of the service's.
+    pub fn restore(config: &ServerConfig, rows: &[Change], now: SimTime) -> Result<Service, BrokenRow> {
+        let mut service = Service { store: Store::restore(rows)?, ..Service::new(config) };
+        kernel::event!(Recovered { ..service.held() });
+        service.store.change_calls(
+            |_| true,
+            |call| match call.ends().map(|(caller, callee)| [caller.clone(), callee.clone()]) {
                 Some(ends) => call.gone = ends.map(|device| (device, now)).into(),
                 None => call.forgotten = true,
-            }
-        }
+            },
+        );
         Ok(service)
+    }
+
+    /// The friend graph and the sessions as the service holds them now.
+    pub fn held(&self) -> Recovered {
+        let (edges, sessions) = self.store.held();
+        Recovered { node: self.name.clone(), edges, sessions }
     }
 
     /// Makes the service collude with callers: their peer messages pass to devices that only ring.
@@ -308,8 +318,13 @@ impl Service {
                     } else {
                         let tx = TxId(self.next_tx);
                         self.next_tx += 1;
-                        self.outputs.push_back(ServiceOutput::Commit(tx, work.facts.clone()));
-                        self.phase = Phase::Committing { tx, work };
+                        let (facts, changes) = (work.facts.clone(), self.store.take_changes());
+                        self.outputs.push_back(ServiceOutput::Commit(Commit { tx, facts, changes }));
+                        if mutant!(V117) {
+                            self.release(work, now);
+                        } else {
+                            self.phase = Phase::Committing { tx, work };
+                        }
                     }
                 }
                 waiting => {
@@ -495,12 +510,12 @@ impl Service {
         let Some(device) = self.connections.remove(&connection).and_then(|connection| connection.device) else {
             return;
         };
-        for call in self.store.calls_mut() {
-            let callee_device = call.ends().map(|(_, callee_device)| callee_device.clone());
-            if call.caller_device == device || callee_device.as_ref() == Some(&device) {
-                call.gone.insert(device.clone(), work.at);
-            }
-        }
+        let is_its = |call: &store::Call| {
+            call.caller_device == device || call.ends().is_some_and(|(_, callee_device)| *callee_device == device)
+        };
+        self.store.change_calls(is_its, |call| {
+            call.gone.insert(device.clone(), work.at);
+        });
         self.log("info", format!("{device} lost its connection"));
     }
 

@@ -1,7 +1,13 @@
 //! What the server holds. Every access is counted, so that simulated time can be charged for it.
 
+use super::{
+    DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT,
+    change::{BrokenRow, Change, TableName},
+    table::{Rows, Table},
+};
 use crate::{naming::call_of_server_message, password::PasswordHash};
 use kernel::{
+    event::{HeldEdge, HeldSession},
     mutant,
     names::{ActorName, CallId, ThreadId, UserName},
     time::{Micros, SimTime},
@@ -13,14 +19,12 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
 };
 
-use super::{DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT};
-
 /// Most accounts.
 pub(super) const MAX_ACCOUNTS: usize = 10_000;
 /// Most relations (requests, friendships, blocks) of one account.
 pub(super) const MAX_RELATIONS: u32 = 1_000;
 /// Most rows that a thread keeps; older ones go.
-const MAX_ROWS: usize = 1_000;
+const MAX_ROWS: u64 = 1_000;
 /// Most messages that wait for a device without a connection; older ones go.
 const MAX_OUTBOX: usize = 256;
 /// How many past call ids are remembered against reuse.
@@ -29,18 +33,23 @@ const MAX_USED_CALLS: usize = 65_536;
 /// blake3 of a session token: the token itself is not kept.
 pub(super) type TokenHash = [u8; 32];
 
-/// Everything that the server holds.
-#[derive(Clone, Default, Serialize, Deserialize)]
+/// Everything that the server holds: tables, which the durable store holds too, and indexes that follow from them.
+#[derive(Clone, Default, Serialize)]
 pub(super) struct Store {
-    accounts: BTreeMap<UserName, Account>,
+    accounts: Table<UserName, Account>,
+    sessions: Table<TokenHash, ActorName>,
+    edges: Table<(UserName, UserName), Edge>,
+    threads: Table<ThreadId, Thread>,
+    rows: Table<(ThreadId, u64), CallRowEntry>,
+    calls: Table<CallId, Call>,
+    used: Table<u64, CallId>,
+    outboxes: Table<(ActorName, u64), ServerMessage>,
+    /// Whose each device is.
+    #[serde(skip)]
     owners: BTreeMap<ActorName, UserName>,
-    sessions: BTreeMap<TokenHash, ActorName>,
-    relations: BTreeMap<ThreadId, Relation>,
-    threads: BTreeMap<ThreadId, Thread>,
-    calls: BTreeMap<CallId, Call>,
-    used: BTreeSet<CallId>,
-    used_in_order: VecDeque<CallId>,
-    outboxes: BTreeMap<ActorName, VecDeque<ServerMessage>>,
+    /// The call ids of `used`.
+    #[serde(skip)]
+    used_ids: BTreeSet<CallId>,
     #[serde(skip)]
     accesses: Cell<u64>,
 }
@@ -56,8 +65,17 @@ pub(super) struct Account {
     pub(super) failures: VecDeque<SimTime>,
 }
 
-/// What is between two users. Absent is the same as the default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What one user wants of another. Absent is the same as the default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Edge {
+    /// To be friends: a request, or one side of a friendship.
+    wants: bool,
+    /// To be left alone.
+    blocks: bool,
+}
+
+/// What is between two users: their two edges.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Relation {
     /// Who waits for an answer.
     pub(super) requested_by: Option<UserName>,
@@ -76,7 +94,8 @@ impl Relation {
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Thread {
-    rows: VecDeque<CallRowEntry>,
+    /// How many rows it ever had: the place of the next one.
+    rows: u64,
     active: Option<CallId>,
 }
 
@@ -146,6 +165,60 @@ impl Call {
 }
 
 impl Store {
+    /// What the durable store holds.
+    pub(super) fn restore(rows: &[Change]) -> Result<Store, BrokenRow> {
+        let mut store = Store::default();
+        for row in rows {
+            store.apply(row)?;
+        }
+        for (user, account) in store.accounts.iter() {
+            store.owners.extend(account.devices.keys().map(|device| (device.clone(), user.clone())));
+        }
+        store.used_ids = store.used.values().copied().collect();
+        Ok(store)
+    }
+
+    /// Every row that changed since this was last asked.
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        TableName::ALL.iter().for_each(|name| self.table(*name).take_changes(*name, &mut changes));
+        changes
+    }
+
+    fn apply(&mut self, change: &Change) -> Result<(), BrokenRow> {
+        self.table(change.table).apply(change).map_err(|because| BrokenRow { table: change.table, because })
+    }
+
+    fn table(&mut self, name: TableName) -> &mut dyn Rows {
+        match name {
+            TableName::Accounts => &mut self.accounts,
+            TableName::Sessions => &mut self.sessions,
+            TableName::Edges => &mut self.edges,
+            TableName::Threads => &mut self.threads,
+            TableName::Rows => &mut self.rows,
+            TableName::Calls => &mut self.calls,
+            TableName::UsedCalls => &mut self.used,
+            TableName::Outboxes => &mut self.outboxes,
+        }
+    }
+
+    /// Edges that say something, and sessions: what a crash must not lose or halve.
+    pub(super) fn held(&self) -> (Vec<HeldEdge>, Vec<HeldSession>) {
+        let says = self.edges.iter().filter(|(_, edge)| **edge != Edge::default());
+        let edges = says.map(|((from, to), edge)| HeldEdge {
+            from: from.clone(),
+            to: to.clone(),
+            wants: edge.wants,
+            blocks: edge.blocks,
+        });
+        let session =
+            |device: &ActorName| Some(HeldSession { user: self.owner(device)?.clone(), device: device.clone() });
+        let mut sessions: Vec<HeldSession> = self.sessions.values().filter_map(session).collect();
+        // The table's order is that of the tokens' hashes.
+        sessions.sort();
+        (edges.collect(), sessions)
+    }
+
     fn touch(&self) {
         self.accesses.set(self.accesses.get() + 1);
     }
@@ -210,16 +283,25 @@ impl Store {
         self.sessions.get(token).cloned()
     }
 
+    /// Both edges of a pair lie side by side: one access.
     pub(super) fn relation(&self, one: &UserName, other: &UserName) -> Relation {
         self.touch();
-        self.relations.get(&ThreadId::between(one, other)).cloned().unwrap_or_default()
+        let edge =
+            |from: &UserName, to: &UserName| self.edges.get(&(from.clone(), to.clone())).copied().unwrap_or_default();
+        let (there, back) = (edge(one, other), edge(other, one));
+        let of = |user: &UserName, says: bool| says.then(|| user.clone());
+        Relation {
+            requested_by: of(one, there.wants && !back.wants).or(of(other, back.wants && !there.wants)),
+            friends: there.wants && back.wants,
+            blocked_by: of(one, there.blocks).into_iter().chain(of(other, back.blocks)).collect(),
+        }
     }
 
     /// Changes what is between two users; false when either has too many relations.
-    pub(super) fn set_relation(&mut self, one: &UserName, other: &UserName, relation: Relation) -> bool {
+    pub(super) fn set_relation(&mut self, one: &UserName, other: &UserName, relation: &Relation) -> bool {
         self.touch();
-        let thread = ThreadId::between(one, other);
-        if !self.relations.contains_key(&thread) {
+        let pair = [(one.clone(), other.clone()), (other.clone(), one.clone())];
+        if !self.edges.contains_key(&pair[0]) {
             let full =
                 |user| self.accounts.get(user).is_none_or(|account: &Account| account.relations >= MAX_RELATIONS);
             if full(one) || full(other) {
@@ -231,14 +313,18 @@ impl Store {
                 }
             }
         }
-        self.relations.insert(thread, relation);
+        for (from, to) in pair {
+            let wants = relation.friends || relation.requested_by.as_ref() == Some(&from);
+            let blocks = relation.blocked_by.contains(&from);
+            self.edges.insert((from, to), Edge { wants, blocks });
+        }
         true
     }
 
     /// Whether the call id was used before.
     pub(super) fn is_used(&self, call: CallId) -> bool {
         self.touch();
-        self.used.contains(&call)
+        self.used_ids.contains(&call)
     }
 
     pub(super) fn call(&self, call: CallId) -> Option<&Call> {
@@ -262,21 +348,25 @@ impl Store {
         self.calls.values()
     }
 
-    /// See [`Store::calls`].
-    pub(super) fn calls_mut(&mut self) -> impl Iterator<Item = &mut Call> {
-        self.calls.values_mut()
+    /// Changes every call that is of a kind. Not charged, as [`Store::calls`].
+    pub(super) fn change_calls(&mut self, is_meant: impl Fn(&Call) -> bool, mut change: impl FnMut(&mut Call)) {
+        let meant: Vec<CallId> = self.calls.values().filter(|call| is_meant(call)).map(|call| call.id).collect();
+        for call in meant {
+            self.calls.get_mut(&call).into_iter().for_each(&mut change);
+        }
     }
 
     pub(super) fn insert_call(&mut self, call: Call) {
         self.touch();
-        self.threads.entry(call.thread.clone()).or_default().active = Some(call.id);
-        if self.used_in_order.len() >= MAX_USED_CALLS
-            && let Some(oldest) = self.used_in_order.pop_front()
+        self.threads.entry(call.thread.clone()).active = Some(call.id);
+        if self.used.len() >= MAX_USED_CALLS
+            && let Some(id) = self.used.pop_first()
         {
-            self.used.remove(&oldest);
+            self.used_ids.remove(&id);
         }
-        self.used.insert(call.id);
-        self.used_in_order.push_back(call.id);
+        let next = self.used.last_key().map_or(0, |last| last + 1);
+        self.used.insert(next, call.id);
+        self.used_ids.insert(call.id);
         self.calls.insert(call.id, call);
     }
 
@@ -288,19 +378,19 @@ impl Store {
             thread.active = None;
         }
         // Nothing that waits about a dead call may still be delivered: an `Accepted` would come after its end.
-        for outbox in self.outboxes.values_mut() {
-            outbox.retain(|message| is_row(message) || call_of_server_message(message) != Some(call.id));
-        }
+        self.outboxes.retain(|_, message| is_row(message) || call_of_server_message(message) != Some(call.id));
         Some(call)
     }
 
     pub(super) fn insert_row(&mut self, row: CallRowEntry) {
         self.touch();
-        let rows = &mut self.threads.entry(row.thread.clone()).or_default().rows;
-        if rows.len() >= MAX_ROWS {
-            rows.pop_front();
+        let thread = self.threads.entry(row.thread.clone());
+        let place = thread.rows;
+        thread.rows += 1;
+        if let Some(oldest) = place.checked_sub(MAX_ROWS) {
+            self.rows.remove(&(row.thread.clone(), oldest));
         }
-        rows.push_back(row);
+        self.rows.insert((row.thread.clone(), place), row);
     }
 
     /// See [`super::Service::essence`].
@@ -315,29 +405,36 @@ impl Store {
             })
             .collect();
         let active: Vec<_> = self.threads.values().map(|thread| thread.active).collect();
-        postcard::to_allocvec(&(&self.relations, calls, active, &self.used, &self.outboxes))
+        postcard::to_allocvec(&(&self.edges, calls, active, &self.used_ids, &self.outboxes))
             .expect("the store serializes into memory")
     }
 
     /// The rows of a thread, oldest first.
     #[cfg(test)]
     pub(super) fn rows(&self, thread: &ThreadId) -> Vec<CallRowEntry> {
-        self.threads.get(thread).map(|thread| thread.rows.iter().cloned().collect()).unwrap_or_default()
+        let of_thread = (thread.clone(), 0)..=(thread.clone(), u64::MAX);
+        self.rows.range(of_thread).map(|(_, row)| row.clone()).collect()
     }
 
     /// Keeps a message for a device until it attaches.
     pub(super) fn keep(&mut self, device: &ActorName, message: ServerMessage) {
-        let outbox = self.outboxes.entry(device.clone()).or_default();
-        if outbox.len() >= MAX_OUTBOX {
-            outbox.pop_front();
+        let waiting: Vec<u64> = self.waiting(device).collect();
+        if waiting.len() >= MAX_OUTBOX {
+            self.outboxes.remove(&(device.clone(), waiting[0]));
         }
-        outbox.push_back(message);
+        let next = waiting.last().map_or(0, |last| last + 1);
+        self.outboxes.insert((device.clone(), next), message);
+    }
+
+    fn waiting(&self, device: &ActorName) -> impl Iterator<Item = u64> {
+        self.outboxes.range((device.clone(), 0)..=(device.clone(), u64::MAX)).map(|((_, order), _)| *order)
     }
 
     /// What waits for a device.
-    pub(super) fn take_outbox(&mut self, device: &ActorName) -> VecDeque<ServerMessage> {
+    pub(super) fn take_outbox(&mut self, device: &ActorName) -> Vec<ServerMessage> {
         self.touch();
-        self.outboxes.remove(device).unwrap_or_default()
+        let waiting: Vec<u64> = self.waiting(device).collect();
+        waiting.into_iter().filter_map(|order| self.outboxes.remove(&(device.clone(), order))).collect()
     }
 }
 

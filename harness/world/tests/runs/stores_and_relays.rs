@@ -5,7 +5,7 @@ use crate::{
     village::{server, village},
 };
 use kernel::{Micros, Plan, SimTime};
-use signaling::TxId;
+use signaling::{Commit, TxId};
 use world::{ActorInput, ActorOutput};
 
 #[test]
@@ -13,7 +13,9 @@ fn transactions_become_durable_in_order_each_after_the_time_of_a_write() {
     let outcome = run(&village(Micros::from_millis(100)), |name| match name {
         "signaling" => Puppet::idle(name).waking(SimTime(10_000_100)).doing(|input, _, server| match input {
             ActorInput::Timeout => {
-                [7, 3, 5].map(|tx| server.output(ActorOutput::Commit(TxId(tx)))).into_iter().collect()
+                for tx in [7, 3, 5].map(TxId) {
+                    server.output(ActorOutput::Commit(Commit { tx, facts: Vec::new(), changes: Vec::new() }));
+                }
             }
             ActorInput::Committed(TxId(tx)) => server.note(format!("{tx} is durable")),
             _ => {}

@@ -1,0 +1,93 @@
+//! What goes between the service and its durable store: rows of named tables, as bytes.
+
+use super::TxId;
+use kernel::event::Fact;
+use std::fmt;
+
+/// A table of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TableName {
+    /// Accounts by user.
+    Accounts,
+    /// Devices of session tokens, by the tokens' hashes.
+    Sessions,
+    /// What one user wants of another: directed edges by (who, whom).
+    Edges,
+    /// Threads by their ids.
+    Threads,
+    /// Rows of threads by thread and place.
+    Rows,
+    /// Calls that ring or are live.
+    Calls,
+    /// Past call ids by the order of their use.
+    UsedCalls,
+    /// Messages that wait for a device, by device and order.
+    Outboxes,
+}
+
+impl TableName {
+    /// Every table.
+    pub const ALL: [TableName; 8] = [
+        TableName::Accounts,
+        TableName::Sessions,
+        TableName::Edges,
+        TableName::Threads,
+        TableName::Rows,
+        TableName::Calls,
+        TableName::UsedCalls,
+        TableName::Outboxes,
+    ];
+
+    /// The name as text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TableName::Accounts => "accounts",
+            TableName::Sessions => "sessions",
+            TableName::Edges => "edges",
+            TableName::Threads => "threads",
+            TableName::Rows => "rows",
+            TableName::Calls => "calls",
+            TableName::UsedCalls => "used_calls",
+            TableName::Outboxes => "outboxes",
+        }
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What a row of a table is from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The table.
+    pub table: TableName,
+    /// The row's key, in postcard.
+    pub key: Vec<u8>,
+    /// The row, in postcard; none where it is gone.
+    pub value: Option<Vec<u8>>,
+}
+
+/// A transaction for the durable store: all of it becomes durable, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Its number.
+    pub tx: TxId,
+    /// What it says.
+    pub facts: Vec<Fact>,
+    /// The rows that say it, in the order of tables and keys. With them go rows that changed without a fact since the
+    /// last commit (a device that has been away, a message that waits): a crash may lose what changed after the last.
+    pub changes: Vec<Change>,
+}
+
+/// A durable store holds something else than rows of the service.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the table {table} holds what is no row of it: {because}")]
+pub struct BrokenRow {
+    /// The table.
+    pub table: TableName,
+    /// What is wrong.
+    pub because: postcard::Error,
+}
