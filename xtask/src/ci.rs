@@ -30,6 +30,8 @@ const LANES: &[Lane] = &[
     Lane { name: "deny", run: |_| deny() },
     Lane { name: "simulate", run: |consent| verb(consent, "simulate", &["all", "--check-determinism"]) },
     Lane { name: "mutants", run: |consent| verb(consent, "mutants", &[]) },
+    Lane { name: "explore", run: |consent| verb(consent, "explore", &[]) },
+    Lane { name: "orders", run: |consent| verb(consent, "explore", &["call/*", "--schedules", "8"]) },
     Lane { name: "gate", run: |consent| verb(consent, "gate", &[]) },
     Lane { name: "test", run: |consent| Outcome::Ended(test::run(&[], consent)) },
 ];

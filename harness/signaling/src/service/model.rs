@@ -90,7 +90,7 @@ enum Transition {
 }
 
 fn devices(user: &str) -> Vec<String> {
-    let names: &[&str] = if user == "bob" { &["phone", "laptop"] } else { &["phone"] };
+    let names: &[&str] = if user == "carol" { &["phone"] } else { &["phone", "laptop"] };
     names.iter().map(|name| format!("{user}-{name}")).collect()
 }
 
@@ -387,6 +387,7 @@ impl StateMachineTest for ServiceTest {
 
     fn init_test(_: &Table) -> Conversation {
         let mut conversation = Conversation::new(&USERS);
+        conversation.add_laptop("alice");
         conversation.add_laptop("bob");
         conversation.befriend("alice", "bob");
         conversation
