@@ -81,6 +81,13 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/glare-without-a-tie-break",
     },
     KnownAttack {
+        mutant: Mutant::V14,
+        sentence: "Devices of one user went on ringing, or answered too, after another had answered, until hang-up messages \
+                   said why (RingRTC): here the server tells nobody that it was answered elsewhere, and takes two answers",
+        invariant: "one_device_answers",
+        scenario: "canary/answered-twice",
+    },
+    KnownAttack {
         mutant: Mutant::V15,
         sentence: "A phone rings on with no caller behind it when the cancel is lost: here the server drops a cancelled call \
                    without a word",
@@ -156,6 +163,13 @@ pub const MUTANTS: &[KnownAttack] = &[
                    setting that hides addresses is ignored",
         invariant: "relay_only_hides_addresses",
         scenario: "canary/every-candidate-by-default",
+    },
+    KnownAttack {
+        mutant: Mutant::V72,
+        sentence: "Calls to Skype users that were dropped before anything showed gave away where they are (Le Blond et al., \
+                   2011): here a call that its caller cancels leaves no row, so that nobody learns of it",
+        invariant: "every_ring_leaves_a_row",
+        scenario: "canary/ring-leaves-no-trace",
     },
     KnownAttack {
         mutant: Mutant::V73,

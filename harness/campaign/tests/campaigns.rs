@@ -6,10 +6,7 @@ use campaign::{
     schedules::explore,
     vocabulary,
 };
-use kernel::{
-    Mutant, Plan,
-    plan::SchedulePlan,
-};
+use kernel::{Mutant, Plan, plan::SchedulePlan};
 use scenarios::{Overrides, find, load};
 use std::{collections::BTreeSet, num::NonZeroUsize, sync::atomic::Ordering};
 

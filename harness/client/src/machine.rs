@@ -549,8 +549,8 @@ impl Machine {
     ) -> Option<Transition> {
         let effects = tell.into_iter().chain([Effect::End(reason)]).collect();
         let transition = self.go(to, because, effects);
-        self.dialog = None;
-        self.deadline = None;
+        (self.dialog, self.deadline) = (None, None);
+        (self.is_held, self.is_held_by_peer) = (false, false);
         transition
     }
 }

@@ -12,6 +12,10 @@ pub(crate) const DEVICES: usize = 3;
 pub(crate) const ALICE: usize = 0;
 /// The device of bob from which he calls and unfriends.
 pub(crate) const BOB: usize = 1;
+/// Bob's other one.
+pub(crate) const LAPTOP: usize = 2;
+
+const PASSWORD: &str = "correct horse battery staple";
 
 const NAMES: [(&str, &str); DEVICES] = [("alice", "alice-phone"), ("bob", "bob-phone"), ("bob", "bob-laptop")];
 
@@ -85,8 +89,14 @@ pub(crate) fn keys(device: usize) -> DeviceKeys {
 
 /// What makes an account.
 pub(crate) fn sign_up(device: usize) -> ClientMessage {
-    let password = "correct horse battery staple".into();
-    ClientMessage::SignUp { request: RequestId(1), version: PROTOCOL_VERSION, password, keys: keys(device) }
+    let (request, version, password) = (RequestId(1), PROTOCOL_VERSION, PASSWORD.into());
+    ClientMessage::SignUp { request, version, password, keys: keys(device) }
+}
+
+/// What adds a device to an account.
+pub(crate) fn sign_in(device: usize) -> ClientMessage {
+    let (request, version, password) = (RequestId(1), PROTOCOL_VERSION, PASSWORD.into());
+    ClientMessage::SignIn { request, version, password, keys: keys(device) }
 }
 
 /// An envelope with an honest header.

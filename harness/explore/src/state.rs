@@ -1,7 +1,7 @@
 //! A state: devices, server, and what is on the way.
 
 use crate::{
-    cast::{self, ALICE, BOB, DEVICES},
+    cast::{self, ALICE, BOB, DEVICES, LAPTOP},
     link::{Said, Told},
     promise::Promise,
     step::{Budget, Step},
@@ -54,17 +54,12 @@ impl State {
         for device in [ALICE, BOB] {
             state.tell_server(device, cast::sign_up(device));
         }
-        state.enrol_laptop();
+        state.tell_server(LAPTOP, cast::sign_in(LAPTOP));
         let request = RequestId(2);
         state.tell_server(ALICE, ClientMessage::RequestFriend { request, user: cast::user(BOB) });
         state.tell_server(BOB, ClientMessage::AnswerFriend { request, user: cast::user(ALICE), accept: true });
         debug_assert!(state.is_quiet());
         state
-    }
-
-    fn enrol_laptop(&mut self) {
-        let laptop = DEVICES - 1;
-        Rc::make_mut(&mut self.service).enrol(cast::connection(laptop), cast::keys(laptop));
     }
 
     /// Nothing is on the way.

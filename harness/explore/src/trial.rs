@@ -38,6 +38,7 @@ pub const MUTANTS: &[ModelMutant] = &[
     bug(Mutant::V10, Promise::ServerAndDevicesAgree, SMALL),
     bug(Mutant::V11, Promise::NothingBeforeAccept, SMALL),
     bug(Mutant::V13, Promise::OneCallOfTwo, NO_ATTACK),
+    bug(Mutant::V14, Promise::OthersStopRinging, SMALL),
     bug(Mutant::V15, Promise::ServerAndDevicesAgree, SMALL),
     bug(Mutant::V20, Promise::OnlyFriendsRing, SMALL),
     bug(Mutant::V22, Promise::UnfriendingEndsTheCall, SMALL),

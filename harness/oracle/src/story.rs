@@ -8,8 +8,8 @@ use crate::{
 };
 use kernel::{
     ActorName, BitRate, BlobRef, CallId, Log, Micros, PacketId, Plan, SimTime, Track, UserName,
-    event::{self, Act, CallStateName, EndReason, Event, Fact, Record, SecretKind},
-    names::to_hex,
+    event::{self, Act, CallOutcome, CallStateName, EndReason, Event, Fact, Record, SecretKind},
+    names::{ThreadId, to_hex},
     packet::{Ecn, Transport},
     plan::{
         AccessPlan, DeviceClass, Expectation, Firewall, LinkPlan, MediaPlan, NatPlan, Participant, ServerPlan,
@@ -192,7 +192,10 @@ impl Story {
     /// Both take the call as over.
     pub(crate) fn over(&mut self, ms: u64) -> &mut Story {
         self.at(ms).act("alice-phone", Act::HangUp);
-        self.ended("alice-phone", EndReason::HungUp).at(ms + 40);
+        self.ended("alice-phone", EndReason::HungUp).at(ms + 20);
+        let thread = ThreadId::between(&"alice".into(), &"bob".into());
+        let (outcome, duration) = (CallOutcome::Answered, Micros::ZERO);
+        self.fact(Fact::CallOver { call: CALL, thread, outcome, duration }).at(ms + 40);
         self.ended("bob-phone", EndReason::PeerHungUp).at(ms + 2_000);
         self.signal(SIGNALING, "bob-phone", "call_row", b"a row")
     }

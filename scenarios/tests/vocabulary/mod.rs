@@ -38,6 +38,8 @@ const INVARIANTS: &[&str] = &[
     "server_and_devices_agree",
     "one_call_of_two_at_a_time",
     "no_ring_older_than_a_minute",
+    "one_device_answers",
+    "every_ring_leaves_a_row",
     "acknowledged_changes_survive_a_crash",
     "recovered_graph_is_a_prefix",
     "every_call_ends",

@@ -73,7 +73,7 @@ impl Client {
                 self.step(Event::Server(ServerEvent::Glare { call, other }), now);
             }
             ServerMessage::FromPeer { call, body } => self.peer_message(call, body, now),
-            ServerMessage::CallRow(row) => self.row(row),
+            ServerMessage::CallRow { row, .. } => self.row(row),
             // The account took the others.
             _ => {}
         }

@@ -104,22 +104,20 @@ fn judge_live(run: &Run, id: CallId, call: &Call, checks: &mut Checks) {
     });
     let Some((one, other)) = call.devices.filter(|_| both) else { return };
     for device in [one, other] {
-        let deadline = run.deadline(device, live.at, agreement(run));
-        if run.end <= deadline || over_again.is_some_and(|over| over.at <= deadline) {
+        let part = run.part(device, id);
+        let came = run.deadline(device, live.at, agreement(run));
+        let is_there = part.and_then(|part| part.first(CallStateName::Connecting)).is_some_and(|(at, _)| at <= came);
+        // Who was there and left tells the server.
+        let left = part.and_then(Part::over).map(|(at, _)| at).filter(|_| is_there);
+        let deadline = left.map_or(came, |left| run.deadline(device, left, agreement(run)));
+        if run.end <= deadline {
             continue;
         }
-        // An end that leaves later tells the server, which `judge_over` looks at from the other side.
-        let in_call = run.part(device, id).is_some_and(|part| is_in_call(part, deadline));
-        checks.check(in_call, deadline, live.index, || {
+        let agrees = is_there && left.is_none() || over_again.is_some_and(|over| over.at <= deadline);
+        checks.check(agrees, deadline, live.index, || {
             format!("the call is live at the server, and {} has left it", run.cast.name(device))
         });
     }
-}
-
-/// Whether a device has gone beyond ringing and has not left.
-fn is_in_call(part: &Part, at: SimTime) -> bool {
-    part.first(CallStateName::Connecting).is_some_and(|(connecting, _)| connecting <= at)
-        && part.over().is_none_or(|(over, _)| over > at)
 }
 
 fn agreement(run: &Run) -> Micros {

@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_wait_without_a_reason() {
         let mut story = Story::new();
-        let (device, because) = ("bob-phone".into(), "test".into());
+        let (device, because) = ("bob-phone".into(), "srv.ring".into());
         let (from, to) = (CallStateName::Idle, CallStateName::Incoming);
         story.at(6_000).tell(Event::CallState(event::CallState { device, call: Some(CALL), from, to, because }));
         story.at(7_000).signal("signaling", "bob-phone", "done", b"");

@@ -1,10 +1,10 @@
 //! The call table, row by row, and what holds across rows.
 
-use super::conversation::{COMMIT, Conversation, accept, call_id, envelope, invite, phone, sign_up};
+use super::conversation::{COMMIT, Conversation, accept, accept_for, call_id, envelope, invite, phone, sign_up};
 use kernel::{
     event::{CallOutcome, Fact},
     mutant::{self, Mutant},
-    names::{ActorName, ThreadId},
+    names::ActorName,
     time::{Micros, SimTime},
 };
 use protocol::{CallEnd, CallRowEntry, ClientMessage, EnvelopeKind, RequestId, ServerMessage};
@@ -38,7 +38,8 @@ fn ends(messages: &[ServerMessage]) -> Vec<CallEnd> {
 }
 
 fn rows(messages: &[ServerMessage]) -> Vec<CallRowEntry> {
-    messages.iter().filter_map(|m| if let ServerMessage::CallRow(row) = m { Some(row.clone()) } else { None }).collect()
+    let row = |m: &ServerMessage| if let ServerMessage::CallRow { row, .. } = m { Some(row.clone()) } else { None };
+    messages.iter().filter_map(row).collect()
 }
 
 #[track_caller]
@@ -239,7 +240,7 @@ fn the_caller_cannot_accept_for_the_callee_nor_can_a_third_user() {
 fn v150_lets_the_caller_accept_for_the_callee() {
     let (mut conversation, alice, bob) = ringing();
     mutant::plant(&[Mutant::V150]);
-    conversation.say(&alice, accept(call_id(1), &alice, &alice));
+    conversation.say(&alice, accept_for(&bob, call_id(1), &alice, &alice));
     mutant::plant(&[]);
     assert!(matches!(conversation.take(&bob)[..], [ServerMessage::Elsewhere { .. }]));
     assert_eq!(conversation.granted.len(), 2);
@@ -307,8 +308,7 @@ fn either_end_can_hang_up_and_the_row_says_how_long_it_was() {
         let (mut conversation, alice, bob) = live();
         conversation.pass(Micros::from_secs(12));
         conversation.say(&hangs_up, ClientMessage::HangUp { call: call_id(1) });
-        let thread = ThreadId::between(&"alice".into(), &"bob".into());
-        let row = conversation.service.store.rows(&thread)[0].clone();
+        let row = rows(&conversation.service.store.rows_after(&"alice".into(), 0))[0].clone();
         assert!((12_000_000..12_100_000).contains(&row.duration.0), "{row:?}");
         assert_over(&mut conversation, &[&alice, &bob], CallEnd::HungUp, CallOutcome::Answered);
         conversation.say(&hangs_up, ClientMessage::HangUp { call: call_id(1) });

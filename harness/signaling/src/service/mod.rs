@@ -26,7 +26,7 @@ use kernel::{
     random::Stream,
     time::{Micros, SimTime},
 };
-use protocol::{ClientMessage, ConnectionId, DeviceKeys, RelayGrant, ServerMessage};
+use protocol::{ClientMessage, ConnectionId, RelayGrant, ServerMessage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use store::{Stage, Store};
 use transaction::{Effect, Transaction};
@@ -266,18 +266,10 @@ impl Service {
         self.store.essence()
     }
 
-    /// Gives an account another device, signed in over a connection.
-    pub fn enrol(&mut self, connection: ConnectionId, keys: DeviceKeys) {
-        let device = keys.device.clone();
-        self.store.insert_device(keys);
-        self.connections.entry(connection).or_default();
-        self.bind(connection, &device);
-    }
-
     /// The device that a message comes from: the signed-in one, or the one that it signs in as, or `unknown`.
     pub fn speaker(&self, connection: ConnectionId, message: &ClientMessage) -> ActorName {
         let presented = || match message {
-            ClientMessage::SignUp { keys, .. } => Some(keys.device.clone()),
+            ClientMessage::SignUp { keys, .. } | ClientMessage::SignIn { keys, .. } => Some(keys.device.clone()),
             ClientMessage::Attach { token, .. } => self.store.peek_session(blake3::hash(token.as_bytes()).as_bytes()),
             _ => None,
         };
@@ -453,8 +445,11 @@ impl Service {
             ClientMessage::SignUp { request, version, password, keys } => {
                 self.sign_up(connection, (request, version), &password, keys, work);
             }
-            ClientMessage::Attach { request, version, token } => {
-                self.attach(connection, (request, version), &token, work);
+            ClientMessage::SignIn { request, version, password, keys } => {
+                self.sign_in(connection, (request, version), &password, keys, work);
+            }
+            ClientMessage::Attach { request, version, token, rows } => {
+                self.attach(connection, (request, version), &token, rows, work);
             }
             message => {
                 let device = self.device_of(connection);
@@ -478,7 +473,9 @@ impl Service {
     ) {
         match message {
             // Handled before sign-in; a signed-in connection cannot sign in again.
-            ClientMessage::SignUp { request, .. } | ClientMessage::Attach { request, .. } => {
+            ClientMessage::SignUp { request, .. }
+            | ClientMessage::SignIn { request, .. }
+            | ClientMessage::Attach { request, .. } => {
                 work.refuse(connection, request);
             }
             ClientMessage::RequestFriend { request, user } => {
@@ -501,6 +498,9 @@ impl Service {
             ClientMessage::Cancel { call } | ClientMessage::HangUp { call } => self.leave(from, call, work),
             ClientMessage::Busy { call } => self.busy(from, call, work),
             ClientMessage::ToPeer { call, body } => self.pass_to_peer(from, call, body, work),
+            ClientMessage::FetchRows { after } => {
+                self.store.rows_after(from.user, after).into_iter().for_each(|row| work.tell(from.device, row));
+            }
         }
     }
 
