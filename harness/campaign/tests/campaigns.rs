@@ -146,7 +146,7 @@ fn v05_is_found_by_another_order_and_not_by_that_of_the_queues() {
     assert_eq!(explored.as_queued, [""; 0], "the order in which things are queued hides it");
     let (_, failed) = explored.first.expect("an order shows it");
     assert_eq!(failed, ["nothing_before_accept"]);
-    assert!(explored.failed < explored.tried && explored.choices > 10, "{} of {}", explored.failed, explored.tried);
+    assert!(explored.failed < explored.tried && explored.choices > 0, "{} of {}", explored.failed, explored.tried);
 
     let explored = explore(&sound, 8, 3, TWO).unwrap();
     assert_eq!((explored.failed, explored.as_queued), (0, Vec::new()), "without the bug every order is sound");

@@ -193,11 +193,15 @@ impl Story {
     pub(crate) fn over(&mut self, ms: u64) -> &mut Story {
         self.at(ms).act("alice-phone", Act::HangUp);
         self.ended("alice-phone", EndReason::HungUp).at(ms + 20);
-        let thread = ThreadId::between(&"alice".into(), &"bob".into());
-        let (outcome, duration) = (CallOutcome::Answered, Micros::ZERO);
-        self.fact(Fact::CallOver { call: CALL, thread, outcome, duration }).at(ms + 40);
+        self.call_over(CallOutcome::Answered).at(ms + 40);
         self.ended("bob-phone", EndReason::PeerHungUp).at(ms + 2_000);
         self.signal(SIGNALING, "bob-phone", "call_row", b"a row")
+    }
+
+    /// The server takes the call as over.
+    pub(crate) fn call_over(&mut self, outcome: CallOutcome) -> &mut Story {
+        let thread = ThreadId::between(&"alice".into(), &"bob".into());
+        self.fact(Fact::CallOver { call: CALL, thread, outcome, duration: Micros::ZERO })
     }
 
     pub(crate) fn ended(&mut self, device: &str, reason: EndReason) -> &mut Story {

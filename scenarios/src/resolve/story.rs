@@ -13,8 +13,6 @@ use kernel::{
     time::{Micros, SimTime},
 };
 
-/// The most events whose order a bug may need.
-const MAX_DEPTH: u32 = 16;
 /// How often an adversary acts on frames when the file does not say.
 const EVERY: u32 = 10;
 /// How much later a replay comes when the file does not say.
@@ -61,11 +59,8 @@ fn cameras(file: &Scenario, problems: &mut Problems) {
 }
 
 /// The order of what is due at one instant.
-pub(super) fn schedule(file: &Scenario, problems: &mut Problems) -> Option<SchedulePlan> {
+pub(super) fn schedule(file: &Scenario) -> Option<SchedulePlan> {
     let Schedule { depth, number } = file.schedule.as_ref()?;
-    if let Some(depth) = depth.as_ref().filter(|depth| !(1..=MAX_DEPTH).contains(&***depth)) {
-        problems.note(depth.span(), format!("a depth is 1 to {MAX_DEPTH}, not {}", **depth), "too deep, or none");
-    }
     let depth = depth.as_ref().map_or(SchedulePlan::DEPTH, |depth| **depth);
     let number = number.as_ref().map_or(0, |number| u64::from(**number));
     Some(SchedulePlan { depth, number, steps: SchedulePlan::STEPS })

@@ -92,7 +92,7 @@ mod tests {
     use crate::story::{CALL, Story};
     use kernel::{
         LinkName, Micros,
-        event::{self, CallStateName, EndReason, Event},
+        event::{self, CallOutcome, CallStateName, EndReason, Event},
         plan::Loss,
     };
 
@@ -171,6 +171,7 @@ mod tests {
         }
         if let Some(ms) = end_ms {
             story.at(ms).ended("alice-phone", EndReason::Failed).ended("bob-phone", EndReason::Failed);
+            story.call_over(CallOutcome::Answered);
         }
         story.at(60_000).signal("signaling", "bob-phone", "call_row", b"");
         story
