@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod bless;
 mod catalogue;
+mod conformance;
 mod crashes;
 mod exit;
 mod explore;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Verb::Bless(options) => bless::run(&options),
         Verb::Mutants(options) => mutants::run(&options),
         Verb::Explore(options) => explore::run(&options),
+        Verb::Conformance(options) => conformance::run(&options),
         Verb::Crashes(options) => crashes::run(&options),
         Verb::Judge { events } => judge::run(&events),
         Verb::Schema { check } => catalogue::schema(check),

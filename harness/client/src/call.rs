@@ -71,6 +71,8 @@ pub(crate) struct Call {
     pub(crate) keeps_camera_off: bool,
     /// What a hold closed, and taking the call up opens again.
     pub(crate) held: Vec<Track>,
+    /// When transport and engine want to wake, as they said after the last input.
+    pub(crate) wakes: [Option<SimTime>; 2],
     /// RTP timestamps of the last frames that came, by track.
     pub(crate) last_timestamps: [u64; 2],
     queued: VecDeque<SealedEnvelope>,
@@ -277,6 +279,7 @@ impl Call {
             engine: None,
             keeps_camera_off: false,
             held: Vec::new(),
+            wakes: [None; 2],
             last_timestamps: [0; 2],
             queued: VecDeque::new(),
             sequence: 0,
