@@ -1,8 +1,9 @@
 //! Who takes part: alice with one device, bob with two.
 
+use e2ee::{DeviceChange, DeviceIdentity, DeviceKeys, DeviceList};
 use kernel::{ActorName, CallId, ThreadId, UserName, random::SeedTree};
 use protocol::{
-    ClientMessage, ConnectionId, DeviceKeys, EnvelopeHeader, EnvelopeKind, PROTOCOL_VERSION, RequestId, SealedEnvelope,
+    ClientMessage, ConnectionId, EnvelopeHeader, EnvelopeKind, PROTOCOL_VERSION, RequestId, SealedEnvelope,
 };
 use signaling::{Argon2Cost, ServerConfig, ServiceCosts};
 
@@ -82,21 +83,39 @@ pub(crate) fn server() -> ServerConfig {
     }
 }
 
-/// The keys of a device. Nothing is sealed here: who carries messages cannot open them anyway.
-pub(crate) fn keys(device: usize) -> DeviceKeys {
-    DeviceKeys { user: user(device), device: name(device), signing: [device as u8; 32], sealing: [device as u8; 32] }
+fn identity(device: usize) -> DeviceIdentity {
+    DeviceIdentity::generate(&mut SeedTree::root(1).stream(NAMES[device].1))
+}
+
+/// The keys of a device. No call is sealed with them here: who carries its messages cannot open them anyway.
+fn keys(device: usize) -> DeviceKeys {
+    let (signing, sealing) = identity(device).public();
+    DeviceKeys { user: user(device), device: name(device), signing, sealing }
+}
+
+fn list(device: usize) -> DeviceList {
+    DeviceList::begin(&keys(device), &identity(device))
 }
 
 /// What makes an account.
 pub(crate) fn sign_up(device: usize) -> ClientMessage {
     let (request, version, password) = (RequestId(1), PROTOCOL_VERSION, PASSWORD.into());
-    ClientMessage::SignUp { request, version, password, keys: keys(device) }
+    let first = Box::new(list(device).links()[0].clone());
+    ClientMessage::SignUp { request, version, password, keys: keys(device), first }
 }
 
-/// What adds a device to an account.
+/// What brings a device to an account.
 pub(crate) fn sign_in(device: usize) -> ClientMessage {
     let (request, version, password) = (RequestId(1), PROTOCOL_VERSION, PASSWORD.into());
-    ClientMessage::SignIn { request, version, password, keys: keys(device) }
+    let (keys, consent) = (keys(device), keys(device).consent(&identity(device)));
+    ClientMessage::SignIn { request, version, password, keys, consent }
+}
+
+/// The first device's word for another one of its user.
+pub(crate) fn confirm(device: usize, by: usize) -> ClientMessage {
+    let (keys, consent) = (keys(device), keys(device).consent(&identity(device)));
+    let link = list(by).sign(DeviceChange::Add { keys, consent }, &name(by), &identity(by));
+    ClientMessage::ExtendDevices { request: RequestId(1), link: Box::new(link) }
 }
 
 /// An envelope with an honest header.

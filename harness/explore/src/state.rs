@@ -55,6 +55,7 @@ impl State {
             state.tell_server(device, cast::sign_up(device));
         }
         state.tell_server(LAPTOP, cast::sign_in(LAPTOP));
+        state.tell_server(BOB, cast::confirm(LAPTOP, BOB));
         let request = RequestId(2);
         state.tell_server(ALICE, ClientMessage::RequestFriend { request, user: cast::user(BOB) });
         state.tell_server(BOB, ClientMessage::AnswerFriend { request, user: cast::user(ALICE), accept: true });
@@ -282,7 +283,7 @@ impl State {
                     assert!(down.len() < MAX_ON_THE_WAY, "messages pile up on the way to {}", cast::name(to));
                     down.push_back(told);
                 }
-                ServiceOutput::GrantRelay { .. } | ServiceOutput::RevokeRelay { .. } => {}
+                ServiceOutput::GrantRelay { .. } | ServiceOutput::RevokeRelay { .. } | ServiceOutput::Close(_) => {}
             }
         }
         broken

@@ -67,6 +67,16 @@ pub enum Act {
     Hold,
     /// Takes the call up again.
     Resume,
+    /// Confirms that a device that signed in to the own account is one's own.
+    ConfirmDevice {
+        /// The new device.
+        device: ActorName,
+    },
+    /// Logs another device of the own account out.
+    RemoveDevice {
+        /// The device.
+        device: ActorName,
+    },
 }
 
 /// A user did something.
