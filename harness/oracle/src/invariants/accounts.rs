@@ -22,10 +22,14 @@ const LOGGED_OUT: Micros = Micros::from_secs(1);
 /// ACC-2.
 pub(crate) fn guesses_are_throttled(evidence: &Evidence) -> Checks {
     let mut checks = Checks::default();
-    let mut recent: BTreeMap<&UserName, VecDeque<SimTime>> = BTreeMap::new();
+    // An account that there is not yet has no password that could be guessed.
+    let mut accounts: BTreeMap<&UserName, VecDeque<SimTime>> = BTreeMap::new();
     for seen in &evidence.run.events.facts {
+        if let Fact::AccountCreated { user } = &seen.get().fact {
+            accounts.insert(user, VecDeque::new());
+        }
         let Fact::PasswordTried { user, fits: false } = &seen.get().fact else { continue };
-        let recent = recent.entry(user).or_default();
+        let Some(recent) = accounts.get_mut(user) else { continue };
         recent.retain(|at| seen.at.since(*at) < GUESSING);
         recent.push_back(seen.at);
         checks.check(recent.len() <= MOST_GUESSES, seen.at, seen.index, || {
@@ -211,6 +215,7 @@ mod tests {
     /// Wrong passwords, a second from each to the next, after a pause.
     fn guesses(first: usize, pause_ms: u64, more: usize) -> Story {
         let mut story = Story::new();
+        story.fact(tried(false)).fact(Fact::AccountCreated { user: "alice".into() });
         let times = (0..first as u64).map(|n| n * 1_000).chain((0..more as u64).map(|n| pause_ms + n * 1_000));
         for ms in times {
             story.at(ms).fact(tried(false));
