@@ -5,6 +5,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use oracle::{Conformance, Standing};
 use std::{collections::BTreeSet, fmt::Write};
 
+/// Columns of the tables where no terminal says how wide it is.
+const WIDTH: u16 = 140;
 /// Names of a cell beyond these are counted: the JSON holds all.
 const MAX_NAMES: usize = 4;
 
@@ -54,6 +56,9 @@ pub fn conformance_tables(conformance: &Conformance) -> String {
 fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(TABLE).set_content_arrangement(ContentArrangement::Dynamic).set_header(head);
+    if !table.is_tty() {
+        table.set_width(WIDTH);
+    }
     table
 }
 

@@ -50,6 +50,8 @@ pub(crate) struct Scenario {
     pub(crate) suite: Option<Suite>,
     /// What the plan is run a second time with, to be compared with it.
     pub(crate) paired_with: Option<PairedWith>,
+    /// In which order things happen that are due at one instant: in the order in which they were queued unless given.
+    pub(crate) schedule: Option<Schedule>,
     /// The version of IP that everybody speaks: 4 unless given. With 6 every address is public and no NAT is on the way; with
     /// `dual-stack` everybody has both.
     #[serde(default)]
@@ -102,6 +104,18 @@ pub(crate) struct Scenario {
     /// Bounds on metrics, by name.
     #[serde(default)]
     pub(crate) thresholds: BTreeMap<Located<String>, Located<Threshold>>,
+}
+
+/// One order out of many, by probabilistic concurrency testing. `cargo xtask explore` tries a thousand.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Schedule {
+    /// How many events have to come in a certain order for the bug that is sought; 3 unless given.
+    #[schemars(range(min = 1, max = 16))]
+    pub(crate) depth: Option<Located<u32>>,
+    /// Which order.
+    #[schemars(required, range(min = 0, max = 1_000_000))]
+    pub(crate) number: Option<Located<u32>>,
 }
 
 /// When a scenario runs unasked.
@@ -293,6 +307,10 @@ pub(crate) enum Does {
     Mute,
     /// Switches it on again.
     Unmute,
+    /// Puts the call on hold.
+    Hold,
+    /// Takes it up again.
+    Resume,
     /// Confirms a new device of the own account.
     ConfirmDevice,
     /// Logs another device of the own account out.
@@ -323,6 +341,10 @@ pub(crate) enum Attack {
     ForgeConsent,
     /// The caller puts its candidates into the offer, against the protocol.
     CandidatesInOffer,
+    /// The caller asks for the callee's camera as soon as the call is live.
+    AskForCamera,
+    /// The caller accepts the call for the callee while it rings.
+    AcceptOwnCall,
     /// Who holds the hop flips a bit in frames, between SRTP and SFrame.
     TamperAtHop,
     /// Who holds the hop sends frames again, between SRTP and SFrame.

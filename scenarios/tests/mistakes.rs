@@ -136,6 +136,11 @@ fn steps_that_cannot_be_meant_are_refused() {
 }
 
 #[test]
+fn an_order_is_neither_too_deep_nor_without_a_number() {
+    insta::assert_snapshot!(errors_after(&[(r#"title = "#, "schedule = { depth = 17 }\ntitle = ")]));
+}
+
+#[test]
 fn a_camera_that_is_in_no_call_cannot_be_switched() {
     insta::assert_snapshot!(errors_after(&[
         (r#"does = "accept""#, r#"does = "accept", video = false"#),

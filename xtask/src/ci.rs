@@ -22,6 +22,18 @@ struct Lane {
     run: fn(Consent) -> Outcome,
 }
 
+/// Stories about consent, in a few orders each; at night somebody may ask for a thousand.
+const CONSENT: &[&str] = &[
+    "answered-by-voice",
+    "both-call-at-once",
+    "accept-crosses-cancel",
+    "declined",
+    "forged-consent",
+    "peer-asks-for-the-camera",
+    "--schedules",
+    "8",
+];
+
 /// The lanes in the order of `ci all`: quick verdicts first, tests last.
 const LANES: &[Lane] = &[
     Lane { name: "tidy", run: |_| Outcome::Ended(tidy::run()) },
@@ -30,6 +42,8 @@ const LANES: &[Lane] = &[
     Lane { name: "deny", run: |_| deny() },
     Lane { name: "simulate", run: |consent| verb(consent, "simulate", &["all", "--check-determinism"]) },
     Lane { name: "mutants", run: |consent| verb(consent, "mutants", &[]) },
+    Lane { name: "explore", run: |consent| verb(consent, "explore", &[]) },
+    Lane { name: "orders", run: |consent| verb(consent, "explore", CONSENT) },
     Lane { name: "gate", run: |consent| verb(consent, "gate", &[]) },
     Lane { name: "test", run: |consent| Outcome::Ended(test::run(&[], consent)) },
 ];

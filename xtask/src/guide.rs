@@ -11,6 +11,10 @@ const BINARY_VERBS: &[(&str, &str)] = &[
     ("bless", "accept measured values as the new baselines: bless --reason \"…\""),
     ("conformance", "promises x scenarios x invariants x checks x mutants"),
     ("mutants", "plant each known bug and see the named invariant catch it"),
+    (
+        "explore",
+        "every order of events between the cores; or a thousand orders of a scenario: explore answered-by-voice",
+    ),
     ("crashes", "crash a server's store at every write and sync, and see that nothing acknowledged is lost"),
     ("judge", "the oracle again, on a saved log"),
     ("schema", "write the schema of scenario files for editors"),

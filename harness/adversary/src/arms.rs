@@ -50,6 +50,8 @@ pub fn arm(plan: &[AdversaryPlan], seeds: SeedTree) -> Armed {
                 armed.interceptor.get_or_insert_with(|| Box::new(ColludingServer));
             }
             AdversaryPlan::CandidatesInOffer => armed.misbehaviour.push(Misbehaviour::CandidatesInOffer),
+            AdversaryPlan::AskForCamera => armed.misbehaviour.push(Misbehaviour::AskForCamera),
+            AdversaryPlan::AcceptOwnCall => armed.misbehaviour.push(Misbehaviour::AcceptOwnCall),
             AdversaryPlan::ProbeInternal => armed.misbehaviour.push(Misbehaviour::ProbeInternal),
             AdversaryPlan::HoardAllocations => armed.misbehaviour.push(Misbehaviour::HoardAllocations),
             AdversaryPlan::FloodKeyFrames => armed.misbehaviour.push(Misbehaviour::FloodKeyFrames),

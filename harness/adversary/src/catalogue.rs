@@ -39,6 +39,13 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/candidates-inside-the-offer",
     },
     KnownAttack {
+        mutant: Mutant::V05,
+        sentence: "Duo disabled the camera by a task of its own, which raced with the set-up, so that video of calls that nobody had \
+                   answered with it leaked (Project Zero, 2021): here the camera is kept off by work that is queued",
+        invariant: "nothing_before_accept",
+        scenario: "canary/camera-off-is-queued",
+    },
+    KnownAttack {
         mutant: Mutant::V07,
         sentence: "Mute was a mark on the screen only while apps went on sampling (PoPETs 2022, \"Are You Really \
                    Muted?\"): here what the user switches off stays open",
@@ -46,11 +53,53 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/mute-is-only-shown",
     },
     KnownAttack {
+        mutant: Mutant::V10,
+        sentence: "A late accept brings back a call that its cancel ended on the way (the race of RFC 3261's CANCEL and 200): here \
+                   the server takes an accept for a call that is over",
+        invariant: "server_and_devices_agree",
+        scenario: "canary/late-accept-revives",
+    },
+    KnownAttack {
+        mutant: Mutant::V11,
+        sentence: "Intercom and auto-answer features let the caller decide (class of CVE-2019-17191): here a device that rings \
+                   answers by itself",
+        invariant: "nothing_before_accept",
+        scenario: "canary/answers-by-itself",
+    },
+    KnownAttack {
+        mutant: Mutant::V12,
+        sentence: "A re-offer turned a voice call into one with the callee's camera (mirrored sendrecv in WebRTC): here the peer's \
+                   update opens the camera",
+        invariant: "nothing_before_accept",
+        scenario: "canary/update-opens-the-camera",
+    },
+    KnownAttack {
+        mutant: Mutant::V13,
+        sentence: "Two who call each other at once ring for ever, or get two calls (RingRTC's GlareWinner and GlareLoser): here \
+                   nobody decides which call goes on",
+        invariant: "one_call_of_two_at_a_time",
+        scenario: "canary/glare-without-a-tie-break",
+    },
+    KnownAttack {
         mutant: Mutant::V14,
         sentence: "Devices of one user went on ringing, or answered too, after another had answered, until hang-up messages \
                    said why (RingRTC): here the server tells nobody that it was answered elsewhere, and takes two answers",
         invariant: "one_device_answers",
         scenario: "canary/answered-twice",
+    },
+    KnownAttack {
+        mutant: Mutant::V15,
+        sentence: "A phone rings on with no caller behind it when the cancel is lost: here the server drops a cancelled call \
+                   without a word",
+        invariant: "server_and_devices_agree",
+        scenario: "canary/cancel-tells-nobody",
+    },
+    KnownAttack {
+        mutant: Mutant::V16,
+        sentence: "An offer rings long after it was sent when a push was late (RingRTC's MAX_MESSAGE_AGE): here nobody looks at the \
+                   age of a ring",
+        invariant: "no_ring_older_than_a_minute",
+        scenario: "canary/rings-whatever-its-age",
     },
     KnownAttack {
         mutant: Mutant::V20,
@@ -65,6 +114,13 @@ pub const MUTANTS: &[KnownAttack] = &[
                    blocking tear no call down",
         invariant: "unfriending_ends_the_call",
         scenario: "canary/unfriending-changes-nothing",
+    },
+    KnownAttack {
+        mutant: Mutant::V34,
+        sentence: "Remote control of a microphone may mute, and must never unmute (RingRTC's RemoteMuteRequest): here a peer who \
+                   takes a held call up opens the other side's tracks",
+        invariant: "no_peer_starts_a_track",
+        scenario: "canary/peer-resumes-for-both",
     },
     KnownAttack {
         mutant: Mutant::V41,
@@ -235,6 +291,13 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/half-a-friendship",
     },
     KnownAttack {
+        mutant: Mutant::V124,
+        sentence: "One transition that no table lists was enough in five messengers (Project Zero, 2021): here a peer's claim takes \
+                   a call from connecting to live",
+        invariant: "only_listed_transitions",
+        scenario: "canary/claim-makes-it-live",
+    },
+    KnownAttack {
         mutant: Mutant::V125,
         sentence: "Both sides wait for ever after a lost message: here neither the server nor a device has a ring timer",
         invariant: "every_call_ends",
@@ -294,6 +357,13 @@ pub const MUTANTS: &[KnownAttack] = &[
                    direct path unmeasured (class of V132): here the core takes 40 ms more from home to home",
         invariant: "direct_is_not_slower_than_relayed",
         scenario: "canary/direct-goes-round",
+    },
+    KnownAttack {
+        mutant: Mutant::V150,
+        sentence: "Whoever checks that a call rings, and not for whom, lets the caller answer it (server side of CVE-2019-17191): \
+                   here the server takes an accept from any device",
+        invariant: "server_and_devices_agree",
+        scenario: "canary/caller-accepts",
     },
 ];
 

@@ -6,6 +6,7 @@ pub mod crashes;
 pub mod determinism;
 pub mod judged;
 pub mod matrix;
+pub mod schedules;
 pub mod vocabulary;
 
 pub use batch::{Batch, Progress};

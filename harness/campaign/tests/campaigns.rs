@@ -3,9 +3,10 @@
 use campaign::{
     Batch, CrashReport, Fate, Judged, Progress, RunDigest, RunOptions, codecs_alone,
     matrix::{Trial, try_mutants},
+    schedules::explore,
     vocabulary,
 };
-use kernel::{Mutant, Plan};
+use kernel::{Mutant, Plan, plan::SchedulePlan};
 use scenarios::{Overrides, find, load};
 use std::{collections::BTreeSet, num::NonZeroUsize, sync::atomic::Ordering};
 
@@ -135,4 +136,29 @@ fn no_crash_of_a_workload_loses_what_was_acknowledged_and_each_planted_bug_does(
     assert!(early.lost > 0 && early.not_prefixes == 0 && early.unreadable == 0, "{early:?}");
     let halves = CrashReport::of(1, 60, Some(Mutant::V122)).unwrap();
     assert!(halves.not_prefixes > 0 && halves.lost == 0 && halves.unreadable == 0, "{halves:?}");
+}
+
+/// Bob answers by voice; whether his camera opens is up to the order of two queues.
+#[test]
+fn v05_is_found_by_another_order_and_not_by_that_of_the_queues() {
+    let sound = plan("call/answered-by-voice", 1);
+    let explored = explore(&Plan { mutant: Some(Mutant::V05), ..sound.clone() }, 8, 3, TWO).unwrap();
+    assert_eq!(explored.as_queued, [""; 0], "the order in which things are queued hides it");
+    let (_, failed) = explored.first.expect("an order shows it");
+    assert_eq!(failed, ["nothing_before_accept"]);
+    assert!(explored.failed < explored.tried && explored.choices > 0, "{} of {}", explored.failed, explored.tried);
+
+    let explored = explore(&sound, 8, 3, TWO).unwrap();
+    assert_eq!((explored.failed, explored.as_queued), (0, Vec::new()), "without the bug every order is sound");
+}
+
+#[test]
+fn an_order_is_a_function_of_its_number() {
+    let order = |number| {
+        let schedule = Some(SchedulePlan { depth: 3, number, steps: 100 });
+        Plan { schedule, ..plan("call/answered-by-voice", 1) }
+    };
+    let found = digests(&[order(1), order(1), order(2)], TWO);
+    assert_eq!(found[0], found[1]);
+    assert_ne!(found[0].log, found[2].log);
 }

@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use std::{num::NonZeroUsize, path::PathBuf, str::FromStr};
+use std::{num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 /// Simulates and judges end-to-end encrypted calls.
 ///
@@ -34,6 +34,8 @@ pub(crate) enum Verb {
     Bless(BlessArgs),
     /// Plant each known bug and prove that the invariant named for it catches it, and only that.
     Mutants(MutantArgs),
+    /// Explore orders of events: every one between the cores of devices and server, or with scenarios seeded ones of runs.
+    Explore(ExploreArgs),
     /// Run every story and canary, and say of each promise what tried it and what shows that it can fail.
     Conformance(ConformanceArgs),
     /// Crash a server's store at every write and sync of a workload, and see that nothing acknowledged is lost.
@@ -146,6 +148,33 @@ pub(crate) struct MutantArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct ExploreArgs {
+    /// Scenarios whose runs are explored; none explores the cores.
+    pub(crate) scenarios: Vec<String>,
+    /// The longest that the search over the cores takes: `10m`, `90s`. What it does not reach is named, and fails.
+    #[arg(long, value_name = "TIME", default_value = "10m")]
+    pub(crate) budget: Span,
+    /// With scenarios: how many orders of each.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) schedules: u64,
+    /// With scenarios: how many events have to come in a certain order for the bug that is sought.
+    #[arg(long, value_name = "N", default_value_t = kernel::plan::SchedulePlan::DEPTH, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub(crate) depth: u32,
+    /// With scenarios: plant this bug, which must be found: `V05`.
+    #[arg(long)]
+    pub(crate) mutant: Option<String>,
+    /// With scenarios: how many simulations at once.
+    #[arg(long, default_value_t = default_jobs())]
+    pub(crate) jobs: NonZeroUsize,
+    /// With scenarios: the video codec; orders of events are those of the traffic, whatever is in it.
+    #[arg(long, value_name = "vp8|modelled", default_value = "modelled")]
+    pub(crate) codec: String,
+    /// With scenarios: change a value of each, such as `duration=8s`.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct ConformanceArgs {
     /// Only these promises decide: `R01 R07`. All are shown.
     pub(crate) promises: Vec<String>,
@@ -226,6 +255,26 @@ pub(crate) enum SuiteName {
     Nightly,
 }
 
+/// A time on the wall: seconds or minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl FromStr for Span {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Span, String> {
+        let in_seconds = |number: &str, seconds: u64| number.parse::<u64>().ok().and_then(|n| n.checked_mul(seconds));
+        let seconds = match text.split_at_checked(text.len().saturating_sub(1)) {
+            Some((number, "s")) => in_seconds(number, 1),
+            Some((number, "m")) => in_seconds(number, 60),
+            _ => None,
+        };
+        let seconds = seconds.filter(|seconds| (1..=86_400).contains(seconds));
+        seconds
+            .map(|seconds| Span(Duration::from_secs(seconds)))
+            .ok_or(format!("`{text}` is no time such as 90s or 10m"))
+    }
+}
+
 /// A range of seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seeds(pub(crate) Vec<u64>);
@@ -263,6 +312,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_span_is_seconds_or_minutes() {
+        assert_eq!("90s".parse(), Ok(Span(Duration::from_secs(90))));
+        assert_eq!("10m".parse(), Ok(Span(Duration::from_secs(600))));
+        for nonsense in ["", "10", "0s", "1h", "-1s", "99999999m", "ä"] {
+            assert!(nonsense.parse::<Span>().is_err(), "{nonsense}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod catalogue;
 mod conformance;
 mod crashes;
 mod exit;
+mod explore;
 mod gate;
 mod judge;
 mod mutants;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Verb::Gate(options) => gate::run(&options),
         Verb::Bless(options) => bless::run(&options),
         Verb::Mutants(options) => mutants::run(&options),
+        Verb::Explore(options) => explore::run(&options),
         Verb::Conformance(options) => conformance::run(&options),
         Verb::Crashes(options) => crashes::run(&options),
         Verb::Judge { events } => judge::run(&events),

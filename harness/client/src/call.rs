@@ -10,7 +10,7 @@ use e2ee::{
     CallShare, DeviceIdentity, EnvelopeHeader, EnvelopeKind, FrameKeys, Role, SealedEnvelope, Transcript, envelope,
     safety_number,
 };
-use kernel::{ActorName, CallId, SimTime, ThreadId, UserName, event, event::SecretKind, random::Stream};
+use kernel::{ActorName, CallId, SimTime, ThreadId, Track, UserName, event, event::SecretKind, random::Stream};
 use protocol::{
     ClientMessage, DeviceKeys, PROTOCOL_VERSION, PeerMessage, SessionDescription,
     wire::{canonical_bytes, from_canonical_bytes},
@@ -67,6 +67,10 @@ pub(crate) struct Call {
     pub(crate) safety_number: String,
     pub(crate) transport: Option<Transport>,
     pub(crate) engine: Option<Engine>,
+    /// Under the planted bug V05: the camera was kept off before the tracks were opened.
+    pub(crate) keeps_camera_off: bool,
+    /// What a hold closed, and taking the call up opens again.
+    pub(crate) held: Vec<Track>,
     /// When transport and engine want to wake, as they said after the last input.
     pub(crate) wakes: [Option<SimTime>; 2],
     /// RTP timestamps of the last frames that came, by track.
@@ -211,6 +215,12 @@ impl Call {
         envelope::seal(header, &canonical_bytes(message), own.identity, &device.sealing, stream).ok()
     }
 
+    /// Seals an answer to the own device: what a caller needs who accepts for the callee.
+    pub(crate) fn seal_own_answer(&mut self, own: Own<'_>, stream: &mut Stream) -> Option<SealedEnvelope> {
+        let header = self.next_header(EnvelopeKind::Answer, own.device, own.device);
+        envelope::seal(header, &[], own.identity, &own.identity.public().1, stream).ok()
+    }
+
     /// Keeps a sealed peer message until the call is accepted, un-opened.
     pub(crate) fn queue(&mut self, sealed: SealedEnvelope) {
         if self.queued.len() < MAX_QUEUED {
@@ -267,6 +277,8 @@ impl Call {
             safety_number: String::new(),
             transport: None,
             engine: None,
+            keeps_camera_off: false,
+            held: Vec::new(),
             wakes: [None; 2],
             last_timestamps: [0; 2],
             queued: VecDeque::new(),

@@ -3,6 +3,7 @@
 
 mod effects;
 mod handover;
+mod hold;
 mod insist;
 mod media;
 mod messages;
@@ -59,6 +60,8 @@ pub struct Client {
     insistence: Insistence,
     machine: Machine,
     call: Option<Call>,
+    /// What a ring came with whose caller this device was calling.
+    crossing: Option<Call>,
     /// A ring of a device that is not in the last list that was seen of its user's.
     unknown: Option<Ring>,
     /// A call that is over and whose engine still has something to do: none unless a planted bug keeps it going.
@@ -117,6 +120,7 @@ impl Client {
             insistence: Insistence::default(),
             machine: Machine::new(),
             call: None,
+            crossing: None,
             unknown: None,
             ended: None,
             announced: BTreeSet::new(),
@@ -137,6 +141,7 @@ impl Client {
             Input::Timeout => self.handle_timeout(now),
             Input::Act(act) => self.act(act, now),
             Input::Interfaces(up) => self.change_interfaces(&up, now),
+            Input::Work(work) => self.work(work, now),
         }
         self.settle(now);
     }
@@ -215,6 +220,8 @@ impl Client {
             Act::CameraOn => self.step(Event::User(UserEvent::SwitchOn(Track::Video)), now),
             Act::Mute => self.step(Event::User(UserEvent::SwitchOff(Track::Audio)), now),
             Act::Unmute => self.step(Event::User(UserEvent::SwitchOn(Track::Audio)), now),
+            Act::Hold => self.step(Event::User(UserEvent::Hold), now),
+            Act::Resume => self.step(Event::User(UserEvent::Resume), now),
             Act::ConfirmDevice { device } => self.account.change_devices(Wanted::Add(device), now),
             Act::RemoveDevice { device } => self.account.change_devices(Wanted::Remove(device), now),
         }

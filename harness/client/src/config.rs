@@ -64,6 +64,10 @@ pub enum Misbehaviour {
     ForgeConsent,
     /// As a caller it writes its candidates into the offer.
     CandidatesInOffer,
+    /// As a caller it asks for the callee's camera as soon as the call is live.
+    AskForCamera,
+    /// As a caller it accepts the call for the callee while it rings.
+    AcceptOwnCall,
     /// It asks its relay for peers with special-use addresses.
     ProbeInternal,
     /// It allocates at its relay from twenty ports.
@@ -99,6 +103,18 @@ pub enum Input {
     Act(Act),
     /// The operating system says which interfaces are up from now on, the preferred first.
     Interfaces(Vec<Interface>),
+    /// The turn of work has come that it queued.
+    Work(Work),
+}
+
+/// Work that waits in the queues of the operating system instead of being done at once. In which order queues run is not the
+/// client's choice, and so the reference client leaves nothing to them: only the planted bug V05 does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Work {
+    /// Keep the camera off that the user did not accept with.
+    KeepCameraOff,
+    /// Open the tracks of the description.
+    OpenTracks,
 }
 
 /// What a client wants done.
@@ -116,4 +132,6 @@ pub enum Output {
     NewDevice(ActorName),
     /// The device is signed in; again after each reconnection.
     SignedIn,
+    /// Give this back when its turn comes.
+    Queue(Work),
 }

@@ -19,4 +19,4 @@ mod sequence;
 pub mod transport;
 
 pub use client::Client;
-pub use config::{ClientConfig, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORT};
+pub use config::{ClientConfig, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORT, Work};

@@ -48,6 +48,10 @@ pub enum UserEvent {
     SwitchOff(Track),
     /// Switches it on again.
     SwitchOn(Track),
+    /// Puts the call on hold.
+    Hold,
+    /// Takes the call up again.
+    Resume,
 }
 
 /// What the server says. Only it decides whether a call exists.
@@ -81,6 +85,13 @@ pub enum ServerEvent {
         /// The call.
         call: CallId,
     },
+    /// Both called at once; the other side's call rings instead.
+    Glare {
+        /// The own call.
+        call: CallId,
+        /// The other side's.
+        other: CallId,
+    },
     /// The call is over.
     Ended {
         /// The call.
@@ -90,13 +101,17 @@ pub enum ServerEvent {
     },
 }
 
-/// What the peer's device says, sealed end to end. No row of the table has it as an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What the peer's device says, sealed end to end. It may stop what this device sends, and never starts anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerEvent {
-    /// Claims that the call was accepted.
+    /// Claims that the call was accepted. No row of the table has it.
     ClaimAccepted,
-    /// Asks to start sending.
+    /// Asks for the camera.
     Update,
+    /// Holds the call.
+    Hold,
+    /// Holds it no longer.
+    Resume,
 }
 
 /// What this device's own transport and keys say.
@@ -147,6 +162,24 @@ pub enum Effect {
     SwitchOff(Track),
     /// Switch an own track on that was switched off.
     SwitchOn(Track),
+    /// Keep what a ring came with, without a word: it may ring when the server decides so.
+    KeepRing,
+    /// Drop the own call, which the server does not have.
+    GiveUp(CallId),
+    /// Close camera and microphone and show the hold.
+    Hold,
+    /// Show who holds the call now.
+    ShowHold,
+    /// Open again what the hold closed, and show the live call.
+    Resume,
+    /// Tell the peer that the user holds the call.
+    TellHold,
+    /// Tell the peer that the user holds it no longer.
+    TellResume,
+    /// Show that the peer asks for the camera.
+    ShowRequest,
+    /// Only planted bugs ask for it: open tracks that the user did not consent to.
+    CaptureUnasked,
     /// Tell the server that this device is in another call.
     SendBusy(CallId),
     /// Tell the server that the user declines.
@@ -189,12 +222,23 @@ pub struct Dialog {
     pub peer_video: bool,
 }
 
+/// A ring of the very user whom this device calls: the server will say which of the two calls goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Crossing {
+    dialog: Dialog,
+    deadline: Option<SimTime>,
+}
+
 /// The call machine of one device.
 #[derive(Clone, Debug)]
 pub struct Machine {
     state: CallStateName,
     dialog: Option<Dialog>,
     deadline: Option<SimTime>,
+    /// On hold, also while it reconnects: until the own user takes it up, whoever held it.
+    is_held: bool,
+    is_held_by_peer: bool,
+    crossing: Option<Crossing>,
     ignored: u64,
 }
 
@@ -207,7 +251,15 @@ impl Default for Machine {
 impl Machine {
     /// A machine without a call.
     pub fn new() -> Machine {
-        Machine { state: CallStateName::Idle, dialog: None, deadline: None, ignored: 0 }
+        Machine {
+            state: CallStateName::Idle,
+            dialog: None,
+            deadline: None,
+            is_held: false,
+            is_held_by_peer: false,
+            crossing: None,
+            ignored: 0,
+        }
     }
 
     /// The state.
@@ -218,6 +270,16 @@ impl Machine {
     /// The call that it is in; none in `Idle` and `Ended`.
     pub fn dialog(&self) -> Option<&Dialog> {
         self.dialog.as_ref()
+    }
+
+    /// Whether the peer holds the call.
+    pub fn is_held_by_peer(&self) -> bool {
+        self.is_held_by_peer
+    }
+
+    /// The call of the user whom this device calls, if that user calls too.
+    pub fn crossing(&self) -> Option<CallId> {
+        self.crossing.as_ref().map(|crossing| crossing.dialog.call)
     }
 
     /// How many events the table did not list.
@@ -235,9 +297,7 @@ impl Machine {
         let transition = match event {
             Event::User(event) => self.user(event, now),
             Event::Server(event) => self.server(event, now),
-            // No row: the peer is not asked about consent.
-            Event::Peer(_) if !mutant!(V02) => None,
-            Event::Peer(event) => self.claimed(event, now),
+            Event::Peer(event) => self.peer(event, now),
             Event::Path(event) => self.path(event, now),
             Event::Timer => self.timer(now),
         };
@@ -248,7 +308,7 @@ impl Machine {
     }
 
     fn user(&mut self, event: UserEvent, now: SimTime) -> Option<Transition> {
-        use CallStateName::{Accepting, Connecting, Idle, Incoming, Live, Outgoing, Reconnecting};
+        use CallStateName::{Accepting, Connecting, Held, Idle, Incoming, Live, Outgoing, Reconnecting};
         match (self.state, event) {
             (CallStateName::Idle | CallStateName::Ended, UserEvent::Call { call, peer, video }) => {
                 let dialog = Dialog { call, peer, outgoing: true, video, peer_video: video };
@@ -274,7 +334,7 @@ impl Machine {
             (Incoming, UserEvent::HangUp) => {
                 self.end(Idle, "user.hangup", EndReason::Declined, Some(Effect::SendDecline))
             }
-            (Accepting | Connecting | Live | Reconnecting, UserEvent::HangUp) => {
+            (Accepting | Connecting | Live | Reconnecting | Held, UserEvent::HangUp) => {
                 self.end(Idle, "user.hangup", EndReason::HungUp, Some(Effect::SendHangUp))
             }
             (state @ (Connecting | Live | Reconnecting), UserEvent::SwitchOff(track)) => {
@@ -283,6 +343,11 @@ impl Machine {
             (state @ (Connecting | Live | Reconnecting), UserEvent::SwitchOn(track)) => {
                 self.go(state, "user.switch-on", vec![Effect::SwitchOn(track)])
             }
+            (Live, UserEvent::Hold) => {
+                self.is_held = true;
+                self.go(Held, "user.hold", vec![Effect::Hold, Effect::TellHold])
+            }
+            (Held, UserEvent::Resume) => self.resume(),
             _ => None,
         }
     }
@@ -290,12 +355,31 @@ impl Machine {
     fn server(&mut self, event: ServerEvent, now: SimTime) -> Option<Transition> {
         use CallStateName::{Accepting, Connecting, Ended, Idle, Incoming, Outgoing};
         match (self.state, event) {
-            (Idle | Ended, ServerEvent::Ring { call, peer, video, age }) if age <= RING_LIMIT => {
-                let dialog = Dialog { call, peer, outgoing: false, video: false, peer_video: video };
-                let deadline = ring_deadline(now + Micros(RING_LIMIT.0 - age.0));
-                Some(self.begin(dialog, Incoming, "srv.ring", deadline, Effect::Ring))
+            (Idle | Ended, ServerEvent::Ring { call, peer, video, age }) => {
+                let Crossing { dialog, deadline } = rung(call, peer, video, age, now)?;
+                let mut transition = self.begin(dialog, Incoming, "srv.ring", deadline, Effect::Ring);
+                // V11: the callee's device answers by itself, because the caller's says so.
+                transition.effects.extend(mutant!(V11).then_some(Effect::CaptureUnasked));
+                Some(transition)
             }
             (Idle | Ended, _) => None,
+            (Outgoing, ServerEvent::Ring { call, peer, video, age }) if self.calls(&peer) && !self.is(call) => {
+                self.crossing = Some(rung(call, peer, video, age, now)?);
+                let (from, to) = (Outgoing, Outgoing);
+                Some(Transition { call, from, to, because: "srv.ring", effects: vec![Effect::KeepRing] })
+            }
+            (Outgoing, ServerEvent::Glare { call, other }) if self.is(call) && self.crossing() == Some(other) => {
+                let Crossing { dialog, deadline } = self.crossing.take()?;
+                let mut transition = self.begin(dialog, Incoming, "srv.glare", deadline, Effect::GiveUp(call));
+                transition.effects.push(Effect::Ring);
+                Some(transition)
+            }
+            (Outgoing, ServerEvent::Ended { call, .. } | ServerEvent::Elsewhere { call })
+                if self.crossing() == Some(call) =>
+            {
+                self.crossing = None;
+                None
+            }
             (state, ServerEvent::Ring { call, .. }) if !self.is(call) => Some(Transition {
                 call,
                 from: state,
@@ -324,13 +408,17 @@ impl Machine {
     }
 
     fn path(&mut self, event: PathEvent, now: SimTime) -> Option<Transition> {
-        use CallStateName::{Accepting, Connecting, Ended, Incoming, Live, Outgoing, Reconnecting};
+        use CallStateName::{Accepting, Connecting, Ended, Held, Incoming, Live, Outgoing, Reconnecting};
         match (self.state, event) {
+            (Reconnecting, PathEvent::Connected) if self.is_held => {
+                self.deadline = None;
+                self.go(Held, "path.connected", vec![Effect::ShowHold])
+            }
             (Connecting | Reconnecting, PathEvent::Connected) => {
                 self.deadline = None;
                 self.go(Live, "path.connected", vec![Effect::GoLive])
             }
-            (Live, PathEvent::Broken) => {
+            (Live | Held, PathEvent::Broken) => {
                 self.deadline = Some(now + RECONNECTING_LIMIT);
                 self.go(Reconnecting, "path.broken", vec![Effect::Reconnect])
             }
@@ -340,10 +428,10 @@ impl Machine {
             (Incoming | Accepting, PathEvent::Mismatch) => {
                 self.end(Ended, "path.mismatch", EndReason::Security, Some(Effect::SendDecline))
             }
-            (Connecting | Live | Reconnecting, PathEvent::Mismatch) => {
+            (Connecting | Live | Reconnecting | Held, PathEvent::Mismatch) => {
                 self.end(Ended, "path.mismatch", EndReason::Security, Some(Effect::SendHangUp))
             }
-            (Connecting | Live | Reconnecting, PathEvent::Lost) => {
+            (Connecting | Live | Reconnecting | Held, PathEvent::Lost) => {
                 self.end(Ended, "path.lost", EndReason::Failed, Some(Effect::SendHangUp))
             }
             _ => None,
@@ -365,11 +453,62 @@ impl Machine {
         }
     }
 
-    /// The planted bug V02: a peer's claim is taken for the own user's accept.
-    fn claimed(&mut self, event: PeerEvent, now: SimTime) -> Option<Transition> {
-        let video = self.dialog.as_ref()?.peer_video;
-        let accepted = event == PeerEvent::ClaimAccepted;
-        accepted.then(|| self.user(UserEvent::Accept { video }, now)).flatten()
+    /// What the peer says stops the own tracks at most.
+    fn peer(&mut self, event: PeerEvent, now: SimTime) -> Option<Transition> {
+        use CallStateName::{Held, Live};
+        match (self.state, event) {
+            (Live | Held, PeerEvent::Hold) => {
+                let effect = if self.state == Live { Effect::Hold } else { Effect::ShowHold };
+                (self.is_held, self.is_held_by_peer) = (true, true);
+                self.go(Held, "peer.hold", vec![effect])
+            }
+            (Held, PeerEvent::Resume) => {
+                self.is_held_by_peer = false;
+                let effect = if mutant!(V34) { Effect::Resume } else { Effect::ShowHold };
+                self.go(Held, "peer.resume", vec![effect])
+            }
+            (Live, PeerEvent::Update) => {
+                let effect = if mutant!(V12) { Effect::CaptureUnasked } else { Effect::ShowRequest };
+                self.go(Live, "peer.update", vec![effect])
+            }
+            _ => self.believed(event, now),
+        }
+    }
+
+    /// The planted bugs V02, V03 and V124: a peer's claim is taken for the own user's accept, for an order to send, or for
+    /// the server's word.
+    fn believed(&mut self, event: PeerEvent, now: SimTime) -> Option<Transition> {
+        use CallStateName::{Connecting, Incoming, Live, Outgoing};
+        match (self.state, event) {
+            (Incoming, PeerEvent::ClaimAccepted) if mutant!(V02) => {
+                let video = self.dialog.as_ref()?.peer_video;
+                self.user(UserEvent::Accept { video }, now)
+            }
+            (Incoming, PeerEvent::Update) if mutant!(V03) => {
+                self.go(Incoming, "peer.update", vec![Effect::CaptureUnasked])
+            }
+            (Outgoing, PeerEvent::ClaimAccepted) if mutant!(V124) => {
+                self.go(Connecting, "peer.claim", vec![Effect::Connect])
+            }
+            (Connecting, PeerEvent::ClaimAccepted) if mutant!(V124) => {
+                self.go(Live, "peer.claim", vec![Effect::GoLive])
+            }
+            _ => None,
+        }
+    }
+
+    /// The own user takes a held call up. While the peer holds it too, only the peer learns that.
+    fn resume(&mut self) -> Option<Transition> {
+        if self.is_held_by_peer {
+            return self.go(CallStateName::Held, "user.resume", vec![Effect::ShowHold, Effect::TellResume]);
+        }
+        self.is_held = false;
+        self.go(CallStateName::Live, "user.resume", vec![Effect::Resume, Effect::TellResume])
+    }
+
+    /// Whether this device calls that user.
+    fn calls(&self, user: &UserName) -> bool {
+        self.dialog.as_ref().is_some_and(|dialog| dialog.peer == *user)
     }
 
     fn is(&self, call: CallId) -> bool {
@@ -387,6 +526,7 @@ impl Machine {
         let call = dialog.call;
         self.dialog = Some(dialog);
         self.deadline = deadline;
+        (self.is_held, self.is_held_by_peer, self.crossing) = (false, false, None);
         let from = std::mem::replace(&mut self.state, to);
         Transition { call, from, to, because, effects: vec![effect] }
     }
@@ -394,6 +534,9 @@ impl Machine {
     fn go(&mut self, to: CallStateName, because: &'static str, effects: Vec<Effect>) -> Option<Transition> {
         let call = self.dialog.as_ref()?.call;
         let from = std::mem::replace(&mut self.state, to);
+        if to != CallStateName::Outgoing {
+            self.crossing = None;
+        }
         Some(Transition { call, from, to, because, effects })
     }
 
@@ -406,10 +549,18 @@ impl Machine {
     ) -> Option<Transition> {
         let effects = tell.into_iter().chain([Effect::End(reason)]).collect();
         let transition = self.go(to, because, effects);
-        self.dialog = None;
-        self.deadline = None;
+        (self.dialog, self.deadline) = (None, None);
+        (self.is_held, self.is_held_by_peer) = (false, false);
         transition
     }
+}
+
+/// A ring that is young enough, and until when it rings.
+fn rung(call: CallId, peer: UserName, video: bool, age: Micros, now: SimTime) -> Option<Crossing> {
+    // V16: nobody looks at the age.
+    let age = if mutant!(V16) { Micros::ZERO } else { age };
+    let dialog = Dialog { call, peer, outgoing: false, video: false, peer_video: video };
+    (age <= RING_LIMIT).then(|| Crossing { dialog, deadline: ring_deadline(now + Micros(RING_LIMIT.0 - age.0)) })
 }
 
 fn ring_deadline(at: SimTime) -> Option<SimTime> {

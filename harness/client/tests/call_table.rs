@@ -7,7 +7,7 @@ use client::machine::{
 use kernel::{
     CallId, Micros, SimTime, Track,
     event::{
-        CallStateName::{self, Accepting, Connecting, Ended, Idle, Incoming, Live, Outgoing, Reconnecting},
+        CallStateName::{self, Accepting, Connecting, Ended, Held, Idle, Incoming, Live, Outgoing, Reconnecting},
         EndReason,
     },
 };
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 use protocol::CallEnd;
 
-const STATES: [CallStateName; 8] = [Idle, Outgoing, Incoming, Accepting, Connecting, Live, Reconnecting, Ended];
+const STATES: [CallStateName; 9] = [Idle, Outgoing, Incoming, Accepting, Connecting, Live, Reconnecting, Held, Ended];
 
 /// An event without its data; `Other` is about a call that the machine is not in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,15 +29,23 @@ enum Kind {
     CameraOn,
     Mute,
     Unmute,
+    Hold,
+    Resume,
+    /// Of somebody whom this device does not call.
     Ring,
+    /// Of the user whom this device calls.
+    CrossingRing,
     StaleRing,
     Accepted,
     AcceptedForged,
     Elsewhere,
     Rejected,
+    Glare,
     EndedByServer,
     ClaimAccepted,
     Update,
+    PeerHold,
+    PeerResume,
     Connected,
     Broken,
     Mismatch,
@@ -50,7 +58,7 @@ enum Kind {
     OtherEnded,
 }
 
-const KINDS: [Kind; 28] = [
+const KINDS: [Kind; 34] = [
     Kind::Call,
     Kind::Accept,
     Kind::Decline,
@@ -60,15 +68,21 @@ const KINDS: [Kind; 28] = [
     Kind::CameraOn,
     Kind::Mute,
     Kind::Unmute,
+    Kind::Hold,
+    Kind::Resume,
     Kind::Ring,
+    Kind::CrossingRing,
     Kind::StaleRing,
     Kind::Accepted,
     Kind::AcceptedForged,
     Kind::Elsewhere,
     Kind::Rejected,
+    Kind::Glare,
     Kind::EndedByServer,
     Kind::ClaimAccepted,
     Kind::Update,
+    Kind::PeerHold,
+    Kind::PeerResume,
     Kind::Connected,
     Kind::Broken,
     Kind::Mismatch,
@@ -81,12 +95,46 @@ const KINDS: [Kind; 28] = [
     Kind::OtherEnded,
 ];
 
+/// Where a machine is: its state, and what the table's guards ask for besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct At {
+    state: CallStateName,
+    /// The user whom this device calls calls too.
+    crossing: bool,
+    /// The call is on hold, also while it reconnects.
+    held: bool,
+    held_by_peer: bool,
+}
+
+impl At {
+    fn new(state: CallStateName) -> At {
+        At { state, crossing: false, held: state == Held, held_by_peer: false }
+    }
+
+    /// Where it is after an event.
+    fn after(self, kind: Kind) -> At {
+        let Some((state, _)) = row(self, kind) else {
+            return At { crossing: self.crossing && kind != Kind::OtherEnded && kind != Kind::OtherElsewhere, ..self };
+        };
+        let in_call = !matches!(state, Idle | Ended);
+        At {
+            state,
+            crossing: state == Outgoing && (self.crossing || kind == Kind::CrossingRing && self.state == Outgoing),
+            held: in_call && (state == Held || self.held && state != Live),
+            held_by_peer: in_call && kind != Kind::PeerResume && (self.held_by_peer || kind == Kind::PeerHold),
+        }
+    }
+}
+
 /// The table of call-machine.md, rows of a call of two: (state, event) -> (next, what the server is told, why it ended).
 /// The names of effects are those of the machine; whatever is not here is ignored.
-fn row(state: CallStateName, kind: Kind) -> Option<(CallStateName, &'static [&'static str])> {
+fn row(at: At, kind: Kind) -> Option<(CallStateName, &'static [&'static str])> {
+    let state = at.state;
     Some(match (state, kind) {
         (Idle | Ended, Kind::Call) => (Outgoing, &["Invite"]),
-        (Idle | Ended, Kind::Ring) => (Incoming, &["Ring"]),
+        (Idle | Ended, Kind::Ring | Kind::CrossingRing) => (Incoming, &["Ring"]),
+        (Outgoing, Kind::CrossingRing) => (Outgoing, &["KeepRing"]),
+        (Outgoing, Kind::Glare) if at.crossing => (Incoming, &["GiveUp", "Ring"]),
         (Outgoing, Kind::Rejected) => (Idle, &["End(Unavailable)"]),
         (Outgoing, Kind::Accepted) => (Connecting, &["Connect"]),
         (Outgoing, Kind::AcceptedForged) => (Ended, &["SendHangUp", "End(Security)"]),
@@ -101,20 +149,30 @@ fn row(state: CallStateName, kind: Kind) -> Option<(CallStateName, &'static [&'s
         // The device that accepted has no answer to verify: the server's word is about its own.
         (Accepting, Kind::Accepted) => (Connecting, &["Connect"]),
         (Accepting | Connecting, Kind::Timer) => (Ended, &["SendHangUp", "End(Failed)"]),
+        (Reconnecting, Kind::Connected) if at.held => (Held, &["ShowHold"]),
         (Connecting | Reconnecting, Kind::Connected) => (Live, &["GoLive"]),
-        (Live, Kind::Broken) => (Reconnecting, &["Reconnect"]),
+        (Live | Held, Kind::Broken) => (Reconnecting, &["Reconnect"]),
         (Reconnecting, Kind::Timer) => (Ended, &["SendHangUp", "End(Failed)"]),
-        (Connecting | Live | Reconnecting, Kind::Mismatch) => (Ended, &["SendHangUp", "End(Security)"]),
-        (Connecting | Live | Reconnecting, Kind::Lost) => (Ended, &["SendHangUp", "End(Failed)"]),
-        (Accepting | Connecting | Live | Reconnecting, Kind::HangUp) => (Idle, &["SendHangUp", "End(HungUp)"]),
+        (Connecting | Live | Reconnecting | Held, Kind::Mismatch) => (Ended, &["SendHangUp", "End(Security)"]),
+        (Connecting | Live | Reconnecting | Held, Kind::Lost) => (Ended, &["SendHangUp", "End(Failed)"]),
+        (Accepting | Connecting | Live | Reconnecting | Held, Kind::HangUp) => (Idle, &["SendHangUp", "End(HungUp)"]),
         (Connecting | Live | Reconnecting, Kind::CameraOff) => (state, &["SwitchOff(Video)"]),
         (Connecting | Live | Reconnecting, Kind::CameraOn) => (state, &["SwitchOn(Video)"]),
         (Connecting | Live | Reconnecting, Kind::Mute) => (state, &["SwitchOff(Audio)"]),
         (Connecting | Live | Reconnecting, Kind::Unmute) => (state, &["SwitchOn(Audio)"]),
+        (Live, Kind::Hold) => (Held, &["Hold", "TellHold"]),
+        (Held, Kind::Resume) if at.held_by_peer => (Held, &["ShowHold", "TellResume"]),
+        (Held, Kind::Resume) => (Live, &["Resume", "TellResume"]),
+        // What the peer says: it stops what is sent, it opens nothing.
+        (Live, Kind::PeerHold) => (Held, &["Hold"]),
+        (Held, Kind::PeerHold | Kind::PeerResume) => (Held, &["ShowHold"]),
+        (Live, Kind::Update) => (Live, &["ShowRequest"]),
         (Idle | Ended, Kind::EndedByServer) => return None,
         (_, Kind::EndedByServer) => (Idle, &["End(PeerHungUp)"]),
         // The first two rows took the states without a call.
-        (_, Kind::Ring | Kind::StaleRing) if !matches!(state, Idle | Ended) => (state, &["SendBusy"]),
+        (_, Kind::Ring | Kind::CrossingRing | Kind::StaleRing) if !matches!(state, Idle | Ended) => {
+            (state, &["SendBusy"])
+        }
         _ => return None,
     })
 }
@@ -127,11 +185,12 @@ fn call(n: u8) -> CallId {
 const OWN: u8 = 1;
 const OTHER: u8 = 2;
 
-fn event(kind: Kind, in_call: bool) -> Event {
-    let (own, other) = (call(OWN), call(OTHER));
-    let ring = |age| {
-        let call = if in_call { other } else { own };
-        Event::Server(ServerEvent::Ring { call, peer: "alice".into(), video: true, age })
+fn event(kind: Kind, current: Option<CallId>) -> Event {
+    let own = current.unwrap_or(call(OWN));
+    let other = if own == call(OWN) { call(OTHER) } else { call(OWN) };
+    let ring = |peer: &str, age| {
+        let call = if current.is_some() { other } else { own };
+        Event::Server(ServerEvent::Ring { call, peer: peer.into(), video: true, age })
     };
     match kind {
         Kind::Call => Event::User(UserEvent::Call { call: own, peer: "bob".into(), video: true }),
@@ -143,8 +202,12 @@ fn event(kind: Kind, in_call: bool) -> Event {
         Kind::CameraOn => Event::User(UserEvent::SwitchOn(Track::Video)),
         Kind::Mute => Event::User(UserEvent::SwitchOff(Track::Audio)),
         Kind::Unmute => Event::User(UserEvent::SwitchOn(Track::Audio)),
-        Kind::Ring => ring(Micros::ZERO),
-        Kind::StaleRing => ring(Micros(RING_LIMIT.0 + 1)),
+        Kind::Hold => Event::User(UserEvent::Hold),
+        Kind::Resume => Event::User(UserEvent::Resume),
+        Kind::Ring => ring("alice", Micros::ZERO),
+        Kind::CrossingRing => ring("bob", Micros::ZERO),
+        Kind::StaleRing => ring("alice", Micros(RING_LIMIT.0 + 1)),
+        Kind::Glare => Event::Server(ServerEvent::Glare { call: own, other }),
         Kind::Accepted => Event::Server(ServerEvent::Accepted { call: own, verified: true }),
         Kind::AcceptedForged => Event::Server(ServerEvent::Accepted { call: own, verified: false }),
         Kind::Elsewhere => Event::Server(ServerEvent::Elsewhere { call: own }),
@@ -152,6 +215,8 @@ fn event(kind: Kind, in_call: bool) -> Event {
         Kind::EndedByServer => Event::Server(ServerEvent::Ended { call: own, reason: CallEnd::HungUp }),
         Kind::ClaimAccepted => Event::Peer(PeerEvent::ClaimAccepted),
         Kind::Update => Event::Peer(PeerEvent::Update),
+        Kind::PeerHold => Event::Peer(PeerEvent::Hold),
+        Kind::PeerResume => Event::Peer(PeerEvent::Resume),
         Kind::Connected => Event::Path(PathEvent::Connected),
         Kind::Broken => Event::Path(PathEvent::Broken),
         Kind::Mismatch => Event::Path(PathEvent::Mismatch),
@@ -170,13 +235,14 @@ fn limit(state: CallStateName) -> Option<Micros> {
         Incoming => Some(RING_LIMIT),
         Accepting | Connecting => Some(CONNECTING_LIMIT),
         Reconnecting => Some(RECONNECTING_LIMIT),
-        Idle | Live | Ended => None,
+        Idle | Live | Held | Ended => None,
     }
 }
 
 fn effect_name(effect: &Effect) -> String {
     match effect {
         Effect::SendBusy(_) => "SendBusy".to_owned(),
+        Effect::GiveUp(_) => "GiveUp".to_owned(),
         effect => format!("{effect:?}"),
     }
 }
@@ -189,21 +255,23 @@ fn give(machine: &mut Machine, kind: Kind, now: &mut SimTime) -> Option<Transiti
         (Kind::EarlyTimer, Some(due)) => *now = SimTime(due.0 - 1),
         _ => {}
     }
-    let in_call = machine.dialog().is_some();
-    machine.handle(event(kind, in_call), *now)
+    let current = machine.dialog().map(|dialog| dialog.call);
+    machine.handle(event(kind, current), *now)
 }
 
-/// Checks one step against the table.
-fn check(machine: &mut Machine, kind: Kind, now: &mut SimTime) {
+/// Checks one step against the table, and says where the machine is then.
+fn check(machine: &mut Machine, at: At, kind: Kind, now: &mut SimTime) -> At {
     let before = machine.state();
+    assert_eq!(before, at.state);
     let ignored = machine.ignored();
     let transition = give(machine, kind, now);
-    match (row(before, kind), transition) {
+    match (row(at, kind), transition) {
         (Some((next, effects)), Some(transition)) => {
             assert_eq!((transition.from, transition.to), (before, next), "{kind:?}");
             assert_eq!(machine.state(), next);
             assert_eq!(transition.effects.iter().map(effect_name).collect::<Vec<_>>(), effects, "{before:?} {kind:?}");
-            if next != before {
+            // A call that rings after a glare has what is left of its own minute.
+            if next != before && kind != Kind::Glare {
                 assert_eq!(machine.next_wake(), limit(next).map(|limit| *now + limit), "{before:?} {kind:?}");
             }
         }
@@ -214,9 +282,13 @@ fn check(machine: &mut Machine, kind: Kind, now: &mut SimTime) {
     }
     let in_call = !matches!(machine.state(), Idle | Ended);
     assert_eq!(machine.dialog().is_some(), in_call);
+    let after = at.after(kind);
+    let crossing = machine.crossing().is_some();
+    assert_eq!((crossing, machine.is_held_by_peer()), (after.crossing, after.held_by_peer), "{before:?} {kind:?}");
+    after
 }
 
-fn machine_in(state: CallStateName) -> (Machine, SimTime) {
+fn machine_in(state: CallStateName) -> (Machine, At, SimTime) {
     let (mut machine, mut now) = (Machine::new(), SimTime(1_000_000));
     let history: &[Kind] = match state {
         Idle => &[],
@@ -226,31 +298,62 @@ fn machine_in(state: CallStateName) -> (Machine, SimTime) {
         Connecting => &[Kind::Ring, Kind::Accept, Kind::Accepted],
         Live => &[Kind::Ring, Kind::Accept, Kind::Accepted, Kind::Connected],
         Reconnecting => &[Kind::Ring, Kind::Accept, Kind::Accepted, Kind::Connected, Kind::Broken],
+        Held => &[Kind::Ring, Kind::Accept, Kind::Accepted, Kind::Connected, Kind::Hold],
         Ended => &[Kind::Ring, Kind::Accept, Kind::Accepted, Kind::Mismatch],
     };
-    history.iter().for_each(|kind| check(&mut machine, *kind, &mut now));
+    let at = history.iter().fold(At::new(Idle), |at, kind| check(&mut machine, at, *kind, &mut now));
     assert_eq!(machine.state(), state);
-    (machine, now)
+    (machine, at, now)
 }
 
 #[test]
 fn every_event_in_every_state_does_what_the_table_says() {
     for state in STATES {
         for kind in KINDS {
-            let (mut machine, mut now) = machine_in(state);
-            check(&mut machine, kind, &mut now);
+            let (mut machine, at, mut now) = machine_in(state);
+            check(&mut machine, at, kind, &mut now);
         }
     }
 }
 
 #[test]
-fn no_peer_event_is_a_transition() {
+fn no_peer_event_opens_a_track_or_moves_a_call_but_to_hold() {
     for state in STATES {
-        for kind in [Kind::ClaimAccepted, Kind::Update] {
-            let (mut machine, mut now) = machine_in(state);
-            assert_eq!(give(&mut machine, kind, &mut now), None);
+        for kind in [Kind::ClaimAccepted, Kind::Update, Kind::PeerHold, Kind::PeerResume] {
+            let (mut machine, _, mut now) = machine_in(state);
+            let Some(transition) = give(&mut machine, kind, &mut now) else { continue };
+            assert!(transition.to == state || (state, transition.to) == (Live, Held), "{transition:?}");
+            let opens = |effect: &Effect| matches!(effect, Effect::SwitchOn(_) | Effect::Resume | Effect::Connect);
+            assert!(!transition.effects.iter().any(opens), "{transition:?}");
         }
     }
+}
+
+/// The story of a glare: bob's call crosses, the server has it, and it rings here with what is left of its minute.
+#[test]
+fn glare_makes_the_caller_ring_for_the_other_call() {
+    let (mut machine, at, mut now) = machine_in(Outgoing);
+    let at = check(&mut machine, at, Kind::CrossingRing, &mut now);
+    let rang = now;
+    let at = check(&mut machine, at, Kind::Glare, &mut now);
+    let dialog = machine.dialog().unwrap().clone();
+    assert_eq!((dialog.call, dialog.outgoing, dialog.video), (call(OTHER), false, false), "nothing is consented to");
+    assert_eq!(machine.next_wake(), Some(rang + RING_LIMIT));
+    check(&mut machine, at, Kind::Accept, &mut now);
+}
+
+#[test]
+fn a_hold_of_both_ends_when_each_user_took_the_call_up() {
+    let (mut machine, at, mut now) = machine_in(Held);
+    let at = check(&mut machine, at, Kind::PeerHold, &mut now);
+    let at = check(&mut machine, at, Kind::Resume, &mut now);
+    let at = check(&mut machine, at, Kind::PeerResume, &mut now);
+    assert_eq!(machine.state(), Held, "the peer starts nothing");
+    let at = check(&mut machine, at, Kind::Broken, &mut now);
+    let at = check(&mut machine, at, Kind::Connected, &mut now);
+    assert_eq!(machine.state(), Held, "a new path takes nothing up");
+    check(&mut machine, at, Kind::Resume, &mut now);
+    assert_eq!(machine.state(), Live);
 }
 
 #[test]
@@ -272,30 +375,35 @@ fn a_reason_of_the_server_is_shown_as_it_is() {
         (CallEnd::HungUp, EndReason::PeerHungUp),
         (CallEnd::Unfriended, EndReason::Unfriended),
     ] {
-        let (mut machine, now) = machine_in(Outgoing);
+        let (mut machine, _, now) = machine_in(Outgoing);
         let ended = ServerEvent::Ended { call: call(OWN), reason: said };
         assert_eq!(machine.handle(Event::Server(ended), now).unwrap().effects, [Effect::End(shown)]);
     }
 }
 
-/// The table as a reference model: a state is all that it has.
+/// The table as a reference model.
 #[derive(Clone, Debug)]
-struct Table(CallStateName);
+struct Table(
+    /// Before the last event.
+    At,
+    /// After it.
+    At,
+);
 
 impl ReferenceStateMachine for Table {
     type State = Table;
     type Transition = Kind;
 
     fn init_state() -> BoxedStrategy<Table> {
-        Just(Table(Idle)).boxed()
+        Just(Table(At::new(Idle), At::new(Idle))).boxed()
     }
 
     fn transitions(_: &Table) -> BoxedStrategy<Kind> {
         proptest::sample::select(KINDS.to_vec()).boxed()
     }
 
-    fn apply(Table(state): Table, kind: &Kind) -> Table {
-        Table(row(state, *kind).map_or(state, |(next, _)| next))
+    fn apply(Table(_, at): Table, kind: &Kind) -> Table {
+        Table(at, at.after(*kind))
     }
 }
 
@@ -312,9 +420,9 @@ impl StateMachineTest for MachineTest {
         MachineTest { machine: Machine::new(), now: SimTime(1_000_000) }
     }
 
-    fn apply(mut test: MachineTest, Table(state): &Table, kind: Kind) -> MachineTest {
-        check(&mut test.machine, kind, &mut test.now);
-        assert_eq!(test.machine.state(), *state);
+    fn apply(mut test: MachineTest, Table(before, after): &Table, kind: Kind) -> MachineTest {
+        assert_eq!(check(&mut test.machine, *before, kind, &mut test.now), *after);
+        assert_eq!(test.machine.state(), after.state);
         test
     }
 }

@@ -76,6 +76,21 @@ pub struct Plan {
     /// What the plan is run a second time with, to be compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paired_with: Option<Pairing>,
+    /// In which order things happen that are due at one instant; none is the order in which they were queued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<SchedulePlan>,
+}
+
+/// One order out of many, by probabilistic concurrency testing (Burckhardt et al., ASPLOS 2010): whoever can act has a random
+/// priority, and at `depth - 1` random steps the one whose turn it is falls behind all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchedulePlan {
+    /// How many events have to come in a certain order for the bug that is sought: 1 to 16.
+    pub depth: u32,
+    /// Which order: another number, another order.
+    pub number: u64,
+    /// Steps with a choice among which the changes of priority are drawn: as many as the run has.
+    pub steps: u64,
 }
 
 /// What is different in the second run of a plan.
@@ -267,6 +282,10 @@ pub enum AdversaryPlan {
     ForgeConsent,
     /// The caller puts candidates into the offer, against the protocol.
     CandidatesInOffer,
+    /// The caller asks for the callee's camera as soon as the call is live.
+    AskForCamera,
+    /// The caller accepts the call for the callee while it rings.
+    AcceptOwnCall,
     /// Who holds the hop flips one bit in each n-th frame, between SRTP and SFrame, on copies besides the real one.
     TamperAtHop {
         /// Every how many frames.
@@ -375,6 +394,13 @@ pub enum Expectation {
         /// Its name.
         invariant: String,
     },
+}
+
+impl SchedulePlan {
+    /// The depth when nothing else is asked for: most known races need the order of two events, some that of three.
+    pub const DEPTH: u32 = 3;
+    /// How many steps with a choice a short call has, for want of a count.
+    pub const STEPS: u64 = 1_000;
 }
 
 impl ServerPlan {

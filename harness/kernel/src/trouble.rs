@@ -14,7 +14,7 @@ pub struct Trouble {
 
 /// The kinds of messages about calls, as the event `Signal` names them. Those before a call (sign-up, friendships) are asked
 /// and answered once a connection; faults spare them.
-pub const MESSAGE_KINDS: [&str; 15] = [
+pub const MESSAGE_KINDS: [&str; 16] = [
     "invite",
     "ring",
     "ringing",
@@ -27,6 +27,7 @@ pub const MESSAGE_KINDS: [&str; 15] = [
     "to_peer",
     "from_peer",
     "elsewhere",
+    "glare",
     "rejected",
     "ended",
     "call_row",

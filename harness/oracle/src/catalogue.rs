@@ -3,8 +3,8 @@
 use crate::{
     checks::Checks,
     invariants::{
-        accounts, call_machine, confidentiality, consent, devices, durability, friend_gating, identity, impersonation,
-        integrity, key_hygiene, off, path, privacy, relays, third_parties,
+        accounts, agreement, call_machine, confidentiality, consent, devices, durability, friend_gating, identity,
+        impersonation, integrity, key_hygiene, off, path, privacy, relays, third_parties,
     },
     judgement::Metric,
     run::Run,
@@ -73,7 +73,7 @@ pub const INVARIANTS: &[Invariant] = &[
         truth: "Camera and microphone are switched on, and media sent, only after the device's own user called or \
                 accepted with those tracks.",
         foreign: false,
-        mutants: &[Mutant::V02, Mutant::V03],
+        mutants: &[Mutant::V02, Mutant::V03, Mutant::V05, Mutant::V11, Mutant::V12],
         checker: consent::nothing_before_accept,
     },
     Invariant {
@@ -92,6 +92,14 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: false,
         mutants: &[Mutant::V07],
         checker: off::nothing_captured_while_off,
+    },
+    Invariant {
+        id: "CON-7",
+        name: "no_peer_starts_a_track",
+        truth: "A camera or microphone that was closed during a call opens again only when the device's own user says so.",
+        foreign: false,
+        mutants: &[Mutant::V34],
+        checker: agreement::no_peer_starts_a_track,
     },
     Invariant {
         id: "CON-8",
@@ -244,6 +252,39 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: true,
         mutants: &[Mutant::V81, Mutant::V82],
         checker: third_parties::unanswered_addresses_are_spared,
+    },
+    Invariant {
+        id: "SM-1/SM-2",
+        name: "only_listed_transitions",
+        truth: "A device's call machine moves only as its table lists, and by what a peer says into a hold at most.",
+        foreign: false,
+        mutants: &[Mutant::V124],
+        checker: agreement::only_listed_transitions,
+    },
+    Invariant {
+        id: "SM-5",
+        name: "server_and_devices_agree",
+        truth: "Within 3 s a call that is over or live at the server is so at its devices: none rings with no caller behind it, \
+                and nobody accepts in another's place.",
+        foreign: false,
+        mutants: &[Mutant::V10, Mutant::V15, Mutant::V150],
+        checker: agreement::server_and_devices_agree,
+    },
+    Invariant {
+        id: "SM-6",
+        name: "one_call_of_two_at_a_time",
+        truth: "Two users have at most one call with each other, also when both call at once.",
+        foreign: true,
+        mutants: &[Mutant::V13],
+        checker: agreement::one_call_of_two_at_a_time,
+    },
+    Invariant {
+        id: "SM-8",
+        name: "no_ring_older_than_a_minute",
+        truth: "No device rings later than 60 s after the invite by the server's clock.",
+        foreign: false,
+        mutants: &[Mutant::V16],
+        checker: agreement::no_ring_older_than_a_minute,
     },
     Invariant {
         id: "ACC-2",

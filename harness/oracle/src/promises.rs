@@ -19,7 +19,14 @@ pub const PROMISES: &[Promise] = &[
         id: "R01",
         truth: "A call is part of a conversation: it rings every signed-in device of the callee, ends for all of them, and \
                 leaves its row with both.",
-        invariants: &["every_call_ends", "one_device_answers", "every_ring_leaves_a_row"],
+        invariants: &[
+            "every_call_ends",
+            "one_device_answers",
+            "every_ring_leaves_a_row",
+            "server_and_devices_agree",
+            "one_call_of_two_at_a_time",
+            "no_ring_older_than_a_minute",
+        ],
         metrics: &["setup_ring_us"],
     },
     Promise {
@@ -31,7 +38,12 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         id: "R03",
         truth: "Nothing is captured before consent, and nothing while camera or microphone is off.",
-        invariants: &["nothing_before_accept", "nothing_captured_while_off", "media_stops_after_hangup"],
+        invariants: &[
+            "nothing_before_accept",
+            "nothing_captured_while_off",
+            "no_peer_starts_a_track",
+            "media_stops_after_hangup",
+        ],
         metrics: &[],
     },
     Promise {
@@ -65,6 +77,7 @@ pub const PROMISES: &[Promise] = &[
             "unfriending_ends_the_call",
             "nothing_before_accept",
             "nothing_parsed_or_sent_before_accept",
+            "only_listed_transitions",
             "relay_credentials_follow_accept",
             "acknowledged_changes_survive_a_crash",
             "recovered_graph_is_a_prefix",

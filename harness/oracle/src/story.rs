@@ -8,8 +8,8 @@ use crate::{
 };
 use kernel::{
     ActorName, BitRate, BlobRef, CallId, Log, Micros, PacketId, Plan, SimTime, Track, UserName,
-    event::{self, Act, CallStateName, EndReason, Event, Fact, Record, SecretKind},
-    names::to_hex,
+    event::{self, Act, CallOutcome, CallStateName, EndReason, Event, Fact, Record, SecretKind},
+    names::{ThreadId, to_hex},
     packet::{Ecn, Transport},
     plan::{
         AccessPlan, DeviceClass, Expectation, Firewall, LinkPlan, MediaPlan, NatPlan, Participant, ServerPlan,
@@ -115,7 +115,7 @@ impl Story {
 
     pub(crate) fn state(&mut self, device: &str, from: CallStateName, to: CallStateName) -> &mut Story {
         let device: ActorName = device.into();
-        let because = "test".into();
+        let because = event::listed_event(from, to).unwrap_or("test").into();
         self.tell(Event::CallState(event::CallState { device: device.clone(), call: Some(CALL), from, to, because }));
         let awaits = match to {
             CallStateName::Outgoing => "answer",
@@ -192,9 +192,16 @@ impl Story {
     /// Both take the call as over.
     pub(crate) fn over(&mut self, ms: u64) -> &mut Story {
         self.at(ms).act("alice-phone", Act::HangUp);
-        self.ended("alice-phone", EndReason::HungUp).at(ms + 40);
+        self.ended("alice-phone", EndReason::HungUp).at(ms + 20);
+        self.call_over(CallOutcome::Answered).at(ms + 40);
         self.ended("bob-phone", EndReason::PeerHungUp).at(ms + 2_000);
         self.signal(SIGNALING, "bob-phone", "call_row", b"a row")
+    }
+
+    /// The server takes the call as over.
+    pub(crate) fn call_over(&mut self, outcome: CallOutcome) -> &mut Story {
+        let thread = ThreadId::between(&"alice".into(), &"bob".into());
+        self.fact(Fact::CallOver { call: CALL, thread, outcome, duration: Micros::ZERO })
     }
 
     pub(crate) fn ended(&mut self, device: &str, reason: EndReason) -> &mut Story {
@@ -532,5 +539,6 @@ fn plan() -> Plan {
         expect: Expectation::Holds,
         mutant: None,
         paired_with: None,
+        schedule: None,
     }
 }

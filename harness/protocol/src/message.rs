@@ -253,6 +253,13 @@ pub enum ServerMessage {
         /// Why.
         reason: CallEnd,
     },
+    /// Both called at once: the other user's call rings already, and this one never will. The ring itself was told before.
+    Glare {
+        /// The call that the device asked for.
+        call: CallId,
+        /// The one that rings instead.
+        other: CallId,
+    },
     /// A sealed message of the peer.
     FromPeer {
         /// The call.
@@ -362,6 +369,10 @@ pub enum PeerMessage {
     Restart(PathDescription),
     /// The answer to `Restart`, with its number.
     Restarted(PathDescription),
+    /// The sender holds the call: who gets it stops sending too.
+    Hold,
+    /// The sender holds it no longer. Who gets it starts nothing: its own user does.
+    Resume,
 }
 
 /// One side of an ICE restart.

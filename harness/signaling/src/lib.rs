@@ -19,6 +19,6 @@ pub use naming::{call_of_client_message, call_of_server_message, kind_of_client_
 pub use password::{PasswordHash, PasswordRefused};
 pub use server::{Input, Output, Server};
 pub use service::{
-    BrokenRow, Change, Commit, DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT, Service,
+    ActiveCall, BrokenRow, Change, Commit, DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT, Service,
     ServiceInput, ServiceOutput, TableName, TxId,
 };

@@ -43,6 +43,7 @@ pub fn kind_of_server_message(message: &ServerMessage) -> &'static str {
         ServerMessage::Elsewhere { .. } => "elsewhere",
         ServerMessage::Rejected { .. } => "rejected",
         ServerMessage::Ended { .. } => "ended",
+        ServerMessage::Glare { .. } => "glare",
         ServerMessage::FromPeer { .. } => "from_peer",
         ServerMessage::CallRow { .. } => "call_row",
         ServerMessage::NewDevice { .. } => "new_device",
@@ -75,6 +76,7 @@ pub fn call_of_server_message(message: &ServerMessage) -> Option<CallId> {
         | ServerMessage::Elsewhere { call }
         | ServerMessage::Rejected { call }
         | ServerMessage::Ended { call, .. }
+        | ServerMessage::Glare { call, .. }
         | ServerMessage::FromPeer { call, .. } => Some(*call),
         ServerMessage::CallRow { row, .. } => Some(row.call),
         _ => None,

@@ -1,5 +1,6 @@
 //! What the stage drives: anything with datagrams in, datagrams out, and a next wake.
 
+use client::Work;
 use kernel::{
     Micros, SimTime, UserName,
     event::{Act, Screen},
@@ -18,6 +19,8 @@ pub enum ActorInput {
     Act(Act),
     /// Its operating system says which interfaces are up from now on, the preferred first.
     Interfaces(Vec<Interface>),
+    /// The turn of work has come that it queued.
+    Work(Work),
     /// Its store made a transaction durable.
     Committed(TxId),
     /// Signaling allows a credential at this relay.
@@ -45,6 +48,8 @@ pub enum ActorOutput {
     Screen(Screen),
     /// The device is signed in.
     SignedIn,
+    /// Give this back, at this instant, when its turn comes.
+    Queue(Work),
     /// The user sees a friend request.
     FriendRequest(UserName),
     /// The user sees that a friendship began.

@@ -11,6 +11,7 @@ mod hop_cost;
 mod machine;
 mod people;
 mod run;
+mod schedule;
 mod stack;
 mod stage;
 mod store;

@@ -5,6 +5,7 @@ use crate::{
     bystanders,
     machine::thread_cpu_time,
     people::{People, next_look},
+    schedule::Schedule,
     stack::Stack,
     stage::Stage,
     trace::{self, LogFilter},
@@ -68,6 +69,8 @@ pub struct Outcome {
     pub pictures: Vec<Picture>,
     /// Processor time of the simulation's thread.
     pub cpu: Duration,
+    /// Steps at which the plan's schedule chose between several who could act; 0 without one.
+    pub choices: u64,
 }
 
 /// Why a run could not be made. Not a verdict on the system under test.
@@ -156,11 +159,11 @@ fn simulate(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<
     drop(tracing);
     let (pictures, cpu) = (artifact::take(), thread_cpu_time());
     let (log, draws) = simulation.leave();
-    played?;
+    let choices = played?;
     if let Some(stray) = draws.strays.first() {
         return Err(WorldError::StrayDraw(stray.clone()));
     }
-    Ok(Outcome { log, draws, pictures, cpu })
+    Ok(Outcome { log, draws, pictures, cpu, choices })
 }
 
 /// The host software of one actor: booted with the host, halted when turmoil crashes it.
@@ -190,10 +193,12 @@ impl Drop for Running {
     }
 }
 
-fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), WorldError> {
+/// Gives the number of choices that the schedule made.
+fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<u64, WorldError> {
     let seeds = SeedTree::root(plan.seed);
     let (people, planned) = People::of(plan);
-    let stage = Rc::new(RefCell::new(Stage::new(fabric(plan, seeds)?, people, seeds.child("disks"))));
+    let order = plan.schedule.map(|plan| Schedule::new(plan, &seeds));
+    let stage = Rc::new(RefCell::new(Stage::new(fabric(plan, seeds)?, people, seeds.child("disks"), order)));
     let end = next_look(plan.timeline_start + plan.duration);
     schedule(plan, end, &mut stage.borrow_mut());
     traffic::seat_all(plan, &seeds, &mut stage.borrow_mut());
@@ -253,8 +258,9 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(), 
             progress.store(now.0, Ordering::Relaxed);
         }
     }
+    let choices = stage.borrow().choices();
     drop(sim);
-    Ok(())
+    Ok(choices)
 }
 
 /// A host of turmoil whose software is one actor on the stage.

@@ -197,6 +197,7 @@ impl Actor for Device {
             ActorInput::Timeout => self.0.handle(client::Input::Timeout, now),
             ActorInput::Act(act) => self.0.handle(client::Input::Act(act), now),
             ActorInput::Interfaces(up) => self.0.handle(client::Input::Interfaces(up), now),
+            ActorInput::Work(work) => self.0.handle(client::Input::Work(work), now),
             ActorInput::Committed(_) | ActorInput::Grant { .. } | ActorInput::Revoke { .. } => {
                 unreachable!("a device has no store and is no relay")
             }
@@ -211,6 +212,7 @@ impl Actor for Device {
             client::Output::FriendAdded(user) => ActorOutput::FriendAdded(user),
             client::Output::NewDevice(device) => ActorOutput::NewDevice(device),
             client::Output::SignedIn => ActorOutput::SignedIn,
+            client::Output::Queue(work) => ActorOutput::Queue(work),
         })
     }
 
@@ -258,7 +260,11 @@ impl Actor for Signaling {
             ActorInput::Datagram(datagram) => self.0.handle(signaling::Input::Datagram(datagram), now),
             ActorInput::Timeout => self.0.handle(signaling::Input::Timeout, now),
             ActorInput::Committed(tx) => self.0.handle(signaling::Input::Committed(tx), now),
-            ActorInput::Act(_) | ActorInput::Interfaces(_) | ActorInput::Grant { .. } | ActorInput::Revoke { .. } => {
+            ActorInput::Act(_)
+            | ActorInput::Interfaces(_)
+            | ActorInput::Work(_)
+            | ActorInput::Grant { .. }
+            | ActorInput::Revoke { .. } => {
                 unreachable!("signaling has no user, one network, and is no relay")
             }
         }
@@ -293,7 +299,7 @@ impl Actor for RelayServer {
             ActorInput::Timeout => self.0.handle(RelayInput::Timeout, now),
             ActorInput::Grant { username, password, lifetime } => self.0.grant(&username, &password, lifetime, now),
             ActorInput::Revoke { username } => self.0.revoke(&username, now),
-            ActorInput::Act(_) | ActorInput::Interfaces(_) | ActorInput::Committed(_) => {
+            ActorInput::Act(_) | ActorInput::Interfaces(_) | ActorInput::Work(_) | ActorInput::Committed(_) => {
                 unreachable!("a relay has no user, one network and no store")
             }
         }

@@ -7,18 +7,21 @@ use crate::{
     actor::{Actor, ActorInput, ActorOutput},
     people::{Intent, People, Sight},
     run::WorldError,
+    schedule::{Schedule, Turn},
     store::{Found, StoreDriver},
 };
+use client::Work;
 use kernel::{
     ActorName, LinkName, Micros, SimTime, UserName, event,
     event::Act,
+    packet::Datagram,
     plan::{LinkChange, NatStep, TRAFFIC_PORTS, TrafficEnd},
     random::{self, SeedTree},
     time,
 };
 use network::{Arrival, Fabric};
 use signaling::Commit;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// More steps or arrivals than anybody needs at one instant: beyond it somebody acts without letting time pass.
 const MAX_STEPS_AT_ONE_INSTANT: u32 = 100_000;
@@ -29,6 +32,8 @@ const MAX_RESTLESS_MS: u32 = 100;
 
 enum Todo {
     Act(ActorName, Act),
+    /// Work that an actor queued.
+    Work(ActorName, Work),
     /// The first transaction that is under way becomes durable.
     Durable(ActorName),
     /// A server crashes.
@@ -89,6 +94,10 @@ pub(crate) struct Stage {
     guests: BTreeMap<(ActorName, u16), ActorName>,
     todos: BTreeMap<(SimTime, u64), Todo>,
     sequence: u64,
+    /// Where one is asked for, who comes first of those that are due at one instant.
+    schedule: Option<Schedule>,
+    /// Datagrams that arrive at this instant and whose turn has not come.
+    arrived: BTreeMap<ActorName, VecDeque<Datagram>>,
     friendships: BTreeSet<(ActorName, UserName)>,
     /// The credentials that hold at each relay: user name, password, and until when.
     grants: BTreeMap<ActorName, BTreeMap<String, (String, SimTime)>>,
@@ -102,7 +111,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(fabric: Fabric, people: People, disks: SeedTree) -> Stage {
+    pub(crate) fn new(fabric: Fabric, people: People, disks: SeedTree, schedule: Option<Schedule>) -> Stage {
         Stage {
             fabric,
             seats: BTreeMap::new(),
@@ -111,6 +120,8 @@ impl Stage {
             guests: BTreeMap::new(),
             todos: BTreeMap::new(),
             sequence: 0,
+            schedule,
+            arrived: BTreeMap::new(),
             friendships: BTreeSet::new(),
             grants: BTreeMap::new(),
             stores: BTreeMap::new(),
@@ -151,7 +162,8 @@ impl Stage {
         if let Some(at) = self.seats.remove(name).and_then(|seat| seat.wake) {
             self.wakes.remove(&(at, name.clone()));
         }
-        self.todos.retain(|_, todo| !matches!(todo, Todo::Durable(node) if node == name));
+        self.todos.retain(|_, todo| !matches!(todo, Todo::Durable(node) | Todo::Work(node, _) if node == name));
+        self.arrived.remove(name);
         if let Some(store) = self.stores.get_mut(name) {
             let now = time::now();
             let dice = self.disks.child(name.as_str()).child(&now.0.to_string());
@@ -209,6 +221,11 @@ impl Stage {
         self.push(at, Todo::Snapshot);
     }
 
+    /// Steps so far in which there was a choice of who comes first; 0 without a schedule.
+    pub(crate) fn choices(&self) -> u64 {
+        self.schedule.as_ref().map_or(0, Schedule::choices)
+    }
+
     /// Whether a device was signed in, at least once.
     pub(crate) fn is_signed_in(&self, device: &ActorName) -> bool {
         self.people.is_signed_in(device)
@@ -229,7 +246,13 @@ impl Stage {
                 return Err(WorldError::Stuck { at, who: self.due_actors(at) });
             }
             time::set_now(at.max(time::now()));
-            self.step();
+            match self.schedule.take() {
+                None => self.step(),
+                Some(mut schedule) => {
+                    self.step_by(&mut schedule);
+                    self.schedule = Some(schedule);
+                }
+            }
             if let Some(error) = self.error.take() {
                 return Err(error);
             }
@@ -264,13 +287,68 @@ impl Stage {
                 self.error = Some(WorldError::Stuck { at: now, who: arrival.to.to_string() });
                 return;
             }
-            let Arrival { to, datagram } = arrival;
-            let guest = self.guests.get(&(to.clone(), datagram.destination.port() / TRAFFIC_PORTS)).cloned();
-            self.tell(&guest.unwrap_or(to), ActorInput::Datagram(datagram));
+            let (to, datagram) = self.receiver(arrival);
+            self.tell(&to, ActorInput::Datagram(datagram));
         }
         for name in self.due(now) {
             self.wake(&name, now);
         }
+    }
+
+    /// Does what is due now, one thing after the other, each time the one that the schedule lets go first. What is queued
+    /// for one actor in one queue keeps its order.
+    fn step_by(&mut self, schedule: &mut Schedule) {
+        let now = time::now();
+        for _ in 0..MAX_STEPS_AT_ONE_INSTANT {
+            while let Some(arrival) = self.fabric.poll() {
+                let (to, datagram) = self.receiver(arrival);
+                self.arrived.entry(to).or_default().push_back(datagram);
+            }
+            let turns = self.turns(now);
+            let Some(turn) = schedule.choose(&turns) else { return };
+            self.take_turn(turn, now);
+            if self.error.is_some() || self.crashing.is_some() {
+                return;
+            }
+        }
+        self.error = Some(WorldError::Stuck { at: now, who: "the schedule".into() });
+    }
+
+    /// Who could go next, each queue once.
+    fn turns(&self, now: SimTime) -> Vec<Turn> {
+        let due = self.todos.iter().take_while(|((at, _), _)| *at <= now);
+        let todos = due.map(|(_, todo)| turn_of(todo));
+        let arrivals = self.arrived.keys().cloned().map(Turn::Arrival);
+        let mut turns: Vec<Turn> = todos.chain(arrivals).chain(self.due(now).into_iter().map(Turn::Wake)).collect();
+        turns.sort_unstable();
+        turns.dedup();
+        turns
+    }
+
+    fn take_turn(&mut self, turn: &Turn, now: SimTime) {
+        match turn {
+            Turn::Arrival(name) => {
+                let Some(queue) = self.arrived.get_mut(name) else { return };
+                let datagram = queue.pop_front();
+                if queue.is_empty() {
+                    self.arrived.remove(name);
+                }
+                datagram.into_iter().for_each(|datagram| self.tell(name, ActorInput::Datagram(datagram)));
+            }
+            Turn::Wake(name) => self.wake(name, now),
+            queued => {
+                let key = self.todos.iter().find(|(_, todo)| turn_of(todo) == *queued).map(|(key, _)| *key);
+                if let Some(todo) = key.and_then(|key| self.todos.remove(&key)) {
+                    self.carry_out(todo);
+                }
+            }
+        }
+    }
+
+    /// Who gets what arrived at a node: the node's own actor, or a guest behind the port.
+    fn receiver(&self, Arrival { to, datagram }: Arrival) -> (ActorName, Datagram) {
+        let guest = self.guests.get(&(to.clone(), datagram.destination.port() / TRAFFIC_PORTS)).cloned();
+        (guest.unwrap_or(to), datagram)
     }
 
     /// Tells an actor that its time has come. One that wants to wake at every microsecond lets time pass, and hardly.
@@ -286,6 +364,7 @@ impl Stage {
     fn carry_out(&mut self, todo: Todo) {
         match todo {
             Todo::Act(device, act) => self.tell(&device, ActorInput::Act(act)),
+            Todo::Work(name, work) => self.tell(&name, ActorInput::Work(work)),
             Todo::Durable(node) => {
                 if let Some(tx) = self.stores.get_mut(&node).and_then(StoreDriver::settle) {
                     self.tell(&node, ActorInput::Committed(tx));
@@ -360,6 +439,7 @@ impl Stage {
                 let intents = self.people.signed_in(name, now);
                 intents.into_iter().for_each(|intent| self.intend(intent));
             }
+            ActorOutput::Queue(work) => self.push(now, Todo::Work(name.clone(), work)),
             ActorOutput::Commit(commit) => self.commit(name, commit, now),
             // Signaling and relays share an operator: the control channel between them is not simulated as packets.
             ActorOutput::GrantRelay { relay, username, password, lifetime } => {
@@ -406,5 +486,16 @@ impl Stage {
     fn push(&mut self, at: SimTime, todo: Todo) {
         self.todos.insert((at.max(time::now()), self.sequence), todo);
         self.sequence += 1;
+    }
+}
+
+/// The queue that something waits in.
+fn turn_of(todo: &Todo) -> Turn {
+    match todo {
+        Todo::Act(device, _) => Turn::Act(device.clone()),
+        Todo::Work(name, work) => Turn::Work(name.clone(), *work),
+        Todo::Durable(node) | Todo::Crash(node) => Turn::Store(node.clone()),
+        Todo::Link(..) | Todo::Nat(_) => Turn::Network,
+        Todo::Snapshot => Turn::Snapshot,
     }
 }

@@ -145,6 +145,8 @@ fn act_sentence(user: &str, act: &Act) -> String {
         Act::CameraOn => format!("{user} switches the camera on"),
         Act::Mute => format!("{user} mutes"),
         Act::Unmute => format!("{user} unmutes"),
+        Act::Hold => format!("{user} puts the call on hold"),
+        Act::Resume => format!("{user} takes the call up again"),
         Act::ConfirmDevice { device } => format!("{user} confirms {device}"),
         Act::RemoveDevice { device } => format!("{user} logs {device} out"),
     }
@@ -170,6 +172,7 @@ fn end_sentence(reason: EndReason) -> &'static str {
         EndReason::Unfriended => "no longer friends",
         EndReason::Security => "security failure",
         EndReason::Failed => "no path",
+        EndReason::Crossed => "both called at once",
     }
 }
 

@@ -72,6 +72,7 @@ pub(crate) fn resolve(
         exercises: judgement.exercises,
         expect: judgement.expect.unwrap_or(Expectation::Holds),
         mutant: judgement.mutant,
+        schedule: story::schedule(file),
         paired_with: file.paired_with.map(|with| match with {
             PairedWith::Relay => Pairing::Relay,
             PairedWith::CleanFeedback => Pairing::CleanFeedback,

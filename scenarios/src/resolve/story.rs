@@ -2,14 +2,14 @@
 
 use super::{people::People, within};
 use crate::{
-    file::{Adversary, Attack, Does, Scenario, Step as StepEntry},
+    file::{Adversary, Attack, Does, Scenario, Schedule, Step as StepEntry},
     located::Located,
     problem::Problems,
 };
 use kernel::{
     event::Act,
     names::{ActorName, UserName},
-    plan::{AdversaryPlan, Step, When},
+    plan::{AdversaryPlan, SchedulePlan, Step, When},
     time::{Micros, SimTime},
 };
 
@@ -56,6 +56,14 @@ fn cameras(file: &Scenario, problems: &mut Problems) {
                 .with_help("a call that began by voice stays one");
         }
     }
+}
+
+/// The order of what is due at one instant.
+pub(super) fn schedule(file: &Scenario) -> Option<SchedulePlan> {
+    let Schedule { depth, number } = file.schedule.as_ref()?;
+    let depth = depth.as_ref().map_or(SchedulePlan::DEPTH, |depth| **depth);
+    let number = number.as_ref().map_or(0, |number| u64::from(**number));
+    Some(SchedulePlan { depth, number, steps: SchedulePlan::STEPS })
 }
 
 /// What the adversary does, in the order of the file.
@@ -107,6 +115,8 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::CameraOn, None) => Act::CameraOn,
         (Does::Mute, None) => Act::Mute,
         (Does::Unmute, None) => Act::Unmute,
+        (Does::Hold, None) => Act::Hold,
+        (Does::Resume, None) => Act::Resume,
         (Does::ConfirmDevice, None) => Act::ConfirmDevice { device: other_device? },
         (Does::RemoveDevice, None) => Act::RemoveDevice { device: other_device? },
         _ => return None,
@@ -177,6 +187,8 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::SwapFingerprint => AdversaryPlan::SwapFingerprint,
         Attack::ForgeConsent => AdversaryPlan::ForgeConsent,
         Attack::CandidatesInOffer => AdversaryPlan::CandidatesInOffer,
+        Attack::AskForCamera => AdversaryPlan::AskForCamera,
+        Attack::AcceptOwnCall => AdversaryPlan::AcceptOwnCall,
         Attack::TamperAtHop => AdversaryPlan::TamperAtHop { every },
         Attack::ReplayAtHop => AdversaryPlan::ReplayAtHop { every, after },
         Attack::NullAllEncryption => AdversaryPlan::NullAllEncryption,

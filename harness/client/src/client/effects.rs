@@ -3,7 +3,7 @@
 use super::Client;
 use crate::{
     call::{Call, Mismatch, OfferRules, Own},
-    config::Misbehaviour,
+    config::{Misbehaviour, Output, Work},
     engine::{Engine, EngineConfig},
     likeness,
     machine::{ANSWER_LIMIT, CONNECTING_LIMIT, Effect, Event, PathEvent, RECONNECTING_LIMIT, RING_LIMIT, Transition},
@@ -13,7 +13,7 @@ use kernel::{
     event::{AttackKind, CallStateName, EndReason, Screen},
     mutant,
 };
-use protocol::{ClientMessage, DeviceKeys, RelayGrant, SealedEnvelope};
+use protocol::{ClientMessage, DeviceKeys, PeerMessage, RelayGrant, SealedEnvelope};
 
 impl Client {
     /// Gives an event to the machine and does what its transition asks for.
@@ -45,6 +45,15 @@ impl Client {
             Effect::Reconnect => self.reconnect(call, now),
             Effect::SwitchOff(track) => self.switch(track, false, now),
             Effect::SwitchOn(track) => self.switch(track, true, now),
+            Effect::KeepRing => {}
+            Effect::GiveUp(own) => self.give_up(own, now),
+            Effect::Hold => self.hold(call, now),
+            Effect::ShowHold => self.show_hold(call),
+            Effect::Resume => self.take_up(call, now),
+            Effect::TellHold => self.tell_peer(&PeerMessage::Hold, now),
+            Effect::TellResume => self.tell_peer(&PeerMessage::Resume, now),
+            Effect::ShowRequest => self.show_request(call),
+            Effect::CaptureUnasked => self.capture_unasked(now),
             Effect::SendBusy(other) => self.tell_server(ClientMessage::Busy { call: other }, now),
             Effect::SendDecline => self.say_farewell(ClientMessage::Decline { call }, call, now),
             Effect::SendCancel => self.say_farewell(ClientMessage::Cancel { call }, call, now),
@@ -60,7 +69,7 @@ impl Client {
             CallStateName::Accepting => ("server-accept", CONNECTING_LIMIT),
             CallStateName::Connecting => ("ice", CONNECTING_LIMIT),
             CallStateName::Reconnecting => ("path", RECONNECTING_LIMIT),
-            CallStateName::Idle | CallStateName::Live | CallStateName::Ended => return,
+            CallStateName::Idle | CallStateName::Live | CallStateName::Held | CallStateName::Ended => return,
         };
         self.await_for(call, awaits, limit);
     }
@@ -164,13 +173,17 @@ impl Client {
 
     /// Media may flow: both users consented and the server says that the call exists.
     fn connect(&mut self, call: CallId, relays: &[RelayGrant], now: SimTime) {
+        self.crossing = None;
         let Some(dialog) = self.machine.dialog().cloned() else { return };
         if dialog.outgoing {
             self.show(Screen::Connecting { call, peer: dialog.peer.clone() });
         }
         let video = dialog.video && dialog.peer_video;
-        let tracks: &[Track] = if video { &[Track::Audio, Track::Video] } else { &[Track::Audio] };
-        self.start_capture(&dialog.peer, tracks, now);
+        if mutant!(V05) {
+            self.queue_capture(video);
+        } else {
+            self.start_capture(&dialog.peer, tracks(video), now);
+        }
         for (how, kind) in [
             (Misbehaviour::ProbeInternal, AttackKind::ProbeInternal),
             (Misbehaviour::HoardAllocations, AttackKind::HoardAllocations),
@@ -181,6 +194,30 @@ impl Client {
         }
         self.gather(relays, now);
         self.open_queued(now);
+    }
+
+    /// The planted bug V05: everything that was offered is opened, and what the user did not accept is kept off by work of
+    /// its own. It is queued first.
+    fn queue_capture(&mut self, video: bool) {
+        if !video {
+            self.outputs.push_back(Output::Queue(Work::KeepCameraOff));
+        }
+        self.outputs.push_back(Output::Queue(Work::OpenTracks));
+    }
+
+    /// Does what V05 queued.
+    pub(super) fn work(&mut self, work: Work, now: SimTime) {
+        let (Some(call), Some(dialog)) = (&mut self.call, self.machine.dialog().cloned()) else { return };
+        match work {
+            Work::KeepCameraOff => {
+                call.keeps_camera_off = true;
+                self.switch(Track::Video, false, now);
+            }
+            Work::OpenTracks => {
+                let video = !call.keeps_camera_off;
+                self.start_capture(&dialog.peer, tracks(video), now);
+            }
+        }
     }
 
     /// Makes the engine and switches capture on.
@@ -215,7 +252,7 @@ impl Client {
         }
     }
 
-    fn go_live(&mut self, id: CallId, now: SimTime) {
+    pub(super) fn go_live(&mut self, id: CallId, now: SimTime) {
         let Some(peer) = self.machine.dialog().map(|dialog| dialog.peer.clone()) else { return };
         let Some(call) = &mut self.call else { return };
         if let Some(engine) = &mut call.engine {
@@ -224,10 +261,13 @@ impl Client {
         }
         let safety_number = call.safety_number.clone();
         self.show(Screen::Live { call: id, peer, safety_number });
+        if !self.misbehaviour.is_empty() {
+            self.ask_for_camera(id, now);
+        }
     }
 
     /// Switches an own track; without video there is no rate to look for.
-    fn switch(&mut self, track: Track, on: bool, now: SimTime) {
+    pub(super) fn switch(&mut self, track: Track, on: bool, now: SimTime) {
         let Some(call) = &mut self.call else { return };
         let Some(engine) = &mut call.engine else { return };
         if on {
@@ -247,6 +287,7 @@ impl Client {
     }
 
     fn end(&mut self, id: CallId, reason: EndReason, now: SimTime) {
+        self.crossing = None;
         let rang = self.insistence.rings || self.call.as_ref().is_some_and(Call::is_incoming);
         if rang && !matches!(reason, EndReason::Elsewhere | EndReason::Unavailable) {
             self.account.expect_row(id, now);
@@ -266,4 +307,9 @@ impl Client {
         event!(Ended { device: self.device.clone(), call: id, reason });
         self.show(Screen::Over { call: id, reason });
     }
+}
+
+/// The tracks of a call with or without the own camera.
+fn tracks(video: bool) -> &'static [Track] {
+    if video { &[Track::Audio, Track::Video] } else { &[Track::Audio] }
 }

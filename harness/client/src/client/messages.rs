@@ -75,6 +75,9 @@ impl Client {
                 self.notice(call, "ended");
                 self.step(Event::Server(ServerEvent::Ended { call, reason }), now);
             }
+            ServerMessage::Glare { call, other } => {
+                self.step(Event::Server(ServerEvent::Glare { call, other }), now);
+            }
             ServerMessage::FromPeer { call, body } => self.peer_message(call, body, now),
             ServerMessage::CallRow { row, .. } => self.row(row),
             // The account took the others.
@@ -111,8 +114,12 @@ impl Client {
         if !call.offer_is_for(&self.device) {
             return;
         }
-        if matches!(self.machine.state(), CallStateName::Idle | CallStateName::Ended) {
-            self.call = Some(call);
+        match self.machine.state() {
+            CallStateName::Idle | CallStateName::Ended => self.call = Some(call),
+            CallStateName::Outgoing if self.machine.dialog().is_some_and(|dialog| dialog.peer == from) => {
+                self.crossing = Some(call);
+            }
+            _ => {}
         }
         self.step(Event::Server(ServerEvent::Ring { call: id, peer: from, video, age }), now);
     }
@@ -141,11 +148,9 @@ impl Client {
 
     /// A sealed message of the peer. Before `Accepted` it waits un-opened: nothing that a peer says can consent.
     fn peer_message(&mut self, id: CallId, sealed: SealedEnvelope, now: SimTime) {
+        use CallStateName::{Connecting, Held, Live, Reconnecting};
         let early = mutant!(V02) || mutant!(V03);
-        let open = matches!(
-            self.machine.state(),
-            CallStateName::Connecting | CallStateName::Live | CallStateName::Reconnecting
-        );
+        let open = matches!(self.machine.state(), Connecting | Live | Reconnecting | Held);
         let Some(call) = self.call.as_mut().filter(|call| call.id == id) else { return };
         if open || early {
             self.open_peer_message(&sealed, now);
@@ -170,12 +175,9 @@ impl Client {
                 }
             }
             PeerMessage::ClaimAccepted => self.step(Event::Peer(PeerEvent::ClaimAccepted), now),
-            PeerMessage::Update => {
-                if mutant!(V03) {
-                    self.apply_update(now);
-                }
-                self.step(Event::Peer(PeerEvent::Update), now);
-            }
+            PeerMessage::Update => self.step(Event::Peer(PeerEvent::Update), now),
+            PeerMessage::Hold => self.step(Event::Peer(PeerEvent::Hold), now),
+            PeerMessage::Resume => self.step(Event::Peer(PeerEvent::Resume), now),
             PeerMessage::Restart(question) => self.answer_restart(&question, now),
             PeerMessage::Restarted(answer) => self.finish_restart(&answer, now),
             // An offer or answer comes in an envelope of its own kind.
@@ -183,10 +185,12 @@ impl Client {
         }
     }
 
-    /// The planted bug V03: a peer's update applies the description of a ringing call, and sends.
-    fn apply_update(&mut self, now: SimTime) {
+    /// The planted bugs V03, V11 and V12: the description of a ringing call is applied, and the device sends; of a live one
+    /// the camera opens.
+    pub(super) fn capture_unasked(&mut self, now: SimTime) {
         let Some(peer) = self.machine.dialog().map(|dialog| dialog.peer.clone()) else { return };
-        if self.machine.state() == CallStateName::Incoming && self.make_answer(true, now).is_ok() {
+        let rings = self.machine.state() == CallStateName::Incoming;
+        if !rings || self.make_answer(true, now).is_ok() {
             self.start_capture(&peer, &[Track::Audio, Track::Video], now);
         }
     }
@@ -194,8 +198,14 @@ impl Client {
     fn callee_rings(&mut self, id: CallId, now: SimTime) {
         let ours = self.machine.dialog().is_some_and(|dialog| dialog.call == id);
         let first = ours && !std::mem::replace(&mut self.insistence.rings, true);
-        if first && self.machine.state() == CallStateName::Outgoing && self.misbehaves(Misbehaviour::ForgeConsent) {
+        if !first || self.machine.state() != CallStateName::Outgoing {
+            return;
+        }
+        if self.misbehaves(Misbehaviour::ForgeConsent) {
             self.forge_consent(id, now);
+        }
+        if self.misbehaves(Misbehaviour::AcceptOwnCall) {
+            self.accept_own_call(id, now);
         }
     }
 

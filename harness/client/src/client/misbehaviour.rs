@@ -28,6 +28,23 @@ impl Client {
         }
     }
 
+    /// Accepts the own call in the callee's place.
+    pub(super) fn accept_own_call(&mut self, id: CallId, now: SimTime) {
+        let own = Own { device: &self.device, identity: &self.identity };
+        let Some(call) = &mut self.call else { return };
+        let Some(answer) = call.seal_own_answer(own, &mut self.sealing) else { return };
+        self.announce(AttackKind::AcceptOwnCall, id, "accepts for the callee");
+        self.tell_server(ClientMessage::Accept { call: id, answer }, now);
+    }
+
+    /// Asks for the callee's camera, once.
+    pub(super) fn ask_for_camera(&mut self, id: CallId, now: SimTime) {
+        if self.misbehaves(Misbehaviour::AskForCamera) && !self.announced.contains(&AttackKind::AskForCamera) {
+            self.announce(AttackKind::AskForCamera, id, "asks for the camera that the user did not accept with");
+            self.tell_peer(&PeerMessage::Update, now);
+        }
+    }
+
     fn list_third_party(&mut self, id: CallId, now: SimTime) {
         if self.listed == THIRD_PARTIES {
             return;

@@ -276,6 +276,7 @@ impl House {
                     }
                     Output::Ui(screen) => self.screens[who].push(screen),
                     Output::SignedIn => self.sign_ins[who] += 1,
+                    Output::Queue(work) => self.clients[who].handle(Input::Work(work), self.now),
                     Output::FriendRequest(_) | Output::FriendAdded(_) | Output::NewDevice(_) => {}
                 }
             }

@@ -63,6 +63,10 @@ pub enum Act {
     Mute,
     /// Switches it on again.
     Unmute,
+    /// Puts the call on hold: camera and microphone close.
+    Hold,
+    /// Takes the call up again.
+    Resume,
     /// Confirms that a device that signed in to the own account is one's own.
     ConfirmDevice {
         /// The new device.
@@ -134,6 +138,22 @@ pub enum Screen {
         /// The other side.
         peer: UserName,
     },
+    /// The call is on hold: camera and microphone are closed.
+    Held {
+        /// The call.
+        call: CallId,
+        /// The other side.
+        peer: UserName,
+        /// Whether the other side holds it. When nobody does, it waits for this user to take it up again.
+        by_peer: bool,
+    },
+    /// The other side asks for the camera. It stays as it is.
+    CameraAsked {
+        /// The call.
+        call: CallId,
+        /// The other side.
+        peer: UserName,
+    },
     /// The call ended with a message.
     Over {
         /// The call.
@@ -186,6 +206,8 @@ pub enum CallStateName {
     Live,
     /// The path broke; ICE restarts.
     Reconnecting,
+    /// On hold: camera and microphone are closed.
+    Held,
     /// Over; keys are erased.
     Ended,
 }
@@ -231,6 +253,8 @@ pub enum EndReason {
     Security,
     /// No media path could be set up, or it broke for good.
     Failed,
+    /// Both called at once, and the other side's call rings instead.
+    Crossed,
 }
 
 /// A device's call ended.
@@ -295,14 +319,16 @@ impl Act {
         }
     }
 
-    /// The track that an act switches during a call, and whether it is on from then.
-    pub fn switches(&self) -> Option<(Track, bool)> {
+    /// The tracks that an act switches during a call, and whether they are on from then.
+    pub fn switches(&self) -> &'static [(Track, bool)] {
         match self {
-            Act::CameraOff => Some((Track::Video, false)),
-            Act::CameraOn => Some((Track::Video, true)),
-            Act::Mute => Some((Track::Audio, false)),
-            Act::Unmute => Some((Track::Audio, true)),
-            _ => None,
+            Act::CameraOff => &[(Track::Video, false)],
+            Act::CameraOn => &[(Track::Video, true)],
+            Act::Mute => &[(Track::Audio, false)],
+            Act::Unmute => &[(Track::Audio, true)],
+            Act::Hold => &[(Track::Audio, false), (Track::Video, false)],
+            Act::Resume => &[(Track::Audio, true), (Track::Video, true)],
+            _ => &[],
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A foreign stack can be observed only through `Wire*`, `Signal`, `Ui` and `Rendered`; the reference stack emits all.
 
 mod call;
+mod call_table;
 mod media;
 mod network;
 mod people;
@@ -12,6 +13,7 @@ mod traffic;
 pub use call::{
     Act, CallRow, CallState, CallStateName, EndReason, Ended, ParserEntered, Pending, Ring, Screen, Ui, UserAct,
 };
+pub use call_table::{is_listed, listed_event};
 pub use media::{
     AudioPlayed, CaptureSwitched, Captured, Decoded, Encoded, EncoderTarget, FrameDropped, KeyFrameRequested, Mark,
     OpenVerdict, Opened, PeerSwitched, PictureQuality, Reassembled, Rendered, RtpSent, Sealed,

@@ -89,6 +89,10 @@ pub enum AttackKind {
     SwapFingerprint,
     /// A peer sent a message that claims consent.
     ForgeConsent,
+    /// A peer asked for the other side's camera.
+    AskForCamera,
+    /// A caller accepted for the callee.
+    AcceptOwnCall,
     /// A frame was changed between SRTP and SFrame.
     Tamper,
     /// A frame was sent again between SRTP and SFrame.

@@ -92,7 +92,7 @@ mod tests {
     use crate::story::{CALL, Story};
     use kernel::{
         LinkName, Micros,
-        event::{self, CallStateName, EndReason, Event},
+        event::{self, CallOutcome, CallStateName, EndReason, Event},
         plan::Loss,
     };
 
@@ -171,8 +171,11 @@ mod tests {
         }
         if let Some(ms) = end_ms {
             story.at(ms).ended("alice-phone", EndReason::Failed).ended("bob-phone", EndReason::Failed);
+            story.call_over(CallOutcome::Answered);
         }
-        story.at(60_000).signal("signaling", "bob-phone", "call_row", b"");
+        // Before the row of a call that is over is missed.
+        let last = if end_ms.is_some() { 48_000 } else { 60_000 };
+        story.at(last).signal("signaling", "bob-phone", "call_row", b"");
         story
     }
 
@@ -186,7 +189,7 @@ mod tests {
     #[test]
     fn a_wait_without_a_reason() {
         let mut story = Story::new();
-        let (device, because) = ("bob-phone".into(), "test".into());
+        let (device, because) = ("bob-phone".into(), "srv.ring".into());
         let (from, to) = (CallStateName::Idle, CallStateName::Incoming);
         story.at(6_000).tell(Event::CallState(event::CallState { device, call: Some(CALL), from, to, because }));
         story.at(7_000).signal("signaling", "bob-phone", "done", b"");

@@ -153,7 +153,7 @@ fn judge_part(run: &Run, part: &Part, commit: Seen<Store>, checks: &mut Checks) 
 #[cfg(test)]
 mod tests {
     use crate::story::{CALL, Story};
-    use kernel::event::{CallStateName, EndReason, Fact, SecretKind};
+    use kernel::event::{CallOutcome, CallStateName, EndReason, Fact, SecretKind};
 
     const GATE: &str = "only_friends_ring";
     const TEARDOWN: &str = "unfriending_ends_the_call";
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn an_unfriended_call_ends_at_both_sides() {
         let mut story = Story::new();
-        story.live().at(10_000).fact(unfriended());
+        story.live().at(10_000).fact(unfriended()).call_over(CallOutcome::Answered);
         story.at(10_100).ended("alice-phone", EndReason::Unfriended).ended("bob-phone", EndReason::Unfriended);
         story.at(14_000).signal("signaling", "bob-phone", "done", b"");
         assert_eq!(story.holds(TEARDOWN), 8);

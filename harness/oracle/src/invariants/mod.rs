@@ -1,6 +1,7 @@
 //! The checkers: a file per family of invariants, a function per truth, named after it.
 
 pub(crate) mod accounts;
+pub(crate) mod agreement;
 pub(crate) mod call_machine;
 pub(crate) mod confidentiality;
 pub(crate) mod consent;

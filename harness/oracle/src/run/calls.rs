@@ -128,10 +128,14 @@ impl<'a> Part<'a> {
         times
     }
 
-    /// Whether the machine is where a track can be switched.
-    fn can_switch(&self) -> bool {
-        use CallStateName::{Connecting, Live, Reconnecting};
-        self.states.last().is_some_and(|state| matches!(state.to, Connecting | Live | Reconnecting))
+    /// Whether the machine is where the act switches tracks.
+    fn can_switch(&self, act: &Act) -> bool {
+        use CallStateName::{Connecting, Held, Live, Reconnecting};
+        self.states.last().is_some_and(|state| match act {
+            Act::Hold => state.to == Live,
+            Act::Resume => state.to == Held,
+            _ => matches!(state.to, Connecting | Live | Reconnecting),
+        })
     }
 
     /// Whether the user had agreed to a track before a record.
@@ -256,9 +260,9 @@ impl<'a> Calls<'a> {
 
     fn act(&mut self, act: Seen<'a, UserAct>, device: usize, hand: &mut Hand) {
         let given = (act.at, act.index);
-        if let Some((track, on)) = act.what.switches() {
-            let current = self.current(device).filter(|part| part.can_switch());
-            return current.into_iter().for_each(|part| part.switches.push(Switch { given, track, on }));
+        let switches = act.what.switches().iter().map(|(track, on)| Switch { given, track: *track, on: *on });
+        if let Some(part) = self.current(device).filter(|part| part.can_switch(&act.what)) {
+            part.switches.extend(switches);
         }
         let tracks = act.what.consents_to();
         match &act.what {

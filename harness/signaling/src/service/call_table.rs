@@ -1,6 +1,6 @@
 //! The call table, row by row, and what holds across rows.
 
-use super::conversation::{COMMIT, Conversation, accept, call_id, envelope, invite, phone, sign_up};
+use super::conversation::{COMMIT, Conversation, accept, accept_for, call_id, envelope, invite, phone, sign_up};
 use kernel::{
     event::{CallOutcome, Fact},
     mutant::{self, Mutant},
@@ -126,13 +126,52 @@ fn friend_requests_to_the_unknown_and_to_a_blocker_are_refused_alike() {
 }
 
 #[test]
-fn a_second_invite_of_the_caller_is_rejected_and_one_of_the_callee_is_glare() {
+fn a_second_invite_of_the_caller_is_rejected_from_any_of_their_devices() {
     let (mut conversation, alice, bob) = ringing();
-    conversation.say(&alice, invite(call_id(2), &alice, &[&bob]));
-    assert_eq!(conversation.take(&alice), [ServerMessage::Rejected { call: call_id(2) }]);
+    let laptop = conversation.add_laptop("alice");
+    for device in [&alice, &laptop] {
+        conversation.inbox.clear();
+        conversation.say(device, invite(call_id(2), device, &[&bob]));
+        assert_eq!(conversation.take(device), [ServerMessage::Rejected { call: call_id(2) }]);
+    }
+    assert!(conversation.take(&bob).is_empty(), "the first call rings on");
+}
+
+#[test]
+fn an_invite_of_the_callee_is_glare_and_the_first_call_rings_at_its_device() {
+    let (mut conversation, alice, bob) = ringing();
+    for _ in 0..2 {
+        conversation.say(&bob, invite(call_id(3), &bob, &[&alice]));
+        let got = conversation.take(&bob);
+        let [ServerMessage::Ring { call, .. }, glare] = &got[..] else { panic!("{got:?}") };
+        assert_eq!((*call, glare), (call_id(1), &ServerMessage::Glare { call: call_id(3), other: call_id(1) }));
+        assert!(conversation.take(&alice).is_empty(), "the first call rings on, and nobody rings twice");
+    }
+    conversation.say(&bob, accept(call_id(1), &bob, &alice));
+    assert!(matches!(conversation.take(&alice)[..], [ServerMessage::Accepted { .. }]));
+}
+
+#[test]
+fn an_invite_of_the_callee_is_busy_when_the_call_is_live_or_does_not_ring_at_its_device() {
+    let (mut conversation, alice, bob) = live();
     conversation.say(&bob, invite(call_id(3), &bob, &[&alice]));
-    assert_eq!(conversation.take(&bob), [ServerMessage::Ended { call: call_id(3), reason: CallEnd::Busy }]);
-    assert!(conversation.take(&alice).is_empty(), "the first call rings on");
+    assert_eq!(ends(&conversation.take(&bob)), [CallEnd::Busy]);
+
+    let (mut conversation, alice, _) = ringing();
+    let laptop = conversation.add_laptop("bob");
+    conversation.inbox.clear();
+    conversation.say(&laptop, invite(call_id(3), &laptop, &[&alice]));
+    assert_eq!(ends(&conversation.take(&laptop)), [CallEnd::Busy], "the offer was for the phone only");
+}
+
+#[test]
+fn v13_lets_both_calls_ring() {
+    let (mut conversation, alice, bob) = ringing();
+    mutant::plant(&[Mutant::V13]);
+    conversation.say(&bob, invite(call_id(3), &bob, &[&alice]));
+    mutant::plant(&[]);
+    assert!(matches!(conversation.take(&alice)[..], [ServerMessage::Ring { .. }]));
+    assert_eq!(conversation.service.store.calls().count(), 2);
 }
 
 #[test]
@@ -198,7 +237,18 @@ fn the_caller_cannot_accept_for_the_callee_nor_can_a_third_user() {
     conversation.say(&carol, ClientMessage::HangUp { call: call_id(1) });
     assert_eq!(ends(&conversation.take(&carol)), [CallEnd::Unknown]);
     assert_eq!(conversation.service.store.calls().count(), 1);
+    assert_eq!(conversation.service.attacks(), 2, "each is counted");
     assert!(conversation.granted.is_empty());
+}
+
+#[test]
+fn v150_lets_the_caller_accept_for_the_callee() {
+    let (mut conversation, alice, bob) = ringing();
+    mutant::plant(&[Mutant::V150]);
+    conversation.say(&alice, accept_for(&bob, call_id(1), &alice, &alice));
+    mutant::plant(&[]);
+    assert!(matches!(conversation.take(&bob)[..], [ServerMessage::Elsewhere { .. }]));
+    assert_eq!(conversation.granted.len(), 2);
 }
 
 #[test]
@@ -215,6 +265,20 @@ fn a_cancel_ends_the_ring() {
     assert_over(&mut conversation, &[&alice, &bob], CallEnd::Cancelled, CallOutcome::Cancelled);
     conversation.say(&bob, accept(call_id(1), &bob, &alice));
     assert_eq!(ends(&conversation.take(&bob)), [CallEnd::Unknown], "a late accept revives nothing");
+    mutant::plant(&[Mutant::V10]);
+    conversation.say(&bob, accept(call_id(1), &bob, &alice));
+    mutant::plant(&[]);
+    assert!(matches!(conversation.take(&bob)[..], [ServerMessage::Accepted { .. }]), "but under V10");
+}
+
+#[test]
+fn v15_forgets_to_tell_of_a_cancel() {
+    let (mut conversation, alice, bob) = ringing();
+    mutant::plant(&[Mutant::V15]);
+    conversation.say(&alice, ClientMessage::Cancel { call: call_id(1) });
+    mutant::plant(&[]);
+    assert!(ends(&conversation.take(&bob)).is_empty());
+    assert_eq!(conversation.service.store.calls().count(), 0);
 }
 
 #[test]

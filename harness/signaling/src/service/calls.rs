@@ -75,16 +75,11 @@ impl Service {
         if !offers_are_for(&invite, from.device, &thread) || !self.may_ring(from.user, &invite.to) {
             return work.tell(from.device, ServerMessage::Rejected { call });
         }
-        if let Some(active) = self.store.active_call(&thread) {
-            let again = active.id == call && active.caller_device == *from.device;
-            let glare_or_busy = active.ends().is_some() || active.caller != *from.user;
-            match (again, glare_or_busy) {
-                // Said again: what followed from it the first time may have been lost on its way.
-                (true, _) => self.answer_again(call, work),
-                (false, true) => work.tell(from.device, ServerMessage::Ended { call, reason: CallEnd::Busy }),
-                (false, false) => work.tell(from.device, ServerMessage::Rejected { call }),
-            }
-            return;
+        if let Some(active) = self.store.active_call(&thread)
+            && !(mutant!(V13) && active.is_rung(from))
+        {
+            let active = active.clone();
+            return self.invite_beside(&active, from, call, work);
         }
         let devices = self.store.devices(&invite.to);
         let mut offers: BTreeMap<ActorName, SealedEnvelope> =
@@ -111,6 +106,26 @@ impl Service {
             forgotten: false,
             stage: Stage::Ringing,
         });
+    }
+
+    /// Ringing or Live + Invite: a thread has one call.
+    fn invite_beside(&mut self, active: &Call, from: Sender<'_>, call: CallId, work: &mut Transaction) {
+        if active.id == call && active.caller_device == *from.device {
+            // Said again: what followed from it the first time may have been lost on its way.
+            return self.answer_again(call, work);
+        }
+        if active.is_rung(from) {
+            // Both call at once. The call that came first rings; its ring goes first, since it may have been lost.
+            work.effects.push(Effect::Ring { device: from.device.clone(), call: active.id });
+            return work.tell(from.device, ServerMessage::Glare { call, other: active.id });
+        }
+        let is_busy = active.ends().is_some() || active.caller != *from.user;
+        let refusal = if is_busy {
+            ServerMessage::Ended { call, reason: CallEnd::Busy }
+        } else {
+            ServerMessage::Rejected { call }
+        };
+        work.tell(from.device, refusal);
     }
 
     /// An invite or accept that was taken before came again: tells what its sender may have missed.
@@ -156,6 +171,9 @@ impl Service {
 
     /// Ringing or Live + Accept.
     pub(super) fn accept(&mut self, from: Sender<'_>, call: CallId, answer: SealedEnvelope, work: &mut Transaction) {
+        if mutant!(V10) {
+            self.revive(from, call, &answer, work);
+        }
         let Some(found) = self.store.call(call) else { return work.unknown_call(from.device, call) };
         if found.is_answerer(from) {
             // It accepted before; its `Accepted` may have been lost.
@@ -165,20 +183,46 @@ impl Service {
         if found.ends().is_some() && found.is_callee(from) && !again {
             return work.tell(from.device, ServerMessage::Elsewhere { call });
         }
-        if !found.is_rung(from) && !again {
+        let rings = found.is_rung(from) || again || mutant!(V150) && found.stage == Stage::Ringing;
+        if !rings {
+            self.attacks += 1;
             self.log("warn", format!("call {call}: {} accepts, but does not ring", from.device));
             return work.unknown_call(from.device, call);
         }
-        let (caller, caller_device) = (found.caller.clone(), found.caller_device.clone());
+        let (caller, callee, caller_device) = (found.caller.clone(), found.callee.clone(), found.caller_device.clone());
         if !envelope_is_for(&answer, (EnvelopeKind::Answer, call), (from.device, &caller_device), &found.thread) {
             return work.unknown_call(from.device, call);
         }
         // Again at the accept: with the teardown in the unfriend's own transaction this cannot differ, but a store in
         // several places could make it.
-        if !self.store.relation(&caller, from.user).allows_calls() {
+        if !self.store.relation(&caller, &callee).allows_calls() {
             return self.end_call(call, CallEnd::Unfriended, CallOutcome::Missed, work);
         }
         self.go_live(from, call, (caller_device, answer), work);
+    }
+
+    /// The planted bug V10: an accept brings a call back that is over.
+    fn revive(&mut self, from: Sender<'_>, call: CallId, answer: &SealedEnvelope, work: &Transaction) {
+        let caller_device = answer.header.to.clone();
+        let Some(caller) = self.store.owner(&caller_device).cloned() else { return };
+        if self.store.call(call).is_some() || !self.store.is_used(call) {
+            return;
+        }
+        self.store.insert_call(Call {
+            id: call,
+            thread: answer.header.thread.clone(),
+            caller,
+            caller_device,
+            callee: from.user.clone(),
+            video: false,
+            invited: work.at,
+            offers: BTreeMap::from([(from.device.clone(), answer.clone())]),
+            busy: BTreeSet::new(),
+            rings: false,
+            gone: BTreeMap::new(),
+            forgotten: false,
+            stage: Stage::Ringing,
+        });
     }
 
     fn go_live(
@@ -347,7 +391,9 @@ impl Service {
         for (relay, username) in credentials {
             work.effects.push(Effect::Revoke { relay, username });
         }
-        work.tell_all(&told, &ServerMessage::Ended { call, reason });
+        if !(mutant!(V15) && reason == CallEnd::Cancelled) {
+            work.tell_all(&told, &ServerMessage::Ended { call, reason });
+        }
         let row = CallRowEntry { thread: ended.thread, call, caller: ended.caller.clone(), outcome, duration };
         // V72: who only lets it ring leaves no trace.
         if !mutant!(V72) || outcome != CallOutcome::Cancelled {

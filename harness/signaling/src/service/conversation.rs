@@ -308,3 +308,10 @@ pub(super) fn invite(call: CallId, from: &ActorName, to: &[&ActorName]) -> Clien
 pub(super) fn accept(call: CallId, from: &ActorName, to: &ActorName) -> ClientMessage {
     ClientMessage::Accept { call, answer: envelope(EnvelopeKind::Answer, call, from, to) }
 }
+
+/// An accept by somebody other than the callee, in the thread of the call.
+pub(super) fn accept_for(callee: &ActorName, call: CallId, from: &ActorName, caller: &ActorName) -> ClientMessage {
+    let mut answer = envelope(EnvelopeKind::Answer, call, from, caller);
+    answer.header.thread = ThreadId::between(&user_of(callee), &user_of(caller));
+    ClientMessage::Accept { call, answer }
+}

@@ -48,6 +48,17 @@ const MAX_WAITING_PER_CONNECTION: u32 = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TxId(pub u64);
 
+/// A call that rings or is live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveCall {
+    /// Its id.
+    pub id: CallId,
+    /// The device that calls.
+    pub caller_device: ActorName,
+    /// The device that accepted; none while it rings.
+    pub callee_device: Option<ActorName>,
+}
+
 /// What happens to the service.
 #[derive(Clone, Debug)]
 pub enum ServiceInput {
@@ -103,6 +114,7 @@ pub enum ServiceOutput {
 /// One request is worked on at a time, in the order of arrival. Its work takes simulated time (store accesses,
 /// password hashes); then its facts are committed; what it says leaves when they are durable; then comes the next one.
 /// So every read sees all earlier transactions, and nobody hears of a transaction that could still be lost.
+#[derive(Clone)]
 pub struct Service {
     name: ActorName,
     relays: Vec<RelayEndpoint>,
@@ -117,23 +129,27 @@ pub struct Service {
     online: BTreeMap<ActorName, ConnectionId>,
     queue: VecDeque<Request>,
     expiring: BTreeSet<CallId>,
+    /// Accepts by somebody whom nobody calls.
+    attacks: u64,
     phase: Phase,
     next_tx: u64,
     outputs: VecDeque<ServiceOutput>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Connection {
     device: Option<ActorName>,
     waiting: u32,
 }
 
+#[derive(Clone)]
 enum Request {
     Message(ConnectionId, ClientMessage),
     Closed(ConnectionId),
     Expire(CallId),
 }
 
+#[derive(Clone)]
 enum Phase {
     Idle,
     Working { until: SimTime, work: Transaction },
@@ -158,6 +174,7 @@ impl Service {
             online: BTreeMap::new(),
             queue: VecDeque::new(),
             expiring: BTreeSet::new(),
+            attacks: 0,
             phase: Phase::Idle,
             next_tx: 1,
             outputs: VecDeque::new(),
@@ -214,6 +231,11 @@ impl Service {
         self.outputs.pop_front()
     }
 
+    /// How often somebody accepted a call that does not ring there, such as the caller's own.
+    pub fn attacks(&self) -> u64 {
+        self.attacks
+    }
+
     /// When the service wants [`ServiceInput::Timeout`].
     pub fn next_wake(&self) -> Option<SimTime> {
         let working = match &self.phase {
@@ -227,6 +249,26 @@ impl Service {
     /// Everything that the service holds, in postcard.
     pub fn snapshot(&self) -> Vec<u8> {
         postcard::to_allocvec(&self.store).expect("the store serializes into memory")
+    }
+
+    /// Every call that rings or is live, in the order of their ids.
+    pub fn active_calls(&self) -> Vec<ActiveCall> {
+        let active = |call: &store::Call| ActiveCall {
+            id: call.id,
+            caller_device: call.caller_device.clone(),
+            callee_device: call.ends().map(|(_, callee_device)| callee_device.clone()),
+        };
+        self.store.calls().map(active).collect()
+    }
+
+    /// What decides how the service answers from here on, for a search that must know a state again: no rows, no accounts,
+    /// no counters, and no state of its generators. Times are part of it; a search lets none pass.
+    ///
+    /// # Panics
+    /// When work is under way.
+    pub fn essence(&self) -> Vec<u8> {
+        assert!(matches!(self.phase, Phase::Idle) && self.queue.is_empty(), "only a service at rest has an essence");
+        self.store.essence()
     }
 
     /// The device that a message comes from: the signed-in one, or the one that it signs in as, or `unknown`.

@@ -434,6 +434,22 @@ impl Store {
         })
     }
 
+    /// See [`super::Service::essence`].
+    pub(super) fn essence(&self) -> Vec<u8> {
+        let calls: Vec<_> = self
+            .calls
+            .values()
+            .map(|call| {
+                let Call { id, caller_device, invited, busy, rings, gone, forgotten, .. } = call;
+                let rung: Vec<&ActorName> = call.offers.keys().collect();
+                (id, caller_device, invited, rung, busy, rings, gone, forgotten, call.ends())
+            })
+            .collect();
+        let active: Vec<_> = self.threads.values().map(|thread| thread.active).collect();
+        postcard::to_allocvec(&(&self.edges, calls, active, &self.used_ids, &self.outboxes))
+            .expect("the store serializes into memory")
+    }
+
     /// The number of a user's newest row; 0 before the first.
     fn last_row(&self, user: &UserName) -> u32 {
         self.rows_of(user, 0).next_back().map_or(0, |(number, _)| number)

@@ -8,7 +8,7 @@ use kernel::{
 use protocol::{CallEnd, ConnectionId, RequestId, ServerMessage};
 
 /// Work in progress. Nothing of it is seen outside before it is durable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Transaction {
     /// When the work began.
     pub(super) at: SimTime,
@@ -21,7 +21,7 @@ pub(super) struct Transaction {
 }
 
 /// What follows a transaction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Effect {
     /// A message to a connection, signed in or not; dropped when it is gone.
     Reply(ConnectionId, ServerMessage),

@@ -58,6 +58,7 @@ pub(crate) fn village(duration: Micros) -> Plan {
         expect: Expectation::Holds,
         mutant: None,
         paired_with: None,
+        schedule: None,
     }
 }
 

@@ -272,6 +272,7 @@ fn plan() -> Plan {
         expect: Expectation::Holds,
         mutant: None,
         paired_with: None,
+        schedule: None,
     }
 }
 
