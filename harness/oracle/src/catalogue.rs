@@ -55,7 +55,7 @@ pub const INVARIANTS: &[Invariant] = &[
         name: "only_friends_ring",
         truth: "A device rings only for a caller whose friendship both sides accepted, with no block between them.",
         foreign: true,
-        mutants: &[Mutant::V20],
+        mutants: &[Mutant::V20, Mutant::V21],
         checker: friend_gating::only_friends_ring,
     },
     Invariant {
@@ -64,7 +64,7 @@ pub const INVARIANTS: &[Invariant] = &[
         truth: "Within 2 s of an unfriend or block the pair's call is over at both devices, and no media, acceptance or \
                 relay credential follows.",
         foreign: true,
-        mutants: &[Mutant::V22],
+        mutants: &[Mutant::V22, Mutant::V138],
         checker: friend_gating::unfriending_ends_the_call,
     },
     Invariant {

@@ -209,7 +209,7 @@ impl Conversation {
 }
 
 /// The server of the tests.
-fn config() -> ServerConfig {
+pub(crate) fn config() -> ServerConfig {
     ServerConfig {
         name: "signaling".into(),
         address: "198.51.100.1:443".parse().unwrap(),
@@ -223,12 +223,13 @@ fn config() -> ServerConfig {
         password_cost: Argon2Cost::SIMULATION,
         costs: ServiceCosts::default(),
         boots: 0,
+        cores: kernel::plan::Cores::default(),
         faults: Vec::new(),
         seeds: SeedTree::root(1),
     }
 }
 
-pub(super) fn phone(user: &str) -> ActorName {
+pub(crate) fn phone(user: &str) -> ActorName {
     ActorName::from(format!("{user}-phone"))
 }
 
@@ -236,12 +237,12 @@ pub(super) fn keys(user: &str, device: &str) -> DeviceKeys {
     DeviceKeys { user: user.into(), device: device.into(), signing: [1; 32], sealing: [2; 32] }
 }
 
-pub(super) fn sign_up(user: &str, password: &str) -> ClientMessage {
+pub(crate) fn sign_up(user: &str, password: &str) -> ClientMessage {
     let keys = keys(user, phone(user).as_str());
     ClientMessage::SignUp { request: RequestId(0), version: PROTOCOL_VERSION, password: password.into(), keys }
 }
 
-pub(super) fn call_id(n: u8) -> CallId {
+pub(crate) fn call_id(n: u8) -> CallId {
     CallId([n; 16])
 }
 
@@ -264,11 +265,11 @@ pub(super) fn envelope(kind: EnvelopeKind, call: CallId, from: &ActorName, to: &
 }
 
 /// An invite from one user's phone, with an offer for each device.
-pub(super) fn invite(call: CallId, from: &ActorName, to: &[&ActorName]) -> ClientMessage {
+pub(crate) fn invite(call: CallId, from: &ActorName, to: &[&ActorName]) -> ClientMessage {
     let offers = to.iter().map(|to| envelope(EnvelopeKind::Offer, call, from, to)).collect();
     ClientMessage::Invite { call, to: user_of(to[0]), video: true, offers }
 }
 
-pub(super) fn accept(call: CallId, from: &ActorName, to: &ActorName) -> ClientMessage {
+pub(crate) fn accept(call: CallId, from: &ActorName, to: &ActorName) -> ClientMessage {
     ClientMessage::Accept { call, answer: envelope(EnvelopeKind::Answer, call, from, to) }
 }
