@@ -40,7 +40,7 @@ impl ServerConfig {
 
     /// What one of the cores is started with: none of two draws the same.
     pub(crate) fn core(&self, number: u8) -> ServerConfig {
-        let seeds = if number == 0 { self.seeds.clone() } else { self.seeds.child(&format!("core {number}")) };
+        let seeds = if number == 0 { self.seeds } else { self.seeds.child(&format!("core {number}")) };
         ServerConfig { seeds, ..self.clone() }
     }
 
