@@ -56,7 +56,7 @@ pub(crate) struct Scenario {
     pub(crate) internet: Internet,
     /// The seeds that run when none are asked for: one, a range or a list. Seed 1 unless given.
     pub(crate) seeds: Option<Seeds>,
-    /// The people. Each has one device.
+    /// The people with their devices. A user with several devices has an entry for each, the first one's first.
     #[schemars(required)]
     pub(crate) participant: Option<Located<Vec<Located<Participant>>>>,
     /// Pairs who are friends before the timeline begins.
@@ -163,15 +163,18 @@ pub(crate) enum Ipv6 {
     None,
 }
 
-/// Somebody with an account and a device.
+/// Somebody's device.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Participant {
     /// The name, as a handle: lower-case letters, digits and `-`.
     #[schemars(required)]
     pub(crate) user: Option<Located<String>>,
-    /// How fast the device is: a mid-range phone unless given.
-    pub(crate) device: Option<DeviceClass>,
+    /// Which of the user's devices: `phone` unless given. The first one of a user makes the account, further ones sign in
+    /// to it.
+    pub(crate) device: Option<Located<String>>,
+    /// How fast the device is: mid-range unless given, a `laptop` if it is called so.
+    pub(crate) speed: Option<DeviceClass>,
     /// How the device reaches the internet: a preset's name, or a table.
     #[schemars(required)]
     pub(crate) network: Option<Located<Either<String, Network>>>,
@@ -253,6 +256,8 @@ pub(crate) struct Step {
     /// Who.
     #[schemars(required)]
     pub(crate) user: Option<Located<String>>,
+    /// With which device in hand, where the user has several.
+    pub(crate) device: Option<Located<String>>,
     /// Does what.
     #[schemars(required)]
     pub(crate) does: Option<Located<Does>>,

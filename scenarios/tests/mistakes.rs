@@ -420,3 +420,43 @@ duplication = "2%"
     assert_eq!((&step.change.rate, step.change.duplication_ppm), (&Some(Pace::Unlimited), Some(20_000)));
     assert!(matches!(step.change.aqm, Some(Aqm::FqCodel { ecn: false, .. })));
 }
+
+#[test]
+fn devices_that_cannot_be_meant_are_refused() {
+    let twice = changed(&[
+        (
+            r#"{ user = "alice", network = "home-wifi" }"#,
+            r#"{ user = "alice", device = "Phone 2", network = "home-wifi" }"#,
+        ),
+        (
+            r#"    { user = "bob", network = { preset"#,
+            "    { user = \"bob\", network = \"lan\" },\n    { user = \"bob\", device = \"phone\", network = { preset",
+        ),
+    ]);
+    insta::assert_snapshot!(errors(&twice, &Overrides::default()));
+    let several = changed(&[
+        (
+            r#"    { user = "bob", network = { preset"#,
+            "    { user = \"bob\", network = \"lan\" },\n    { user = \"bob\", device = \"laptop\", network = { preset",
+        ),
+        (
+            r#"    { at = "1s", user = "alice", does"#,
+            "    { at = \"5s\", user = \"bob\", device = \"labtop\", does = \"hang-up\" },\n    { at = \"1s\", user = \"alice\", does",
+        ),
+    ]) + r#"
+[[nat_change]]
+at = "2s"
+user = "bob"
+change = "forget"
+
+[[fault]]
+at = "2s"
+between = ["bob", "signaling"]
+
+[[link_change]]
+at = "2s"
+link = "bob/up"
+rate = "200kbit/s"
+"#;
+    insta::assert_snapshot!(errors(&several, &Overrides::default()));
+}

@@ -46,6 +46,13 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/mute-is-only-shown",
     },
     KnownAttack {
+        mutant: Mutant::V14,
+        sentence: "Devices of one user went on ringing, or answered too, after another had answered, until hang-up messages \
+                   said why (RingRTC): here the server tells nobody that it was answered elsewhere, and takes two answers",
+        invariant: "one_device_answers",
+        scenario: "canary/answered-twice",
+    },
+    KnownAttack {
         mutant: Mutant::V20,
         sentence: "Blocked users could still ring where only the client checked: here the server's friend gate is \
                    missing at the invite",
@@ -107,6 +114,13 @@ pub const MUTANTS: &[KnownAttack] = &[
                    setting that hides addresses is ignored",
         invariant: "relay_only_hides_addresses",
         scenario: "canary/every-candidate-by-default",
+    },
+    KnownAttack {
+        mutant: Mutant::V72,
+        sentence: "Calls to Skype users that were dropped before anything showed gave away where they are (Le Blond et al., \
+                   2011): here a call that its caller cancels leaves no row, so that nobody learns of it",
+        invariant: "every_ring_leaves_a_row",
+        scenario: "canary/ring-leaves-no-trace",
     },
     KnownAttack {
         mutant: Mutant::V73,

@@ -65,7 +65,7 @@ impl Interceptor for MaliciousServer {
     }
 
     fn incoming(&mut self, _: &ActorName, message: ClientMessage) -> ClientMessage {
-        if let ClientMessage::SignUp { keys, .. } = &message {
+        if let ClientMessage::SignUp { keys, .. } | ClientMessage::SignIn { keys, .. } = &message {
             self.learn(keys);
         }
         message

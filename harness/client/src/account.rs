@@ -1,15 +1,24 @@
 //! The account of a device: sign-up, the connection to signaling with reconnection, and the roster of friends.
 
-use kernel::{ActorName, Datagram, Micros, SimTime, UserName, event, event::SecretKind, mutant, random::SeedTree};
+mod rows;
+
+use kernel::{
+    ActorName, CallId, Datagram, Micros, SimTime, UserName, event, event::SecretKind, mutant, random::SeedTree,
+};
 use protocol::{
     ClientChannel, ClientMessage, DeviceKeys, PROTOCOL_VERSION, RequestId, Route, ServerIdentityPublic, ServerMessage,
 };
+use rows::{Arrival, Rows};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// First wait before a new connection; it doubles.
 const INITIAL_BACKOFF: Micros = Micros::from_millis(500);
 /// The longest wait before a new connection.
 const MAX_BACKOFF: Micros = Micros::from_secs(8);
+/// How soon a sign-in is tried again that was refused because the account was not there, or so it may be.
+const SIGN_IN_PAUSE: Micros = Micros::from_secs(1);
+/// How often it is tried.
+const MOST_SIGN_INS: u32 = 20;
 /// Messages that wait for the sign-in; further ones are dropped.
 const MAX_WAITING: usize = 64;
 /// Requests whose answer is awaited.
@@ -28,6 +37,8 @@ pub(crate) struct AccountConfig {
     /// From the addresses of the default route's interface to the server, the preferred first; none without an interface.
     pub(crate) routes: Vec<Route>,
     pub(crate) server_key: ServerIdentityPublic,
+    /// Whether this device makes the account.
+    pub(crate) makes_account: bool,
     pub(crate) seeds: SeedTree,
 }
 
@@ -97,6 +108,10 @@ pub(crate) struct Account {
     requests: BTreeMap<RequestId, Request>,
     waiting: VecDeque<ClientMessage>,
     reconnect_at: Option<SimTime>,
+    /// When a sign-in that was refused is tried again, and how often it was.
+    sign_in_at: Option<SimTime>,
+    refused_sign_ins: u32,
+    rows: Rows,
     wake: Option<SimTime>,
     roster: Roster,
     events: VecDeque<AccountEvent>,
@@ -126,6 +141,9 @@ impl Account {
             requests: BTreeMap::new(),
             waiting: VecDeque::new(),
             reconnect_at: None,
+            sign_in_at: None,
+            refused_sign_ins: 0,
+            rows: Rows::default(),
             wake: None,
             roster: Roster::default(),
             events: VecDeque::new(),
@@ -194,6 +212,12 @@ impl Account {
         self.drive(now);
     }
 
+    /// A call that this device had a part in is over: its row should come.
+    pub(crate) fn expect_row(&mut self, call: CallId, now: SimTime) {
+        self.rows.expect(call, now);
+        self.drive(now);
+    }
+
     /// Asks somebody to be friends.
     pub(crate) fn request_friend(&mut self, user: UserName, now: SimTime) {
         self.ask(Request::Friends, |request| ClientMessage::RequestFriend { request, user });
@@ -258,17 +282,25 @@ impl Account {
             self.connections += 1;
             self.greeted = false;
         }
+        if self.sign_in_at.is_some_and(|at| at <= now) {
+            self.sign_in_at = None;
+            self.greeted = false;
+        }
+        if self.signed_in && self.rows.is_due(now) {
+            self.queue(ClientMessage::FetchRows { after: self.rows.last() });
+        }
         if self.channel.is_connected() && !self.greeted {
             self.greet();
         }
         while let Some(message) = self.channel.poll_message() {
-            self.message(message);
+            self.message(message, now);
         }
         self.sends.extend(std::iter::from_fn(|| self.channel.poll_transmit(now)));
         if self.channel.is_closed() && self.reconnect_at.is_none() && !self.logged_out {
             self.lose(now);
         }
-        self.wake = self.channel.next_wake().into_iter().chain(self.reconnect_at).min();
+        let rows = self.rows.next_wake().filter(|_| self.signed_in);
+        self.wake = kernel::time::earliest([self.channel.next_wake(), self.reconnect_at, self.sign_in_at, rows]);
     }
 
     fn greet(&mut self) {
@@ -276,10 +308,13 @@ impl Account {
         let request = self.new_request(Request::SignIn);
         let version = PROTOCOL_VERSION;
         let hello = match &self.token {
-            Some(token) => ClientMessage::Attach { request, version, token: token.clone() },
+            Some(token) => ClientMessage::Attach { request, version, token: token.clone(), rows: self.rows.last() },
             None => {
                 let (password, keys) = (self.config.password.clone(), self.config.keys.clone());
-                ClientMessage::SignUp { request, version, password, keys }
+                match self.config.makes_account {
+                    true => ClientMessage::SignUp { request, version, password, keys },
+                    false => ClientMessage::SignIn { request, version, password, keys },
+                }
             }
         };
         let _ = self.channel.send(&hello);
@@ -293,13 +328,13 @@ impl Account {
         self.reconnect_at = Some(now + backoff);
     }
 
-    fn message(&mut self, message: ServerMessage) {
+    fn message(&mut self, message: ServerMessage, now: SimTime) {
         match message {
             ServerMessage::SignedIn { request, token } => self.signed_in(request, token),
             ServerMessage::Done { request } => {
                 self.requests.remove(&request);
             }
-            ServerMessage::Refused { request } => self.refused(request),
+            ServerMessage::Refused { request } => self.refused(request, now),
             ServerMessage::Keys { request, devices } => self.keys(request, devices),
             ServerMessage::FriendRequest { from } => self.events.push_back(AccountEvent::FriendRequest(from)),
             ServerMessage::FriendAdded { user } => {
@@ -314,6 +349,13 @@ impl Account {
             }
             ServerMessage::FriendRemoved { user } => {
                 self.roster.friends.remove(&user);
+            }
+            ServerMessage::CallRow { previous, number, ref row } => {
+                match self.rows.arrive(previous, number, row.call) {
+                    Arrival::Next => self.events.push_back(AccountEvent::Call(Box::new(message))),
+                    Arrival::Gap => self.queue(ClientMessage::FetchRows { after: self.rows.last() }),
+                    Arrival::Known | Arrival::Waits => {}
+                }
             }
             about_a_call => self.events.push_back(AccountEvent::Call(Box::new(about_a_call))),
         }
@@ -332,13 +374,22 @@ impl Account {
         std::mem::take(&mut self.waiting).into_iter().for_each(|message| self.queue(message));
     }
 
-    fn refused(&mut self, request: RequestId) {
+    fn refused(&mut self, request: RequestId, now: SimTime) {
         match self.requests.remove(&request) {
             Some(Request::Keys(user)) => self.events.push_back(AccountEvent::KeysRefused(user)),
+            Some(Request::SignIn) if self.awaits_account() => {
+                self.refused_sign_ins += 1;
+                self.sign_in_at = Some(now + SIGN_IN_PAUSE);
+            }
             // The name is taken, or the session was revoked: trying again changes nothing.
             Some(Request::SignIn) => self.logged_out = true,
             _ => {}
         }
+    }
+
+    /// Whether the account may not be there yet: another device of the user makes it at the same time.
+    fn awaits_account(&self) -> bool {
+        !self.config.makes_account && self.token.is_none() && self.refused_sign_ins < MOST_SIGN_INS
     }
 
     fn keys(&mut self, request: RequestId, devices: Vec<DeviceKeys>) {

@@ -88,6 +88,11 @@ impl Call {
         call
     }
 
+    /// Whether it was the other side who called.
+    pub(crate) fn is_incoming(&self) -> bool {
+        matches!(self.role, Role::Callee)
+    }
+
     /// Whether the outer fields of an offer are those of this call: all that is looked at before the user accepts.
     pub(crate) fn offer_is_for(&self, own: &ActorName) -> bool {
         let (Some(offer), Some(caller)) = (&self.sealed_offer, &self.peer) else { return false };

@@ -86,6 +86,7 @@ impl Client {
             keys: DeviceKeys { user: config.user.clone(), device: config.device.clone(), signing, sealing },
             routes: handover::routes(&config.interfaces, &config.signaling),
             server_key: config.signaling_key,
+            makes_account: config.makes_account,
             seeds,
         };
         let mut client = Client {

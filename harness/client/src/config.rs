@@ -37,6 +37,8 @@ pub struct ClientConfig {
     pub relay_only: bool,
     /// The password for the account.
     pub password: String,
+    /// Whether the device makes the account; otherwise it signs in to one that is there, or soon will be.
+    pub makes_account: bool,
     /// Addresses of signaling, at most one of each version of IP: for QUIC, and for TLS over TCP where no UDP passes.
     pub signaling: Vec<SocketAddr>,
     /// The key that signaling must prove to have.

@@ -114,7 +114,8 @@ pub enum Pairing {
     CleanFeedback,
 }
 
-/// A person with one device.
+/// A device with the person whose it is. Somebody with several devices has one entry for each; the first one makes the
+/// account, the others sign in to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Participant {
     /// The user.
@@ -231,6 +232,9 @@ pub struct ServerPlan {
 pub struct Step {
     /// Who.
     pub user: UserName,
+    /// With which device in hand. Left out where the user has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<ActorName>,
     /// When.
     pub when: When,
     /// What.
@@ -439,9 +443,17 @@ impl Plan {
         self.participants.iter().find(|participant| participant.device == *device)
     }
 
-    /// The device of a user.
-    pub fn device_of(&self, user: &str) -> Option<&ActorName> {
-        self.participants.iter().find(|participant| participant.user == *user).map(|participant| &participant.device)
+    /// The devices of a user, the first one first: it makes the account.
+    pub fn devices_of(&self, user: &str) -> impl Iterator<Item = &ActorName> {
+        self.participants.iter().filter(move |participant| participant.user == *user).map(|found| &found.device)
+    }
+
+    /// Whether a device takes a step.
+    pub fn takes(&self, device: &ActorName, step: &Step) -> bool {
+        match &step.device {
+            Some(named) => named == device,
+            None => self.devices_of(step.user.as_str()).next() == Some(device),
+        }
     }
 
     /// Whether an address belongs to cross traffic.

@@ -3,8 +3,8 @@
 use crate::{
     checks::Checks,
     invariants::{
-        call_machine, confidentiality, consent, durability, friend_gating, identity, integrity, key_hygiene, off, path,
-        privacy, relays, third_parties,
+        call_machine, confidentiality, consent, devices, durability, friend_gating, identity, integrity, key_hygiene,
+        off, path, privacy, relays, third_parties,
     },
     judgement::Metric,
     run::Run,
@@ -236,6 +236,24 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: true,
         mutants: &[Mutant::V81, Mutant::V82],
         checker: third_parties::unanswered_addresses_are_spared,
+    },
+    Invariant {
+        id: "SM-4/SM-7",
+        name: "one_device_answers",
+        truth: "When one device of a user answers, the others stop ringing within 1 s, and no two of them are in the call \
+                at a time.",
+        foreign: false,
+        mutants: &[Mutant::V14],
+        checker: devices::one_device_answers,
+    },
+    Invariant {
+        id: "SM-9",
+        name: "every_ring_leaves_a_row",
+        truth: "When a call that rang is over, every device of both users comes to have its row, within 10 s while \
+                signaling can reach it, and all have the same.",
+        foreign: false,
+        mutants: &[Mutant::V72],
+        checker: devices::every_ring_leaves_a_row,
     },
     Invariant {
         id: "DUR-1",

@@ -102,6 +102,7 @@ impl Graph {
                 vec![Place::Session(user.clone(), device.clone())]
             }
             Fact::AccountCreated { .. }
+            | Fact::DeviceAdded { .. }
             | Fact::CallRinging { .. }
             | Fact::CallLive { .. }
             | Fact::CallOver { .. }

@@ -52,6 +52,8 @@ pub enum ClientMessage {
         version: u16,
         /// The token.
         token: String,
+        /// The number of the last call row that this device has; 0 for none.
+        rows: u32,
     },
     /// Asks somebody to be friends.
     RequestFriend {
@@ -139,6 +141,22 @@ pub enum ClientMessage {
         call: CallId,
         /// The sealed body.
         body: SealedEnvelope,
+    },
+    /// Signs this device in to an account that another device made. Answered by `SignedIn` or `Refused`.
+    SignIn {
+        /// Joins the answer.
+        request: RequestId,
+        /// Protocol version of the client.
+        version: u16,
+        /// The password, inside TLS.
+        password: String,
+        /// Public keys of the device; its `user` is whose account it is.
+        keys: DeviceKeys,
+    },
+    /// Asks for the call rows behind one. Answered by a `CallRow` for each.
+    FetchRows {
+        /// The number of the last row that this device has.
+        after: u32,
     },
 }
 
@@ -243,8 +261,15 @@ pub enum ServerMessage {
         /// The sealed body.
         body: SealedEnvelope,
     },
-    /// A call row of a thread is new or changed.
-    CallRow(CallRowEntry),
+    /// A call is over, and its row in its thread. Rows are numbered for each user, from 1.
+    CallRow {
+        /// Rows up to this one were sent, or are no longer kept.
+        previous: u32,
+        /// The row's number.
+        number: u32,
+        /// The row.
+        row: CallRowEntry,
+    },
 }
 
 /// Why the server ended a call.

@@ -21,6 +21,8 @@ pub fn kind_of_client_message(message: &ClientMessage) -> &'static str {
         ClientMessage::Busy { .. } => "busy",
         ClientMessage::HangUp { .. } => "hang_up",
         ClientMessage::ToPeer { .. } => "to_peer",
+        ClientMessage::SignIn { .. } => "sign_in",
+        ClientMessage::FetchRows { .. } => "fetch_rows",
     }
 }
 
@@ -41,7 +43,7 @@ pub fn kind_of_server_message(message: &ServerMessage) -> &'static str {
         ServerMessage::Rejected { .. } => "rejected",
         ServerMessage::Ended { .. } => "ended",
         ServerMessage::FromPeer { .. } => "from_peer",
-        ServerMessage::CallRow(_) => "call_row",
+        ServerMessage::CallRow { .. } => "call_row",
     }
 }
 
@@ -70,7 +72,7 @@ pub fn call_of_server_message(message: &ServerMessage) -> Option<CallId> {
         | ServerMessage::Rejected { call }
         | ServerMessage::Ended { call, .. }
         | ServerMessage::FromPeer { call, .. } => Some(*call),
-        ServerMessage::CallRow(row) => Some(row.call),
+        ServerMessage::CallRow { row, .. } => Some(row.call),
         _ => None,
     }
 }

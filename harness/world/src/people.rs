@@ -52,13 +52,15 @@ impl People {
         let mut by_device = Vec::new();
         for participant in &plan.participants {
             let (user, device) = (&participant.user, &participant.device);
-            let friends = || plan.friends.iter();
+            // Friends are asked, and answered, with the first device in hand.
+            let is_first = plan.devices_of(user.as_str()).next() == Some(device);
+            let friends = || plan.friends.iter().filter(|_| is_first);
             let mut person = Person {
                 asks: friends().filter(|(asks, _)| asks == user).map(|(_, asked)| asked.clone()).collect(),
                 accepts: friends().filter(|(_, asked)| asked == user).map(|(asks, _)| asks.clone()).collect(),
                 ..Person::default()
             };
-            for Step { when, act, .. } in plan.timeline.iter().filter(|step| step.user == *user) {
+            for Step { when, act, .. } in plan.timeline.iter().filter(|step| plan.takes(device, step)) {
                 match when {
                     When::At { at } => {
                         let at = plan.timeline_start + *at;

@@ -360,8 +360,7 @@ fn check_set_up(plan: &Plan, stage: &Stage) -> Result<(), WorldError> {
         }
     }
     for (one, other) in plan.friends.iter().flat_map(|(a, b)| [(a, b), (b, a)]) {
-        let knows = plan.device_of(one.as_str()).is_some_and(|device| stage.has_friend(device, other));
-        if !knows {
+        if !plan.devices_of(one.as_str()).all(|device| stage.has_friend(device, other)) {
             return missing(format!("{one} does not know that {other} is a friend"));
         }
     }

@@ -135,7 +135,8 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
     let seeds = seeds(plan, device);
     // Who calls first is the hostile one where the plan has a hostile caller; who is called sits behind the hop.
     let armed = armed(plan);
-    let calls = plan.timeline.iter().any(|step| step.user == me.user && matches!(step.act, Act::Call { .. }));
+    let calls = plan.timeline.iter().any(|step| plan.takes(device, step) && matches!(step.act, Act::Call { .. }));
+    let first = plan.devices_of(me.user.as_str()).next().unwrap_or(device);
     ClientConfig {
         user: me.user.clone(),
         device: device.clone(),
@@ -144,7 +145,9 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
         interfaces: interfaces(me),
         device_class: me.device_class,
         relay_only: me.relay_only,
-        password: password(&seeds),
+        // One of the user, not of the device.
+        password: password(&self::seeds(plan, first)),
+        makes_account: first == device,
         signaling: plan.signaling.addresses().map(|address| SocketAddr::new(address, SIGNALING_PORT)).collect(),
         signaling_key: server_config(plan).identity().public(),
         stun: plan.relays.first().map(|relay| SocketAddr::new(relay.address, RELAY_PORT)),

@@ -128,10 +128,8 @@ pub(super) fn core_links(
             problems.note(name.span(), message, "up to 32 of a-z, 0-9 and -, a letter first");
             continue;
         }
-        let is_device =
-            people.names().any(|user| people.device_of(user).is_some_and(|device| **name == device.as_str()));
-        let servers = server_names(file);
-        if is_device || people.names().chain(servers.iter().map(String::as_str)).any(|owner| owner == name.as_str()) {
+        let is_device = people.device(name).is_some();
+        if is_device || people.users().any(|user| user == name.as_str()) || server_names(file).contains(name) {
             problems.note(name.span(), format!("`{}` has links of its own already", **name), "taken");
             continue;
         }
@@ -206,7 +204,8 @@ fn link_name(
     let core = file.link.keys().map(|name| name.as_str());
     let servers = server_names(file);
     let further = people.interface_names().filter(|(name, _)| name.contains('.')).map(|(name, _)| name);
-    let owners = people.names().chain(servers.iter().map(String::as_str)).chain(core).chain(hosts).map(str::to_owned);
+    let fixed = servers.iter().map(String::as_str).chain(core).chain(hosts);
+    let owners = people.names().chain(fixed.map(str::to_owned));
     let known: Vec<String> =
         owners.chain(further).flat_map(|owner| [format!("{owner}/up"), format!("{owner}/down")]).collect();
     if !known.contains(link) {

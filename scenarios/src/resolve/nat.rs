@@ -124,10 +124,8 @@ pub(super) fn schedule(file: &Scenario, people: &People, end: SimTime, problems:
             within(at, end, problems);
         }
         let Some(user) = entry.user.as_ref() else { continue };
-        let Some(device) = people.find(user, problems).and_then(|name| people.device_of(name.as_str())) else {
-            continue;
-        };
-        let access = &people.owner(device).access;
+        let Some(owner) = people.device_at(user, user.span(), problems) else { continue };
+        let (device, access) = (&owner.device, &owner.access);
         let (missing, label) = match entry.carrier {
             true => (access.carrier.is_none(), "behind no carrier's NAT"),
             false => (access.nat.is_none(), "behind no NAT"),

@@ -23,14 +23,21 @@ const MOST: usize = 64;
 
 /// The most further interfaces of a device: Wi-Fi, mobile data and a cable are three.
 const MOST_INTERFACES: usize = 2;
+/// The most devices of a user: as many as a friend keeps the keys of.
+const MOST_DEVICES: usize = 8;
+/// What a device is called unless the file says so.
+const FIRST_DEVICE: &str = "phone";
+/// The longest name of a user, and of a device with its user's in front.
+const MAX_NAME: usize = 32;
 /// What a name looks like.
 const NAME_RULE: &str = "up to 32 of a-z, 0-9 and -, a letter first";
 
 /// The participants of a scenario, looked up by name.
 pub(super) struct People {
     participants: Vec<Participant>,
-    /// Every name that a participant has, also of those whose other keys are wrong: no mistake brings a second one.
-    names: Vec<String>,
+    /// Every user and device that an entry names, also of those whose other keys are wrong: no mistake brings a second
+    /// one.
+    names: Vec<(String, String)>,
     /// How the presets of devices change their links.
     schedules: Vec<(ActorName, Vec<PresetChange>)>,
 }
@@ -65,17 +72,68 @@ impl People {
 
     /// As [`People::find`], for a name that stands at `span`.
     pub(super) fn find_at(&self, name: &str, span: Span, problems: &mut Problems) -> Option<UserName> {
-        if self.names.iter().any(|known| known == name) {
+        if self.names.iter().any(|(user, _)| user == name) {
             return Some(UserName::from(name));
         }
         let message = format!("nobody in this scenario is called `{name}`");
-        problems.note(span, message, "has no account").did_you_mean(name, self.names());
+        problems.note(span, message, "has no account").did_you_mean(name, self.users());
         None
     }
 
-    /// The device of a participant.
-    pub(super) fn device_of(&self, user: &str) -> Option<&ActorName> {
-        self.participants.iter().find(|participant| participant.user == *user).map(|participant| &participant.device)
+    /// The devices of a user as entries call them: `phone`, `laptop`.
+    pub(super) fn devices_of(&self, user: &str) -> impl Iterator<Item = &str> {
+        self.names.iter().filter(move |(owner, _)| owner == user).map(|(_, device)| device.as_str())
+    }
+
+    /// The device that a user has in hand. Who has several must say which.
+    pub(super) fn in_hand(
+        &self,
+        user: &Located<String>,
+        device: Option<&Located<String>>,
+        problems: &mut Problems,
+    ) -> Option<ActorName> {
+        let name = |device: &str| ActorName::from(format!("{}-{device}", **user));
+        match (device, self.devices_of(user).count()) {
+            (None, 0) => None,
+            (None, 1) => self.devices_of(user).next().map(name),
+            (None, _) => {
+                self.note_several(user, user.span(), |device| format!("device = \"{device}\""), problems);
+                None
+            }
+            (Some(device), _) if self.devices_of(user).any(|known| known == **device) => Some(name(device)),
+            (Some(device), _) => {
+                let message = format!("`{}` has no device called `{}`", **user, **device);
+                problems.note(device.span(), message, "unknown device").did_you_mean(device, self.devices_of(user));
+                None
+            }
+        }
+    }
+
+    /// Notes that somebody is named who has several devices, where one device is meant.
+    fn note_several(&self, user: &str, span: Span, written: impl Fn(&str) -> String, problems: &mut Problems) {
+        let devices: Vec<String> = self.devices_of(user).map(|device| format!("`{}`", written(device))).collect();
+        let message = format!("`{user}` has several devices");
+        problems.note(span, message, "which of them?").with_help(devices.join(" or "));
+    }
+
+    /// The device that a file names: by its user, or as `bob-laptop`, which it must where the user has several.
+    pub(super) fn device(&self, name: &str) -> Option<&Participant> {
+        self.participants.iter().find(|participant| {
+            participant.device == *name || participant.user == *name && self.devices_of(name).count() == 1
+        })
+    }
+
+    /// As [`People::device`]; notes when it is none.
+    pub(super) fn device_at(&self, name: &str, span: Span, problems: &mut Problems) -> Option<&Participant> {
+        let found = self.device(name);
+        if found.is_none() && self.devices_of(name).count() > 1 {
+            self.note_several(name, span, |device| format!("{name}-{device}"), problems);
+        } else if found.is_none() && !self.names.iter().any(|(user, _)| user == name) {
+            let message = format!("nobody in this scenario is called `{name}`");
+            let known: Vec<String> = self.names().collect();
+            problems.note(span, message, "has no account").did_you_mean(name, known.iter().map(String::as_str));
+        }
+        found
     }
 
     /// The interface that a file calls `alice`, or `alice.lte`, by its name in the plan.
@@ -86,27 +144,28 @@ impl People {
     /// Every interface: as a file calls it, and as the plan does.
     pub(super) fn interface_names(&self) -> impl Iterator<Item = (String, &ActorName)> {
         self.participants.iter().flat_map(|participant| {
-            let file_name = |interface: &ActorName| {
+            let owner = self.file_name(participant.user.as_str(), participant.device.as_str());
+            participant.interfaces().map(move |(interface, ..)| {
                 let own = interface.as_str().strip_prefix(participant.device.as_str()).unwrap_or_default();
-                format!("{}{own}", participant.user)
-            };
-            participant.interfaces().map(move |(interface, ..)| (file_name(interface), interface))
+                (format!("{owner}{own}"), interface)
+            })
         })
     }
 
-    /// The participant of a name.
-    pub(super) fn participant(&self, user: &str) -> Option<&Participant> {
-        self.participants.iter().find(|participant| participant.user == *user)
+    /// How a file names a device: by its user, where that is clear.
+    fn file_name(&self, user: &str, device: &str) -> String {
+        let alone = self.devices_of(user).count() == 1;
+        if alone { user.to_owned() } else { device.to_owned() }
     }
 
-    /// The participant with a device.
-    pub(super) fn owner(&self, device: &ActorName) -> &Participant {
-        self.participants.iter().find(|participant| participant.device == *device).expect("each device has its user")
+    /// Every user, in the order of the file.
+    pub(super) fn users(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|(user, _)| user.as_str())
     }
 
-    /// Every name, in the order of the file.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(String::as_str)
+    /// Every device as a file names it, in the order of the file.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        self.names.iter().map(|(user, device)| self.file_name(user, &format!("{user}-{device}")))
     }
 
     /// The pairs who are friends before the timeline begins.
@@ -160,12 +219,13 @@ impl People {
         let network = participant.network.as_ref();
         let resolved = network.map(|network| access::access(network, vocabulary, links, problems));
         let Some(user) = &participant.user else { return };
-        if !self.may_be_called(user, servers, problems) {
+        let kind = participant.device.as_ref().map_or(FIRST_DEVICE, |device| device.as_str());
+        if !self.may_be_called(user, kind, &participant.device, servers, problems) {
             return;
         }
-        self.names.push(String::clone(user));
+        self.names.push((String::clone(user), kind.to_owned()));
         let Some(resolved) = resolved else { return };
-        let (device_class, kind) = device(participant.device);
+        let device_class = speed(participant.speed, kind);
         let device = ActorName::from(format!("{}-{kind}", **user));
         self.schedules.push((device.clone(), resolved.links.schedule.clone()));
         let attachment = Attachment {
@@ -238,14 +298,37 @@ impl People {
         interfaces
     }
 
-    fn may_be_called(&self, user: &Located<String>, servers: &[String], problems: &mut Problems) -> bool {
+    /// Whether a device and its user may be called so. Names of devices hold those of users: no two may meet.
+    fn may_be_called(
+        &mut self,
+        user: &Located<String>,
+        kind: &str,
+        device: &Option<Located<String>>,
+        servers: &[String],
+        problems: &mut Problems,
+    ) -> bool {
+        let full = format!("{}-{kind}", **user);
+        let taken =
+            |name: &str| self.names.iter().any(|(user, device)| user == name || format!("{user}-{device}") == *name);
+        let place = device.as_ref().map_or(user.span(), Located::span);
         if !is_name(user) {
             let message = format!("nobody can be called `{}`", **user);
             problems.note(user.span(), message, NAME_RULE);
         } else if servers.contains(user) {
             problems.note(user.span(), format!("`{}` is the name of a server", **user), "taken");
-        } else if self.names.iter().any(|known| known == &**user) {
-            problems.note(user.span(), format!("two participants are called `{}`", **user), "the second one");
+        } else if !is_name(kind) || full.len() > MAX_NAME {
+            let message = format!("no device of `{}` can be called `{kind}`", **user);
+            problems.note(place, message, NAME_RULE).with_help(format!("`{full}` has up to {MAX_NAME} letters, too"));
+            self.names.push((String::clone(user), kind.to_owned()));
+        } else if self.devices_of(user).any(|known| known == kind) {
+            let message = format!("two participants are called `{}` and have a `{kind}`", **user);
+            let note = problems.note(place, message, "the second one");
+            note.with_help("a user has several devices by a `device` of its own in each entry");
+        } else if self.devices_of(user).count() == MOST_DEVICES {
+            let message = format!("a user has up to {MOST_DEVICES} devices");
+            problems.note(place, message, "one too many");
+        } else if taken(&full) || self.devices_of(user).count() == 0 && taken(user) {
+            problems.note(place, format!("`{full}` would be called as another"), "taken");
         } else {
             return true;
         }
@@ -256,14 +339,16 @@ impl People {
 /// Whether a name is one that the file may give.
 fn is_name(name: &str) -> bool {
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    (1..=32).contains(&name.len()) && name.chars().all(letters) && name.starts_with(char::is_alphabetic)
+    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(letters) && name.starts_with(char::is_alphabetic)
 }
 
-fn device(class: Option<file::DeviceClass>) -> (DeviceClass, &'static str) {
-    match class.unwrap_or(file::DeviceClass::MidRange) {
-        file::DeviceClass::Flagship => (DeviceClass::Flagship, "phone"),
-        file::DeviceClass::MidRange => (DeviceClass::MidRange, "phone"),
-        file::DeviceClass::LowEnd => (DeviceClass::LowEnd, "phone"),
-        file::DeviceClass::Laptop => (DeviceClass::Laptop, "laptop"),
+fn speed(given: Option<file::DeviceClass>, device: &str) -> DeviceClass {
+    match given {
+        Some(file::DeviceClass::Flagship) => DeviceClass::Flagship,
+        Some(file::DeviceClass::MidRange) => DeviceClass::MidRange,
+        Some(file::DeviceClass::LowEnd) => DeviceClass::LowEnd,
+        Some(file::DeviceClass::Laptop) => DeviceClass::Laptop,
+        None if device == "laptop" => DeviceClass::Laptop,
+        None => DeviceClass::MidRange,
     }
 }

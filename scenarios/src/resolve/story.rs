@@ -23,10 +23,15 @@ pub(super) fn timeline(file: &Scenario, people: &People, end: SimTime, problems:
     let mut timeline = Vec::new();
     for entry in &file.timeline {
         let user = entry.user.as_ref().and_then(|user| people.find(user, problems));
+        let device = entry.user.as_ref().filter(|_| user.is_some()).and_then(|user| {
+            let device = people.in_hand(user, entry.device.as_ref(), problems)?;
+            // A plan of people with one device each says no more than it did before there were several.
+            Some((people.devices_of(user).count() > 1).then_some(device))
+        });
         let act = act(entry, people, problems);
         let when = when(entry, end, problems);
-        if let (Some(user), Some(act), Some(when)) = (user, act, when) {
-            timeline.push(Step { user, when, act });
+        if let (Some(user), Some(device), Some(act), Some(when)) = (user, device, act, when) {
+            timeline.push(Step { user, device, when, act });
         }
     }
     cameras(file, problems);
@@ -35,14 +40,16 @@ pub(super) fn timeline(file: &Scenario, people: &People, end: SimTime, problems:
 
 /// Notes who switches a camera that is in no call of theirs.
 fn cameras(file: &Scenario, problems: &mut Problems) {
-    let shows = |entry: &StepEntry, user: &str| {
-        entry.user.as_ref().is_some_and(|who| **who == *user)
+    let shows = |entry: &StepEntry, camera: &StepEntry| {
+        entry.user.as_deref() == camera.user.as_deref()
+            && entry.device.as_deref() == camera.device.as_deref()
             && entry.does.as_ref().is_some_and(|does| matches!(**does, Does::Call | Does::Accept))
             && entry.video.as_ref().is_none_or(|video| **video)
     };
     for entry in &file.timeline {
         let (Some(user), Some(does)) = (&entry.user, &entry.does) else { continue };
-        if matches!(**does, Does::CameraOff | Does::CameraOn) && !file.timeline.iter().any(|other| shows(other, user)) {
+        if matches!(**does, Does::CameraOff | Does::CameraOn) && !file.timeline.iter().any(|other| shows(other, entry))
+        {
             let message = format!("`{}` neither calls nor accepts with the camera", **user);
             problems
                 .note(does.span(), message, "there is none to switch")

@@ -133,12 +133,12 @@ impl Ends<'_> {
         let access = match given {
             Some(given) => match &**given {
                 Either::Text(user) => {
-                    self.people.find_at(user, given.span(), problems);
+                    let participant = self.people.device_at(user, given.span(), problems);
                     if let Some(first) = via.first() {
                         let message = "a participant goes over the core links of its own `via`";
                         problems.note(first.span(), message, "means nothing here");
                     }
-                    if let Some(participant) = self.people.participant(user) {
+                    if let Some(participant) = participant {
                         let address = SocketAddr::new(participant.address, port);
                         let end = TrafficEnd { host: participant.device.clone(), address, access: None };
                         return (end, participant.access.nat.is_none());

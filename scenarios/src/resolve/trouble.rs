@@ -183,10 +183,14 @@ fn of_path(
 }
 
 fn node(name: &Located<String>, people: &People, servers: &[String], problems: &mut Problems) -> Option<ActorName> {
-    let known: Vec<&str> = people.names().chain(servers.iter().map(String::as_str)).collect();
-    if !known.contains(&name.as_str()) {
-        problems.note(name.span(), format!("no node is called `{}`", **name), "unknown node").did_you_mean(name, known);
+    if people.users().any(|user| user == name.as_str()) {
+        return people.device_at(name, name.span(), problems).map(|owner| owner.device.clone());
+    }
+    let known: Vec<String> = people.names().chain(servers.iter().cloned()).collect();
+    if !known.contains(name) {
+        let note = problems.note(name.span(), format!("no node is called `{}`", **name), "unknown node");
+        note.did_you_mean(name, known.iter().map(String::as_str));
         return None;
     }
-    Some(people.device_of(name).cloned().unwrap_or_else(|| ActorName::from(name.as_str())))
+    Some(people.device(name).map_or_else(|| ActorName::from(name.as_str()), |owner| owner.device.clone()))
 }

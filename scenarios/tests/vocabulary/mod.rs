@@ -33,6 +33,8 @@ const INVARIANTS: &[&str] = &[
     "quotas_hold",
     "relay_refuses_special_use_peers",
     "unanswered_addresses_are_spared",
+    "one_device_answers",
+    "every_ring_leaves_a_row",
     "acknowledged_changes_survive_a_crash",
     "recovered_graph_is_a_prefix",
     "every_call_ends",

@@ -246,6 +246,10 @@ impl Client {
     }
 
     fn end(&mut self, id: CallId, reason: EndReason, now: SimTime) {
+        let rang = self.insistence.rings || self.call.as_ref().is_some_and(Call::is_incoming);
+        if rang && !matches!(reason, EndReason::Elsewhere | EndReason::Unavailable) {
+            self.account.expect_row(id, now);
+        }
         if let Some(mut call) = self.call.take() {
             if let Some(engine) = &mut call.engine {
                 engine.stop(now);

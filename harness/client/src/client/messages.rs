@@ -70,7 +70,7 @@ impl Client {
                 self.step(Event::Server(ServerEvent::Ended { call, reason }), now);
             }
             ServerMessage::FromPeer { call, body } => self.peer_message(call, body, now),
-            ServerMessage::CallRow(row) => self.row(row),
+            ServerMessage::CallRow { row, .. } => self.row(row),
             // The account took the others.
             _ => {}
         }

@@ -126,6 +126,7 @@ impl House {
                 device_class: DeviceClass::Flagship,
                 relay_only: n == 1 && story.callee_hides,
                 password: format!("a long password of {}", NAMES[n].0),
+                makes_account: true,
                 signaling: vec![address(1, 443)],
                 signaling_key: key,
                 stun: None,

@@ -52,6 +52,13 @@ pub enum Fact {
         /// Which device.
         device: ActorName,
     },
+    /// An account has one more device.
+    DeviceAdded {
+        /// Whose.
+        user: UserName,
+        /// Which device.
+        device: ActorName,
+    },
     /// A friend request waits.
     FriendRequested {
         /// Who asks.
@@ -126,9 +133,10 @@ pub enum Fact {
 }
 
 /// The kinds of facts, as saved logs name them.
-pub const FACT_KINDS: [&str; 11] = [
+pub const FACT_KINDS: [&str; 12] = [
     "account_created",
     "session_created",
+    "device_added",
     "friend_requested",
     "befriended",
     "friend_declined",
@@ -146,6 +154,7 @@ impl Fact {
         match self {
             Fact::AccountCreated { .. } => "account_created",
             Fact::SessionCreated { .. } => "session_created",
+            Fact::DeviceAdded { .. } => "device_added",
             Fact::FriendRequested { .. } => "friend_requested",
             Fact::Befriended { .. } => "befriended",
             Fact::FriendDeclined { .. } => "friend_declined",

@@ -6,7 +6,10 @@ use crate::{
     run::{Run, Seen},
     views::Exhibit,
 };
-use kernel::event::{Secret, SecretKind};
+use kernel::{
+    ActorName,
+    event::{Secret, SecretKind},
+};
 
 /// CNF-1. A check is a frame whose windows were searched for; a violation is a frame that was found, whatever the number
 /// of views.
@@ -80,7 +83,7 @@ fn may_hold(run: &Run, secret: &Seen<Secret>, exhibit: &Exhibit) -> bool {
     match exhibit {
         Exhibit::Signal(signal) => [&signal.from, &signal.to]
             .iter()
-            .all(|end| secret.holders.contains(end) || **end == run.plan.signaling.name),
+            .all(|end| is_held_by(run, secret, end) || **end == run.plan.signaling.name),
         Exhibit::Snapshot(snapshot) => {
             secret.kind == SecretKind::RelayPassword && secret.holders.contains(&snapshot.node)
         }
@@ -88,8 +91,14 @@ fn may_hold(run: &Run, secret: &Seen<Secret>, exhibit: &Exhibit) -> bool {
     }
 }
 
+/// Whether anybody said that the secret is an actor's too: each device of a user says so of the password.
+fn is_held_by(run: &Run, secret: &Secret, actor: &ActorName) -> bool {
+    let same = |other: &&Seen<Secret>| other.kind == secret.kind && other.value == secret.value;
+    run.events.secrets.iter().filter(same).any(|other| other.holders.contains(actor))
+}
+
 fn holders(secret: &Secret) -> String {
-    let names: Vec<&str> = secret.holders.iter().map(kernel::ActorName::as_str).collect();
+    let names: Vec<&str> = secret.holders.iter().map(ActorName::as_str).collect();
     names.join(" and ")
 }
 
@@ -224,6 +233,19 @@ mod tests {
         story.signal("signaling", "alice-phone", "signed_in", TOKEN.as_bytes());
         story.signal("alice-phone", "signaling", "attach", TOKEN.as_bytes());
         assert_eq!(story.holds(CREDENTIALS), 1);
+    }
+
+    #[test]
+    fn a_password_is_known_to_each_device_of_its_user() {
+        let sign_in = |holder: &str| {
+            let mut story = call();
+            story.secret(SecretKind::Password, &["bob-phone", "signaling"], "correct horse");
+            story.secret(SecretKind::Password, &[holder, "signaling"], "correct horse");
+            story.signal("bob-laptop", "signaling", "sign_in", b"correct horse");
+            story
+        };
+        assert_eq!(sign_in("bob-laptop").holds(CREDENTIALS), 2);
+        sign_in("bob-tablet").fails_only(CREDENTIALS);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub(crate) mod call_machine;
 pub(crate) mod confidentiality;
 pub(crate) mod consent;
+pub(crate) mod devices;
 pub(crate) mod durability;
 pub(crate) mod friend_gating;
 pub(crate) mod identity;

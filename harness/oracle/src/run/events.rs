@@ -125,6 +125,7 @@ kinds! {
     rings: Ring,
     call_states: CallState,
     ended: Ended,
+    rows: CallRow of device,
     pending: Pending of device,
     parsers: ParserEntered of device,
     signals: Signal of to,

@@ -22,6 +22,7 @@ use kernel::{
     ActorName, CallId, Log, Micros, Plan, SimTime, UserName,
     event::{Event, Fact},
     plan::{Loss, Participant},
+    trouble::FaultKind,
 };
 use packets::Packets;
 use std::{
@@ -44,6 +45,8 @@ pub(crate) struct Run<'a> {
     pub(crate) interfaces: Interfaces,
     /// When a device's access let nothing through, per device.
     outages: Vec<Vec<(SimTime, SimTime)>>,
+    /// When it had no path to signaling, for that reason or another.
+    away: Vec<Vec<(SimTime, SimTime)>>,
 }
 
 /// One direction of a call's media.
@@ -112,14 +115,15 @@ impl<'a> Run<'a> {
         let end = last.max(plan.timeline_start + plan.duration);
         let interfaces = Interfaces::of(&events, &cast);
         let outages = outages(&events, &cast, &interfaces, end);
-        Run { log, plan, cast, events, packets, frames, calls, end, interfaces, outages }
+        let away = (0..).zip(&outages).map(|(device, outages)| away(plan, cast.name(device), outages, end)).collect();
+        Run { log, plan, cast, events, packets, frames, calls, end, interfaces, outages, away }
     }
 
-    /// `bound` after `from`, and as much later as the device's access was cut in between: time bounds hold while the
-    /// path to signaling is up.
+    /// `bound` after `from`, and as much later as the device had no path to signaling in between: time bounds hold while
+    /// it has one.
     pub(crate) fn deadline(&self, device: usize, from: SimTime, bound: Micros) -> SimTime {
         let mut deadline = from + bound;
-        for (begin, end) in &self.outages[device] {
+        for (begin, end) in &self.away[device] {
             if *begin < deadline && *end > from {
                 deadline += end.since((*begin).max(from));
             }
@@ -221,6 +225,41 @@ impl Friendships {
 
 fn pair(one: &UserName, other: &UserName) -> (UserName, UserName) {
     if one <= other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) }
+}
+
+/// When a device has no path to signaling: its access is cut, the core in between is, or the server is down. Times in
+/// order, without overlap.
+fn away(plan: &Plan, device: &ActorName, outages: &[(SimTime, SimTime)], end: SimTime) -> Vec<(SimTime, SimTime)> {
+    let signaling = &plan.signaling.name;
+    let is_path = |between: &(ActorName, ActorName)| {
+        [(device, signaling), (signaling, device)].contains(&(&between.0, &between.1))
+    };
+    let mut periods = outages.to_vec();
+    let mut since: [Option<SimTime>; 2] = [None; 2];
+    for fault in &plan.trouble.faults {
+        let (which, begins) = match &fault.kind {
+            FaultKind::Crash { node } if node == signaling => (0, true),
+            FaultKind::Restart { node } if node == signaling => (0, false),
+            FaultKind::Cut { between } if is_path(between) => (1, true),
+            FaultKind::Mend { between } if is_path(between) => (1, false),
+            _ => continue,
+        };
+        let at = plan.timeline_start + fault.at;
+        match (begins, since[which].take()) {
+            (true, before) => since[which] = before.or(Some(at)),
+            (false, begin) => periods.extend(begin.map(|begin| (begin, at))),
+        }
+    }
+    periods.extend(since.into_iter().flatten().map(|begin| (begin, end)));
+    periods.sort_unstable();
+    let mut apart: Vec<(SimTime, SimTime)> = Vec::new();
+    for (begin, end) in periods {
+        match apart.last_mut() {
+            Some((_, last)) if begin <= *last => *last = end.max(*last),
+            _ => apart.push((begin, end)),
+        }
+    }
+    apart
 }
 
 fn outages(events: &Events, cast: &Cast, interfaces: &Interfaces, end: SimTime) -> Vec<Vec<(SimTime, SimTime)>> {

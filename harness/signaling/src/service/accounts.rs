@@ -14,6 +14,8 @@ use kernel::{
 use protocol::{ConnectionId, DeviceKeys, PROTOCOL_VERSION, RequestId, ServerMessage};
 use std::collections::{BTreeMap, VecDeque};
 
+/// Most devices of a user: as many as an invite has offers for.
+const MAX_DEVICES: usize = 8;
 /// Longest name of a user or device, in bytes.
 const MAX_NAME: usize = 32;
 /// Wrong passwords per account and hour; beyond, every password is refused unseen.
@@ -42,6 +44,46 @@ impl Service {
         if !accepted {
             return work.refuse(connection, request);
         }
+        self.begin_session(connection, request, &keys, work);
+    }
+
+    /// Signs a device in with the password, one that the account does not have yet or one that comes again.
+    pub(super) fn sign_in(
+        &mut self,
+        connection: ConnectionId,
+        (request, version): (RequestId, u16),
+        password: &str,
+        keys: DeviceKeys,
+        work: &mut Transaction,
+    ) {
+        let fresh = self.device_of(connection).is_none();
+        if !fresh || version < PROTOCOL_VERSION || !self.is_acceptable(&keys) {
+            return work.refuse(connection, request);
+        }
+        let Some(devices) = self.store.account(&keys.user).map(|account| &account.devices) else {
+            return work.refuse(connection, request);
+        };
+        let (known, is_full) = (devices.get(&keys.device).cloned(), devices.len() >= MAX_DEVICES);
+        let may_be = known.as_ref().map_or(!is_full, |known| *known == keys);
+        if !self.password_fits(&keys, password, work) || !may_be {
+            return work.refuse(connection, request);
+        }
+        if known.is_none() {
+            self.store.insert_device(keys.clone());
+            work.facts.push(Fact::DeviceAdded { user: keys.user.clone(), device: keys.device.clone() });
+            self.log("info", format!("{} has a new device, {}", keys.user, keys.device));
+        }
+        self.begin_session(connection, request, &keys, work);
+        self.catch_up_rows(&keys.device, 0, work);
+    }
+
+    fn begin_session(
+        &mut self,
+        connection: ConnectionId,
+        request: RequestId,
+        keys: &DeviceKeys,
+        work: &mut Transaction,
+    ) {
         let token = self.issue_token(&keys.device);
         work.facts.push(Fact::SessionCreated { user: keys.user.clone(), device: keys.device.clone() });
         self.bind(connection, &keys.device);
@@ -55,6 +97,7 @@ impl Service {
         connection: ConnectionId,
         (request, version): (RequestId, u16),
         token: &str,
+        rows: u32,
         work: &mut Transaction,
     ) {
         let session = self.store.session(blake3::hash(token.as_bytes()).as_bytes());
@@ -66,6 +109,13 @@ impl Service {
         self.bind(connection, &device);
         work.reply(connection, ServerMessage::SignedIn { request, token: String::new() });
         self.catch_up(&device, work);
+        self.catch_up_rows(&device, rows, work);
+    }
+
+    /// Tells a device the call rows behind the last one that it has.
+    fn catch_up_rows(&mut self, device: &ActorName, after: u32, work: &mut Transaction) {
+        let Some(user) = self.store.owner(device).cloned() else { return };
+        self.store.rows_after(&user, after).into_iter().for_each(|row| work.tell(device, row));
     }
 
     /// Tells a device that is back what it missed.

@@ -161,6 +161,9 @@ impl Service {
                 }
             }
             Some(found) if found.is_answerer(from) => {}
+            Some(found) if found.ends().is_some() && found.is_callee(from) => {
+                work.tell(from.device, ServerMessage::Elsewhere { call });
+            }
             _ => work.unknown_call(from.device, call),
         }
     }
@@ -172,10 +175,11 @@ impl Service {
             // It accepted before; its `Accepted` may have been lost.
             return self.answer_again(call, work);
         }
-        if found.ends().is_some() && found.is_callee(from) {
+        let again = mutant!(V14) && found.is_callee(from);
+        if found.ends().is_some() && found.is_callee(from) && !again {
             return work.tell(from.device, ServerMessage::Elsewhere { call });
         }
-        if !found.is_rung(from) {
+        if !found.is_rung(from) && !again {
             self.log("warn", format!("call {call}: {} accepts, but does not ring", from.device));
             return work.unknown_call(from.device, call);
         }
@@ -224,7 +228,9 @@ impl Service {
         };
         work.tell(&caller_device, accepted(Some(answer), caller_relays));
         work.tell(from.device, accepted(None, callee_relays));
-        work.tell_all(&others, &ServerMessage::Elsewhere { call });
+        if !mutant!(V14) {
+            work.tell_all(&others, &ServerMessage::Elsewhere { call });
+        }
         self.log("info", format!("call {call}: live between {caller_device} and {}", from.device));
     }
 
@@ -357,11 +363,22 @@ impl Service {
         }
         work.tell_all(&told, &ServerMessage::Ended { call, reason });
         let row = CallRowEntry { thread: ended.thread, call, caller: ended.caller.clone(), outcome, duration };
-        self.store.insert_row(row.clone());
-        let row = ServerMessage::CallRow(row);
-        work.tell_all(&self.store.devices(&ended.caller), &row);
-        work.tell_all(&self.store.devices(&ended.callee), &row);
+        // V72: who only lets it ring leaves no trace.
+        if !mutant!(V72) || outcome != CallOutcome::Cancelled {
+            self.write_row([&ended.caller, &ended.callee], &row, work);
+        }
         self.log("info", format!("call {call}: over ({reason:?})"));
+    }
+}
+
+impl Service {
+    /// Writes a call's row for both users, and tells all their devices.
+    fn write_row(&mut self, users: [&UserName; 2], row: &CallRowEntry, work: &mut Transaction) {
+        let numbers = self.store.insert_row(users, row);
+        for (user, number) in users.into_iter().zip(numbers) {
+            let row = ServerMessage::CallRow { previous: number - 1, number, row: row.clone() };
+            work.tell_all(&self.store.devices(user), &row);
+        }
     }
 }
 

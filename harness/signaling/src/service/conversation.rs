@@ -28,6 +28,8 @@ pub(super) struct Conversation {
     /// Credentials that relays hold now: (relay, user name).
     pub(super) granted: Vec<(ActorName, String)>,
     tokens: BTreeMap<ActorName, String>,
+    /// The number of the last row that each device got.
+    rows: BTreeMap<ActorName, u32>,
     connections: BTreeMap<ActorName, ConnectionId>,
     next_connection: u64,
     committing: Option<(SimTime, Commit)>,
@@ -46,6 +48,7 @@ impl Conversation {
             facts: Vec::new(),
             granted: Vec::new(),
             tokens: BTreeMap::new(),
+            rows: BTreeMap::new(),
             connections: BTreeMap::new(),
             next_connection: 1,
             committing: None,
@@ -66,14 +69,14 @@ impl Conversation {
         self.tokens.insert(device, token.clone());
     }
 
-    /// Gives bob a second device. No message adds one yet; the call table is ready for it.
+    /// Gives a user a second device.
     pub(super) fn add_laptop(&mut self, user: &str) -> ActorName {
         let device = ActorName::from(format!("{user}-laptop"));
-        self.service.store.insert_device(keys(user, device.as_str()));
-        let token = format!("token of {device}");
-        self.service.store.replace_session(*blake3::hash(token.as_bytes()).as_bytes(), &device);
-        self.tokens.insert(device.clone(), token);
-        self.attach(&device);
+        self.connect(&device);
+        self.say(&device, sign_in(user, &device, &format!("the password of {user}")));
+        let messages = self.take(&device);
+        let Some(ServerMessage::SignedIn { token, .. }) = messages.first() else { panic!("{device}: {messages:?}") };
+        self.tokens.insert(device.clone(), token.clone());
         device
     }
 
@@ -87,7 +90,8 @@ impl Conversation {
     pub(super) fn attach(&mut self, device: &ActorName) {
         self.connect(device);
         let token = self.tokens[device].clone();
-        self.say(device, ClientMessage::Attach { request: RequestId(0), version: PROTOCOL_VERSION, token });
+        let rows = self.rows.get(device).copied().unwrap_or_default();
+        self.say(device, ClientMessage::Attach { request: RequestId(0), version: PROTOCOL_VERSION, token, rows });
     }
 
     /// The server stops and starts again with what its store kept; all connections are gone.
@@ -190,6 +194,9 @@ impl Conversation {
                     let of = self.connections.iter().find(|(_, own)| **own == connection).map(|(device, _)| device);
                     if let Some(of) = of {
                         assert!(device.is_none_or(|device| device == *of), "told over the connection of {of}");
+                        if let ServerMessage::CallRow { number, .. } = &message {
+                            self.rows.insert(of.clone(), *number);
+                        }
                         self.inbox.entry(of.clone()).or_default().push_back((self.now, message));
                     }
                 }
@@ -240,6 +247,11 @@ pub(super) fn keys(user: &str, device: &str) -> DeviceKeys {
 pub(crate) fn sign_up(user: &str, password: &str) -> ClientMessage {
     let keys = keys(user, phone(user).as_str());
     ClientMessage::SignUp { request: RequestId(0), version: PROTOCOL_VERSION, password: password.into(), keys }
+}
+
+pub(super) fn sign_in(user: &str, device: &ActorName, password: &str) -> ClientMessage {
+    let keys = keys(user, device.as_str());
+    ClientMessage::SignIn { request: RequestId(0), version: PROTOCOL_VERSION, password: password.into(), keys }
 }
 
 pub(crate) fn call_id(n: u8) -> CallId {

@@ -248,7 +248,7 @@ impl Service {
     /// The device that a message comes from: the signed-in one, or the one that it signs in as, or `unknown`.
     pub fn speaker(&self, connection: ConnectionId, message: &ClientMessage) -> ActorName {
         let presented = || match message {
-            ClientMessage::SignUp { keys, .. } => Some(keys.device.clone()),
+            ClientMessage::SignUp { keys, .. } | ClientMessage::SignIn { keys, .. } => Some(keys.device.clone()),
             ClientMessage::Attach { token, .. } => self.store.peek_session(blake3::hash(token.as_bytes()).as_bytes()),
             _ => None,
         };
@@ -460,8 +460,11 @@ impl Service {
             ClientMessage::SignUp { request, version, password, keys } => {
                 self.sign_up(connection, (request, version), &password, keys, work);
             }
-            ClientMessage::Attach { request, version, token } => {
-                self.attach(connection, (request, version), &token, work);
+            ClientMessage::SignIn { request, version, password, keys } => {
+                self.sign_in(connection, (request, version), &password, keys, work);
+            }
+            ClientMessage::Attach { request, version, token, rows } => {
+                self.attach(connection, (request, version), &token, rows, work);
             }
             message => {
                 let device = self.device_of(connection);
@@ -485,7 +488,9 @@ impl Service {
     ) {
         match message {
             // Handled before sign-in; a signed-in connection cannot sign in again.
-            ClientMessage::SignUp { request, .. } | ClientMessage::Attach { request, .. } => {
+            ClientMessage::SignUp { request, .. }
+            | ClientMessage::SignIn { request, .. }
+            | ClientMessage::Attach { request, .. } => {
                 work.refuse(connection, request);
             }
             ClientMessage::RequestFriend { request, user } => {
@@ -508,6 +513,9 @@ impl Service {
             ClientMessage::Cancel { call } | ClientMessage::HangUp { call } => self.leave(from, call, work),
             ClientMessage::Busy { call } => self.busy(from, call, work),
             ClientMessage::ToPeer { call, body } => self.pass_to_peer(from, call, body, work),
+            ClientMessage::FetchRows { after } => {
+                self.store.rows_after(from.user, after).into_iter().for_each(|row| work.tell(from.device, row));
+            }
         }
     }
 

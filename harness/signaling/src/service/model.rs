@@ -262,7 +262,9 @@ impl Table {
             }
             (Some(end), About::Accept) if end == device => self.answer_again(call),
             (Some(end), About::Ringing | About::Decline) if end == device => {}
-            (Some(_), About::Accept | About::Decline) if callee => self.tell(device, format!("elsewhere {call}")),
+            (Some(_), About::Accept | About::Decline | About::Ringing) if callee => {
+                self.tell(device, format!("elsewhere {call}"))
+            }
             (Some(end), About::Cancel | About::HangUp) if end == device || is_caller => {
                 self.end(call, "HungUp", "Answered");
             }
@@ -475,7 +477,7 @@ fn described(message: &ServerMessage) -> String {
     let kind = kind_of_server_message(message);
     match (message, call_of_server_message(message)) {
         (ServerMessage::Ended { reason, .. }, Some(call)) => format!("{kind} {} {reason:?}", call.0[0]),
-        (ServerMessage::CallRow(row), Some(call)) => format!("{kind} {} {:?}", call.0[0], row.outcome),
+        (ServerMessage::CallRow { row, .. }, Some(call)) => format!("{kind} {} {:?}", call.0[0], row.outcome),
         (_, Some(call)) => format!("{kind} {}", call.0[0]),
         (_, None) => kind.into(),
     }
@@ -488,7 +490,7 @@ fn config(cases: u32) -> ProptestConfig {
 /// A model that finds no planted bug compares nothing.
 #[test]
 fn the_table_finds_each_planted_bug_of_the_service() {
-    for mutant in [Mutant::V20, Mutant::V22, Mutant::V125] {
+    for mutant in [Mutant::V14, Mutant::V20, Mutant::V22, Mutant::V72, Mutant::V125] {
         mutant::plant(&[mutant]);
         let mut runner = TestRunner::new(config(400));
         let found = (0..400).any(|_| {

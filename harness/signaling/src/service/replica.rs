@@ -8,7 +8,7 @@ use super::{
     transaction::{Effect, Transaction},
 };
 use kernel::{
-    names::{ActorName, CallId},
+    names::{ActorName, CallId, UserName},
     time::SimTime,
 };
 use protocol::ClientMessage;
@@ -122,6 +122,15 @@ impl Service {
                 let Ok(call) = postcard::from_bytes::<CallId>(&change.key) else { return };
                 if !self.ringing_here(call).is_empty() {
                     self.queue.push_back(Request::Deliver(call));
+                }
+            }
+            TableName::Rows if is_there => {
+                let Ok((user, number)) = postcard::from_bytes::<(UserName, u32)>(&change.key) else { return };
+                let row = self.store.rows_after(&user, number.saturating_sub(1)).into_iter().next();
+                let mut devices = self.store.devices(&user);
+                devices.retain(|device| self.online.contains_key(device));
+                for (device, row) in devices.into_iter().zip(row.iter().cycle()) {
+                    self.tell(device, row.clone());
                 }
             }
             TableName::Homes if is_there => {

@@ -23,8 +23,8 @@ use std::{
 pub(super) const MAX_ACCOUNTS: usize = 10_000;
 /// Most relations (requests, friendships, blocks) of one account.
 pub(super) const MAX_RELATIONS: u32 = 1_000;
-/// Most rows that a thread keeps; older ones go.
-const MAX_ROWS: u64 = 1_000;
+/// Most call rows that are kept for a user; older ones go.
+const MAX_ROWS: u32 = 1_000;
 /// Most messages that wait for a device without a connection; older ones go.
 const MAX_OUTBOX: usize = 256;
 /// How many past call ids are remembered against reuse.
@@ -40,7 +40,8 @@ pub(super) struct Store {
     sessions: Table<TokenHash, ActorName>,
     edges: Table<(UserName, UserName), Edge>,
     threads: Table<ThreadId, Thread>,
-    rows: Table<(ThreadId, u64), CallRowEntry>,
+    /// By user and number, from 1.
+    rows: Table<(UserName, u32), CallRowEntry>,
     calls: Table<CallId, Call>,
     used: Table<u64, CallId>,
     outboxes: Table<(ActorName, u64), ServerMessage>,
@@ -95,8 +96,6 @@ impl Relation {
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Thread {
-    /// How many rows it ever had: the place of the next one.
-    rows: u64,
     active: Option<CallId>,
 }
 
@@ -409,26 +408,26 @@ impl Store {
             thread.active = None;
         }
         // Nothing that waits about a dead call may still be delivered: an `Accepted` would come after its end.
-        self.outboxes.retain(|_, message| is_row(message) || call_of_server_message(message) != Some(call.id));
+        self.outboxes.retain(|_, message| call_of_server_message(message) != Some(call.id));
         Some(call)
     }
 
-    pub(super) fn insert_row(&mut self, row: CallRowEntry) {
+    /// Adds a row for each of two users, and gives its number for each.
+    pub(super) fn insert_row(&mut self, users: [&UserName; 2], row: &CallRowEntry) -> [u32; 2] {
         self.touch();
-        let thread = self.threads.entry(row.thread.clone());
-        let place = thread.rows;
-        thread.rows += 1;
-        if let Some(oldest) = place.checked_sub(MAX_ROWS) {
-            self.rows.remove(&(row.thread.clone(), oldest));
-        }
-        self.rows.insert((row.thread.clone(), place), row);
+        users.map(|user| {
+            let number = self.last_row(user) + 1;
+            self.rows.insert((user.clone(), number), row.clone());
+            if let Some(oldest) = number.checked_sub(MAX_ROWS) {
+                self.rows.remove(&(user.clone(), oldest));
+            }
+            number
+        })
     }
 
-    /// The rows of a thread, oldest first.
-    #[cfg(test)]
-    pub(super) fn rows(&self, thread: &ThreadId) -> Vec<CallRowEntry> {
-        let of_thread = (thread.clone(), 0)..=(thread.clone(), u64::MAX);
-        self.rows.range(of_thread).map(|(_, row)| row.clone()).collect()
+    /// The number of a user's newest row; 0 before the first.
+    fn last_row(&self, user: &UserName) -> u32 {
+        self.rows_of(user, 0).next_back().map_or(0, |(number, _)| number)
     }
 
     /// Which core serves a device, where there are several. Not charged: the balancer's.
@@ -440,8 +439,29 @@ impl Store {
         self.homes.insert(device.clone(), core);
     }
 
-    /// Keeps a message for a device until it attaches. Each core has places of its own: `core` of so many.
+    /// The rows of a user behind one, with their numbers, oldest first.
+    fn rows_of(&self, user: &UserName, after: u32) -> impl DoubleEndedIterator<Item = (u32, &CallRowEntry)> {
+        let behind = (user.clone(), after.saturating_add(1))..=(user.clone(), u32::MAX);
+        self.rows.range(behind).map(|((_, number), row)| (*number, row))
+    }
+
+    /// The rows of a user behind one, as a device is told of them. What is no longer kept cannot be waited for.
+    pub(super) fn rows_after(&self, user: &UserName, after: u32) -> Vec<ServerMessage> {
+        self.touch();
+        let oldest = self.rows_of(user, 0).next().map_or(0, |(number, _)| number);
+        let told = |(number, row): (u32, &CallRowEntry)| {
+            let previous = if number == oldest { after.min(oldest - 1) } else { number - 1 };
+            ServerMessage::CallRow { previous, number, row: row.clone() }
+        };
+        self.rows_of(user, after).map(told).collect()
+    }
+
+    /// Keeps a message for a device until it attaches. Rows are kept already. Each core has places of its own: `core` of so
+    /// many.
     pub(super) fn keep(&mut self, device: &ActorName, message: ServerMessage, (core, of): (u8, u8)) {
+        if is_row(&message) {
+            return;
+        }
         let waiting: Vec<u64> = self.waiting(device).collect();
         if waiting.len() >= MAX_OUTBOX {
             self.outboxes.remove(&(device.clone(), waiting[0]));
@@ -464,5 +484,45 @@ impl Store {
 }
 
 fn is_row(message: &ServerMessage) -> bool {
-    matches!(message, ServerMessage::CallRow(_))
+    matches!(message, ServerMessage::CallRow { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::event::CallOutcome;
+
+    fn row(n: u8) -> CallRowEntry {
+        let (alice, bob) = ("alice".into(), "bob".into());
+        let (thread, outcome, duration) = (ThreadId::between(&alice, &bob), CallOutcome::Missed, Micros::ZERO);
+        CallRowEntry { thread, call: CallId([n; 16]), caller: alice, outcome, duration }
+    }
+
+    fn numbers(store: &Store, after: u32) -> Vec<(u32, u32)> {
+        let number = |message| match message {
+            ServerMessage::CallRow { previous, number, .. } => (previous, number),
+            other => panic!("{other:?}"),
+        };
+        store.rows_after(&"bob".into(), after).into_iter().map(number).collect()
+    }
+
+    #[test]
+    fn rows_are_numbered_for_each_user_and_told_behind_any() {
+        let mut store = Store::default();
+        assert_eq!(store.insert_row([&"bob".into(), &"carol".into()], &row(1)), [1, 1]);
+        assert_eq!(store.insert_row([&"alice".into(), &"bob".into()], &row(2)), [1, 2]);
+        assert_eq!(numbers(&store, 0), [(0, 1), (1, 2)]);
+        assert_eq!((numbers(&store, 1), numbers(&store, 2)), (vec![(1, 2)], vec![]));
+    }
+
+    #[test]
+    fn of_many_rows_the_last_are_kept_and_nobody_waits_for_the_others() {
+        let mut store = Store::default();
+        (0..MAX_ROWS + 5).for_each(|n| {
+            store.insert_row([&"alice".into(), &"bob".into()], &row(n as u8));
+        });
+        let told = numbers(&store, 2);
+        assert_eq!((told.len(), told[0], told[1]), (MAX_ROWS as usize, (2, 6), (6, 7)));
+        assert_eq!(numbers(&store, 5)[0], (5, 6));
+    }
 }

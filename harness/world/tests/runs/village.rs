@@ -72,7 +72,7 @@ pub(crate) fn server(name: &str, number: u8) -> ServerPlan {
 }
 
 pub(crate) fn step(user: &str, when: When, act: Act) -> Step {
-    Step { user: user.into(), when, act }
+    Step { device: None, user: user.into(), when, act }
 }
 
 fn participant(user: &str, address: IpAddr) -> Participant {

@@ -239,6 +239,7 @@ fn plan() -> Plan {
         friends: vec![("alice".into(), "bob".into())],
         timeline: vec![Step {
             user: "alice".into(),
+            device: None,
             when: When::At { at: Micros::from_secs(1) },
             act: Act::Call { user: "bob".into(), video: true },
         }],
