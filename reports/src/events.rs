@@ -15,7 +15,7 @@ use std::{
 
 pub(crate) const RECORDS: &str = "events.jsonl.zst";
 pub(crate) const BLOBS: &str = "blobs.bin.zst";
-const SCHEMA: &str = "callproof-events/1";
+const SCHEMA: &str = "callproof-events/2";
 /// Fast, and the window still reaches from a frame to its copy at the receiver.
 const LEVEL: i32 = 3;
 /// A saved log larger than this is refused: a small file can unpack to anything.

@@ -3,9 +3,10 @@
 //! [`write`] renders a [`Run`] into its folder: `run.json` and `junit.xml` for machines, `summary.md` for a pull
 //! request, `index.html` for a person, `wire.pcapng` for Wireshark, `latency.hlog` for HdrHistogram, and the log
 //! itself, which [`read_events`] restores. [`console`] is the short verdict on a terminal, [`Suite`] the table of many
-//! runs, [`Gate`] the comparison with the [`Baseline`]s. No renderer judges: every verdict is the oracle's.
+//! runs, [`conformance_tables`] what they say of each promise, [`Gate`] the comparison with the [`Baseline`]s. No renderer judges: every verdict is the oracle's.
 
 mod baseline;
+mod conformance;
 mod console;
 mod contact_sheet;
 mod events;
@@ -29,6 +30,7 @@ mod trace;
 mod wire;
 
 pub use baseline::{Baseline, BaselineError, Change, Comparison, Row, Standing, bless, compare};
+pub use conformance::conformance_tables;
 pub use console::console;
 pub use events::{EventsError, read_events};
 pub use file_error::FileError;

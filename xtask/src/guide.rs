@@ -9,6 +9,7 @@ const BINARY_VERBS: &[(&str, &str)] = &[
     ("show", "one scenario as it is resolved: links, addresses, steps"),
     ("gate", "thresholds and baselines: what CI calls"),
     ("bless", "accept measured values as the new baselines: bless --reason \"…\""),
+    ("conformance", "promises x scenarios x invariants x checks x mutants"),
     ("mutants", "plant each known bug and see the named invariant catch it"),
     ("crashes", "crash a server's store at every write and sync, and see that nothing acknowledged is lost"),
     ("judge", "the oracle again, on a saved log"),

@@ -34,6 +34,8 @@ pub(crate) enum Verb {
     Bless(BlessArgs),
     /// Plant each known bug and prove that the invariant named for it catches it, and only that.
     Mutants(MutantArgs),
+    /// Run every story and canary, and say of each promise what tried it and what shows that it can fail.
+    Conformance(ConformanceArgs),
     /// Crash a server's store at every write and sync of a workload, and see that nothing acknowledged is lost.
     Crashes(CrashesArgs),
     /// Judge a saved event log again, without simulating.
@@ -144,6 +146,18 @@ pub(crate) struct MutantArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct ConformanceArgs {
+    /// Only these promises decide: `R01 R07`. All are shown.
+    pub(crate) promises: Vec<String>,
+    /// How many simulations at once.
+    #[arg(long, default_value_t = default_jobs())]
+    pub(crate) jobs: NonZeroUsize,
+    /// What standard output carries.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct CrashesArgs {
     /// Of which the workload is drawn.
     #[arg(long, default_value_t = 1)]
@@ -198,7 +212,7 @@ pub(crate) enum Format {
     /// For people.
     #[default]
     Human,
-    /// The run.json of each run, one a line.
+    /// The run.json of each run, one a line; of `conformance` one object.
     Json,
 }
 

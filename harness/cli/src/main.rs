@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod bless;
 mod catalogue;
+mod conformance;
 mod crashes;
 mod exit;
 mod gate;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Verb::Gate(options) => gate::run(&options),
         Verb::Bless(options) => bless::run(&options),
         Verb::Mutants(options) => mutants::run(&options),
+        Verb::Conformance(options) => conformance::run(&options),
         Verb::Crashes(options) => crashes::run(&options),
         Verb::Judge { events } => judge::run(&events),
         Verb::Schema { check } => catalogue::schema(check),

@@ -67,6 +67,8 @@ pub(crate) struct Call {
     pub(crate) safety_number: String,
     pub(crate) transport: Option<Transport>,
     pub(crate) engine: Option<Engine>,
+    /// When transport and engine want to wake, as they said after the last input.
+    pub(crate) wakes: [Option<SimTime>; 2],
     /// RTP timestamps of the last frames that came, by track.
     pub(crate) last_timestamps: [u64; 2],
     queued: VecDeque<SealedEnvelope>,
@@ -265,6 +267,7 @@ impl Call {
             safety_number: String::new(),
             transport: None,
             engine: None,
+            wakes: [None; 2],
             last_timestamps: [0; 2],
             queued: VecDeque::new(),
             sequence: 0,

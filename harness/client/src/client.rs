@@ -143,7 +143,7 @@ impl Client {
     pub fn next_wake(&self) -> Option<SimTime> {
         let soon = self.unsettled.then_some(self.now);
         let hop = self.hop.as_ref().filter(|_| self.call.is_some()).and_then(|hop| hop.next_wake());
-        let calls = self.call.iter().chain(&self.ended).filter_map(call_wake).min();
+        let calls = self.call.iter().chain(&self.ended).flat_map(|call| call.wakes.into_iter().flatten()).min();
         let wakes = [soon, self.account.next_wake(), self.machine.next_wake(), self.insistence.next_wake(), hop, calls];
         kernel::time::earliest(wakes).map(|at| at.max(self.now + Micros(1)))
     }
@@ -177,10 +177,11 @@ impl Client {
             self.insist(now);
         }
         for call in self.call.iter_mut().chain(&mut self.ended) {
-            if let Some(transport) = call.transport.as_mut().filter(|transport| due(transport.next_wake())) {
+            let [transport, engine] = call.wakes;
+            if let Some(transport) = call.transport.as_mut().filter(|_| due(transport)) {
                 transport.handle_timeout(now);
             }
-            if let Some(engine) = call.engine.as_mut().filter(|engine| due(engine.next_wake())) {
+            if let Some(engine) = call.engine.as_mut().filter(|_| due(engine)) {
                 engine.set_unsent(call.transport.as_ref().map_or(0, |transport| transport.unsent_bytes()));
                 engine.handle_timeout(now);
             }
@@ -210,8 +211,17 @@ impl Client {
         }
     }
 
-    /// Runs the parts until none has anything left to do at this instant.
+    /// Runs the parts until none has anything left to do at this instant, then asks when they want to wake.
     fn settle(&mut self, now: SimTime) {
+        self.unsettled = !self.run_parts(now);
+        for call in self.call.iter_mut().chain(&mut self.ended) {
+            let transport = call.transport.as_ref().and_then(|transport| transport.next_wake());
+            call.wakes = [transport, call.engine.as_ref().and_then(|engine| engine.next_wake())];
+        }
+    }
+
+    /// False when there is still something to do after very many rounds.
+    fn run_parts(&mut self, now: SimTime) -> bool {
         for _ in 0..MAX_ROUNDS {
             let mut busy = false;
             while let Some(event) = self.account.poll_event() {
@@ -221,11 +231,10 @@ impl Client {
             busy |= self.pump_media(now);
             self.outputs.extend(std::iter::from_fn(|| self.account.poll_transmit()).map(Output::Transmit));
             if !busy {
-                self.unsettled = false;
-                return;
+                return true;
             }
         }
-        self.unsettled = true;
+        false
     }
 
     fn account_event(&mut self, event: AccountEvent, now: SimTime) {
@@ -270,9 +279,4 @@ impl Client {
             seeds: self.seeds.child(&call.to_string()),
         }
     }
-}
-
-fn call_wake(call: &Call) -> Option<SimTime> {
-    let transport = call.transport.as_ref().and_then(|transport| transport.next_wake());
-    transport.into_iter().chain(call.engine.as_ref().and_then(|engine| engine.next_wake())).min()
 }

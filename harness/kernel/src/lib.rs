@@ -15,6 +15,7 @@ pub mod log;
 pub mod mutant;
 pub mod names;
 pub mod packet;
+mod pages;
 pub mod plan;
 pub mod random;
 pub mod seam;

@@ -2,10 +2,12 @@
 
 use crate::{
     event::{Event, Record},
+    pages::make_room,
     time,
 };
 use serde::{Deserialize, Serialize};
-use std::{cell::RefCell, io::Write};
+use std::cell::RefCell;
+use twox_hash::XxHash3_128;
 
 /// Where bytes lie in the log's blob store. The digest covers them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +25,7 @@ pub struct Log {
     pub records: Vec<Record>,
     /// Bytes that events refer to.
     pub blobs: Vec<u8>,
-    /// blake3 over every record's JSON line and every blob, in order.
+    /// XXH3 of 128 bits over every record, then over every blob, each in order. It tells runs apart; it is no seal.
     pub digest: [u8; 32],
 }
 
@@ -41,23 +43,19 @@ impl Log {
     /// # Errors
     /// When a record refers to bytes that are not there.
     pub fn restore(records: Vec<Record>, blobs: Vec<u8>) -> Result<Log, BrokenLog> {
-        let mut writer = Writer::default();
-        let mut stored = 0;
+        let mut digest = Digest::default();
         for record in &records {
             for blob in record.event.blobs() {
-                let end = blob.at + u64::from(blob.len);
+                let end = blob.at.saturating_add(blob.len.into());
                 if end > blobs.len() as u64 {
                     return Err(BrokenLog { index: record.index, end, len: blobs.len() as u64 });
                 }
-                // Blobs were hashed when they were stored, which is before the first record that names them.
-                if blob.at >= stored {
-                    writer.hash_bytes(&blobs[blob.at as usize..end as usize]);
-                    stored = end;
-                }
             }
-            writer.hash(record);
+            digest.add(record);
         }
-        Ok(Log { records, blobs, digest: writer.finish() })
+        digest.blobs.write(&blobs);
+        let digest = digest.finish();
+        Ok(Log { records, blobs, digest })
     }
 }
 
@@ -70,53 +68,57 @@ pub struct BrokenLog {
     len: u64,
 }
 
-/// So many bytes are hashed at one time: in long runs blake3 works on many chunks at once.
-const HASHED_AT_ONCE: usize = 1 << 17;
+/// The rolling digest: XXH3 over all records and over all blobs, 128 bits each.
+#[derive(Default)]
+struct Digest {
+    records: XxHash3_128,
+    blobs: XxHash3_128,
+    /// A record as it is hashed.
+    encoded: Vec<u8>,
+}
+
+impl Digest {
+    fn add(&mut self, record: &Record) {
+        self.encoded.clear();
+        encode(record, &mut self.encoded);
+        self.records.write(&self.encoded);
+    }
+
+    fn finish(&self) -> [u8; 32] {
+        let mut both = [0; 32];
+        both[..16].copy_from_slice(&self.records.finish_128().to_be_bytes());
+        both[16..].copy_from_slice(&self.blobs.finish_128().to_be_bytes());
+        both
+    }
+}
+
+/// Appends the record as it is hashed. MessagePack leaves out the names of fields, and so cannot tell which optional one a
+/// shorter event lacks. Only the plan has such: it is hashed as JSON.
+fn encode(record: &Record, bytes: &mut Vec<u8>) {
+    let Record { at, index, event } = record;
+    bytes.extend_from_slice(&at.0.to_le_bytes());
+    bytes.extend_from_slice(&index.to_le_bytes());
+    match event {
+        Event::Plan(plan) => serde_json::to_writer(bytes, plan).expect("plans serialize"),
+        other => rmp_serde::encode::write(bytes, other).expect("events serialize"),
+    }
+}
 
 #[derive(Default)]
 struct Writer {
     records: Vec<Record>,
     blobs: Vec<u8>,
-    digest: blake3::Hasher,
-    /// What is still to be hashed.
-    pending: Vec<u8>,
+    digest: Digest,
 }
 
 impl Writer {
-    fn hash(&mut self, record: &Record) {
-        write_line(record, &mut self.pending);
-        self.hash_when_many();
+    fn store(&mut self, bytes: &[u8]) -> BlobRef {
+        let at = self.blobs.len() as u64;
+        make_room(&mut self.blobs, bytes.len());
+        self.blobs.extend_from_slice(bytes);
+        self.digest.blobs.write(bytes);
+        BlobRef { at, len: bytes.len() as u32 }
     }
-
-    fn hash_bytes(&mut self, bytes: &[u8]) {
-        self.pending.extend_from_slice(bytes);
-        self.hash_when_many();
-    }
-
-    fn hash_when_many(&mut self) {
-        if self.pending.len() >= HASHED_AT_ONCE {
-            self.digest.update(&self.pending);
-            self.pending.clear();
-        }
-    }
-
-    fn finish(&mut self) -> [u8; 32] {
-        self.digest.update(&self.pending);
-        self.pending.clear();
-        *self.digest.finalize().as_bytes()
-    }
-}
-
-/// Appends the record's JSON and a line feed. What serde makes of a flattened field goes entry by entry through a map; here
-/// the event writes its own object, and the place and time of the record take the place of its opening brace.
-fn write_line(record: &Record, line: &mut Vec<u8>) {
-    let Record { at, index, event } = record;
-    write!(line, "{{\"at\":{},\"index\":{index}", at.0).expect("a vector takes all");
-    let brace = line.len();
-    serde_json::to_writer(&mut *line, event).expect("events serialize");
-    debug_assert_eq!(line[brace], b'{');
-    line[brace] = b',';
-    line.push(b'\n');
 }
 
 thread_local! { static WRITER: RefCell<Option<Writer>> = const { RefCell::new(None) } }
@@ -126,8 +128,8 @@ pub(crate) fn start() {
 }
 
 pub(crate) fn take() -> Log {
-    WRITER.take().map_or_else(Log::default, |mut writer| Log {
-        digest: writer.finish(),
+    WRITER.take().map_or_else(Log::default, |writer| Log {
+        digest: writer.digest.finish(),
         records: writer.records,
         blobs: writer.blobs,
     })
@@ -138,26 +140,20 @@ pub fn emit(event: Event) {
     WRITER.with_borrow_mut(|writer| {
         let Some(writer) = writer else { return };
         let record = Record { at: time::now(), index: writer.records.len() as u64, event };
-        writer.hash(&record);
+        writer.digest.add(&record);
+        make_room(&mut writer.records, 1);
         writer.records.push(record);
     });
 }
 
 /// Keeps bytes beside the log; an event then carries the reference. Without a simulation the reference is empty.
-/// Emit the event that names a blob before storing the next one: the digest of a restored log relies on that order.
 pub fn store(bytes: &[u8]) -> BlobRef {
-    WRITER.with_borrow_mut(|writer| {
-        let Some(writer) = writer else { return BlobRef::default() };
-        let at = writer.blobs.len() as u64;
-        writer.blobs.extend_from_slice(bytes);
-        writer.hash_bytes(bytes);
-        BlobRef { at, len: bytes.len() as u32 }
-    })
+    WRITER.with_borrow_mut(|writer| writer.as_mut().map_or_else(BlobRef::default, |writer| writer.store(bytes)))
 }
 
 /// A digest of everything logged so far, for comparing two runs on the way.
 pub fn digest_so_far() -> [u8; 32] {
-    WRITER.with_borrow_mut(|writer| writer.as_mut().map_or([0; 32], Writer::finish))
+    WRITER.with_borrow(|writer| writer.as_ref().map_or([0; 32], |writer| writer.digest.finish()))
 }
 
 /// Appends an event of the named kind: `event!(Ui { device, screen })` logs `Event::Ui(event::Ui { device, screen })`.
@@ -173,42 +169,66 @@ mod tests {
     use super::*;
     use crate::{
         event,
-        packet::{Ecn, PacketId, Transport},
-        time::{Micros, SimTime},
+        event::{CallStateName, SecretKind},
+        names::CallId,
+        time::SimTime,
     };
 
-    fn is_written_as_serde_does(event: Event) {
-        let record = Record { at: SimTime(1_234_567), index: 89, event };
-        let mut line = Vec::new();
-        write_line(&record, &mut line);
-        let expected = serde_json::to_string(&record).unwrap() + "\n";
-        assert_eq!(String::from_utf8(line).unwrap(), expected);
+    fn digest(events: &[Event], blobs: &[u8]) -> [u8; 32] {
+        let mut digest = Digest::default();
+        for (event, index) in events.iter().cloned().zip(0..) {
+            digest.add(&Record { at: SimTime(1), index, event });
+        }
+        digest.blobs.write(blobs);
+        digest.finish()
+    }
+
+    fn line(level: &str, line: &str) -> Event {
+        Event::LogLine(event::LogLine { actor: "bob-phone".into(), level: level.into(), line: line.into() })
     }
 
     #[test]
-    fn a_line_is_what_serde_makes_of_its_record() {
-        for (source, destination) in
-            [("10.0.0.7:0", "203.0.113.250:65535"), ("[2001:db8::1]:3478", "[::ffff:1.2.3.4]:80")]
-        {
-            is_written_as_serde_does(Event::PacketSent(event::PacketSent {
-                packet: PacketId(7),
-                cause: Some(PacketId(6)),
-                relay: Micros(40),
-                from: "relay \"one\"".into(),
-                source: source.parse().unwrap(),
-                destination: destination.parse().unwrap(),
-                transport: Transport::Udp,
-                ecn: Ecn::NotEct,
-                protocol: event::WireProtocol::TurnChannel,
-                bytes: BlobRef { at: 1 << 40, len: 1_200 },
-            }));
-            let (packet, source, destination) = (PacketId(7), source.parse().unwrap(), destination.parse().unwrap());
-            is_written_as_serde_does(Event::PacketAtCore(event::PacketAtCore { packet, source, destination }));
-        }
-        let (actor, level) = ("bob-phone".into(), "info".into());
-        is_written_as_serde_does(Event::LogLine(event::LogLine { actor, level, line: "a\n\u{1}ä \"b\" \\".into() }));
-        let (device, keys) = ("bob-phone".into(), vec!["one".into(), "two".into()]);
-        is_written_as_serde_does(Event::KeyErased(event::KeyErased { device, keys }));
+    fn whatever_differs_shows_in_the_digest() {
+        let secret = |kid, value: &str| {
+            let kind = SecretKind::FrameKey;
+            Event::Secret(event::Secret { holders: vec!["a".into()], kind, kid, value: value.into() })
+        };
+        let state = |from, to| {
+            let (device, call) = ("a".into(), CallId([7; 16]));
+            Event::CallState(event::CallState { device, call: Some(call), from, to, because: "user.call".into() })
+        };
+        let logs: [(&[Event], &[u8]); 11] = [
+            (&[], b""),
+            (&[], b"a"),
+            (&[line("ab", "c")], b""),
+            (&[line("a", "bc")], b""),
+            (&[line("a", "bc")], b"a"),
+            (&[line("a", "bc"), line("a", "bc")], b""),
+            (&[secret(None, "1")], b""),
+            (&[secret(Some(1), "1")], b""),
+            (&[secret(Some(2), "1")], b""),
+            (&[state(CallStateName::Idle, CallStateName::Outgoing)], b""),
+            (&[state(CallStateName::Outgoing, CallStateName::Idle)], b""),
+        ];
+        let digests: std::collections::BTreeSet<_> = logs.iter().map(|(events, blobs)| digest(events, blobs)).collect();
+        assert_eq!(digests.len(), logs.len());
+    }
+
+    #[test]
+    fn a_restored_log_has_the_digest_of_its_run() {
+        let run = std::thread::Builder::new().spawn(|| {
+            let simulation = crate::seam::enter(1);
+            for text in ["one", "two"] {
+                let (node, what) = ("signaling".into(), "store".into());
+                emit(Event::Snapshot(event::Snapshot { node, what, bytes: store(text.as_bytes()) }));
+            }
+            simulation.leave().0
+        });
+        let log = run.unwrap().join().unwrap();
+        assert_eq!(log.records.len(), 2);
+        let restored = Log::restore(log.records.clone(), log.blobs.clone()).unwrap();
+        assert_eq!(restored.digest, log.digest);
+        assert!(Log::restore(log.records, b"onetw".to_vec()).is_err());
     }
 
     #[test]

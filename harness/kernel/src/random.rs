@@ -5,6 +5,7 @@
 
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng, TryCryptoRng, TryRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
 use std::{cell::RefCell, collections::BTreeMap, convert::Infallible};
 
 /// A node of the seed tree.
@@ -25,6 +26,11 @@ impl SeedTree {
     /// The stream of one purpose at this node.
     pub fn stream(&self, purpose: &str) -> Stream {
         Stream(ChaCha12Rng::from_seed(self.child(purpose).0))
+    }
+
+    /// The noise of one purpose at this node.
+    pub fn noise(&self, purpose: &str) -> Noise {
+        Noise(Xoshiro256PlusPlus::from_seed(self.child(purpose).0))
     }
 }
 
@@ -58,6 +64,17 @@ impl Stream {
         let mut bytes = [0; N];
         self.fill(&mut bytes);
         bytes
+    }
+}
+
+/// Seeded noise for what must be long and never the same, not secret (xoshiro256++, Blackman and Vigna 2018).
+#[derive(Clone)]
+pub struct Noise(Xoshiro256PlusPlus);
+
+impl Noise {
+    /// Fills `bytes`.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
     }
 }
 

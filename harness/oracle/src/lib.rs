@@ -3,10 +3,12 @@
 
 mod catalogue;
 mod checks;
+mod conformance;
 mod findings;
 mod invariants;
 pub mod judgement;
 mod metrics;
+mod promises;
 mod reachability;
 mod recovery;
 mod run;
@@ -20,10 +22,12 @@ mod verdict;
 mod views;
 
 pub use catalogue::{INVARIANTS, Invariant};
+pub use conformance::{Census, Conformance, InvariantRow, PromiseRow, Standing};
 pub use judgement::{
     Direction, Finding, FlowCourse, GapReport, Histogram, InvariantReport, InvariantVerdict, Judgement, LinkCourse,
     Metric, ThresholdReport, ThresholdVerdict, Verdict, Violation,
 };
 pub use metrics::{Across, METRICS, MetricFamily, metric_names};
+pub use promises::{PROMISES, Promise};
 pub use recovery::{RecoveryVerdict, judge_recovery};
 pub use verdict::{judge, judge_pair};

@@ -272,7 +272,7 @@ impl Engine {
 
     /// Does everything that is due. The driver calls it at [`Engine::next_wake`].
     pub fn handle_timeout(&mut self, now: SimTime) {
-        while self.next_wake().is_some_and(|due| due <= now) {
+        loop {
             if self.stops_later.is_some_and(|at| at <= now) {
                 return self.stop_at_once();
             }
@@ -287,6 +287,9 @@ impl Engine {
             }
             let own_picture = self.camera.as_ref().and_then(|camera| camera.source().newest_picture());
             self.incoming.handle_timeout(&self.local, &mut self.cipher, own_picture, now, &mut self.outputs);
+            if self.next_wake().is_none_or(|due| due > now) {
+                return;
+            }
         }
     }
 

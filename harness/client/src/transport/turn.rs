@@ -76,6 +76,7 @@ pub(super) struct RelayLeg {
     refused: BTreeSet<IpAddr>,
     /// Connectivity checks that came before the permission for their peer: a lost one costs a retransmission time-out.
     held: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// When the client wants to be driven: at once after whatever may have given it something to do.
     wake: Option<SimTime>,
 }
 
@@ -147,6 +148,7 @@ impl RelayLeg {
     pub(super) fn allow(&mut self, peer: SocketAddr) {
         if self.peers.len() < MAX_PEERS && !self.refused.contains(&peer.ip()) {
             self.peers.insert(peer);
+            self.wake = Some(SimTime::ZERO);
         }
     }
 
@@ -164,6 +166,7 @@ impl RelayLeg {
     /// A datagram of the relay. Gives what peers sent through it: of a stream all that this segment made whole.
     pub(super) fn receive(&mut self, datagram: &Datagram, now: SimTime) -> Vec<(SocketAddr, Vec<u8>)> {
         let _scope = random::scope("turn");
+        self.wake = Some(SimTime::ZERO);
         let messages = match (&mut self.carrier, datagram.transport) {
             (Carrier::Udp, Transport::Udp) => vec![datagram.bytes.clone()],
             (Carrier::Stream(stream), Transport::Tcp) => stream.receive(datagram, now),
@@ -214,6 +217,9 @@ impl RelayLeg {
 
     /// Drives the client: sends what is due.
     pub(super) fn drive(&mut self, now: SimTime, sends: &mut Vec<Datagram>) -> Progress {
+        if self.wake.is_none_or(|at| at > now) {
+            return Progress::Goes;
+        }
         let _scope = random::scope("turn");
         let is_broken = matches!(&self.carrier, Carrier::Stream(stream) if stream.is_broken());
         if self.relayed.is_none() && (is_broken || self.give_up.is_some_and(|at| at <= now)) {

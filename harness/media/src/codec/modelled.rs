@@ -11,7 +11,7 @@
 //! | 3 | number of the frame, big endian |
 //! | 8 | check of the frame that this one refers to; of a key frame: seeded noise |
 //! | any | seeded noise: nobody can guess it, so that a scan for it proves something |
-//! | 8 | check: blake3 over everything before |
+//! | 8 | check: XXH3 over everything before |
 //!
 //! A packet of sound is the same with 0 bytes in front, no reference and a check of 4 bytes. Both need no GStreamer.
 
@@ -20,8 +20,9 @@ use crate::{mark::FRAME_MASK, picture::PictureSize, voice::BLOCK_SAMPLES};
 use kernel::{
     BitRate,
     event::Mark,
-    random::{SeedTree, Stream},
+    random::{Noise, SeedTree},
 };
+use twox_hash::XxHash3_64;
 
 const NUMBERS: usize = 4;
 const REFERENCE: usize = 8;
@@ -43,7 +44,7 @@ pub struct ModelledEncoder {
     sender: u8,
     size: PictureSize,
     sizes: FrameSizes,
-    noise: Stream,
+    noise: Noise,
     /// Check of the frame before; none before the first.
     last: Option<Check>,
 }
@@ -56,7 +57,7 @@ impl ModelledEncoder {
             sender,
             size,
             sizes: FrameSizes::new(fps, target, seeds.stream("modelled-frame-sizes")),
-            noise: seeds.stream("modelled-frames"),
+            noise: seeds.noise("modelled-frames"),
             last: None,
         }
     }
@@ -123,13 +124,13 @@ impl ModelledDecoder {
 /// The modelled audio encoder: constant bit rate.
 pub struct ModelledVoice {
     sender: u8,
-    noise: Stream,
+    noise: Noise,
 }
 
 impl ModelledVoice {
     /// An encoder of the sender's voice. Its content is drawn below `seeds`.
     pub fn new(sender: u8, seeds: &SeedTree) -> ModelledVoice {
-        ModelledVoice { sender, noise: seeds.stream("modelled-sound") }
+        ModelledVoice { sender, noise: seeds.noise("modelled-sound") }
     }
 
     /// Encodes block `block` of 20 ms.
@@ -159,8 +160,8 @@ pub fn decode_voice(input: &OpusInput) -> Vec<i16> {
 }
 
 fn check<const N: usize>(content: &[u8]) -> [u8; N] {
-    let hash = blake3::hash(content);
-    *hash.as_bytes().first_chunk().expect("a check is shorter than a hash")
+    let hash = XxHash3_64::oneshot(content).to_be_bytes();
+    *hash.first_chunk().expect("no check is longer than a hash")
 }
 
 fn mark([sender, frame @ ..]: [u8; NUMBERS]) -> Mark {
