@@ -220,6 +220,13 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/nobody-gives-up",
     },
     KnownAttack {
+        mutant: Mutant::V126,
+        sentence: "Services told the blocked from strangers by an error, a size or a delay of their own (class of account \
+                   enumeration): here the server looks once more at the store where somebody blocks",
+        invariant: "refusals_are_alike",
+        scenario: "canary/blocked-takes-longer",
+    },
+    KnownAttack {
         mutant: Mutant::V128,
         sentence: "Relay credentials that are handed out early make a free relay and let addresses be probed (class \
                    of CVE-2020-5753): here the ring message carries one",

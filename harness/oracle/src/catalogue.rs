@@ -4,7 +4,7 @@ use crate::{
     checks::Checks,
     invariants::{
         call_machine, confidentiality, consent, devices, durability, friend_gating, identity, integrity, key_hygiene,
-        off, path, privacy, relays, third_parties,
+        off, path, privacy, refusals, relays, third_parties,
     },
     judgement::Metric,
     run::Run,
@@ -66,6 +66,15 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: true,
         mutants: &[Mutant::V22, Mutant::V138],
         checker: friend_gating::unfriending_ends_the_call,
+    },
+    Invariant {
+        id: "FG-7",
+        name: "refusals_are_alike",
+        truth: "Whoever may not ring somebody is refused with the same bytes after the same time, whatever the reason and \
+                whatever the other one does. Judged where the server had nothing else to do.",
+        foreign: true,
+        mutants: &[Mutant::V126],
+        checker: refusals::refusals_are_alike,
     },
     Invariant {
         id: "CON-1/CON-2",

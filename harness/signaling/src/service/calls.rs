@@ -57,7 +57,11 @@ impl GateCache {
 impl Service {
     /// The friend gate: both edges are accepted and neither blocks the other. One store access whatever the answer.
     pub(super) fn may_ring(&mut self, caller: &UserName, callee: &UserName, now: SimTime) -> bool {
-        let allows = mutant!(V20) || self.store.relation(caller, callee).allows_calls();
+        let relation = self.store.relation(caller, callee);
+        if mutant!(V126) && !relation.blocked_by.is_empty() {
+            self.store.account(callee);
+        }
+        let allows = mutant!(V20) || relation.allows_calls();
         if !mutant!(V21) { allows } else { self.gate_cache.remember((caller, callee), allows, now) }
     }
 
