@@ -173,6 +173,9 @@ pub(crate) struct Participant {
     /// Which of the user's devices: `phone` unless given. The first one of a user makes the account, further ones sign in
     /// to it.
     pub(crate) device: Option<Located<String>>,
+    /// When the device signs in to the account that an earlier entry of its user has, during the timeline. Without it the
+    /// device is there, and confirmed, from the beginning.
+    pub(crate) signs_in: Option<Located<Duration>>,
     /// How fast the device is: mid-range unless given, a `laptop` if it is called so.
     pub(crate) speed: Option<DeviceClass>,
     /// How the device reaches the internet: a preset's name, or a table.
@@ -263,6 +266,8 @@ pub(crate) struct Step {
     pub(crate) does: Option<Located<Does>>,
     /// The other user, where the act has one.
     pub(crate) with: Option<Located<String>>,
+    /// The other device of the same user, where the act has one: `laptop`.
+    pub(crate) target: Option<Located<String>>,
     /// With the camera, or by voice only: with it unless given.
     pub(crate) video: Option<Located<bool>>,
 }
@@ -299,6 +304,10 @@ pub(crate) enum Does {
     Mute,
     /// Switches it on again.
     Unmute,
+    /// Confirms a new device of the own account.
+    ConfirmDevice,
+    /// Logs another device of the own account out.
+    RemoveDevice,
 }
 
 /// Something that the adversary does.
@@ -347,6 +356,8 @@ pub(crate) enum Attack {
     ForgedBindings,
     /// A host off the path sends what is no valid SRTP or SRTCP, in the peer's name too.
     GarbageMedia,
+    /// A host guesses the password of the first participant over forty connections at one instant.
+    GuessPassword,
 }
 
 /// What is sent.

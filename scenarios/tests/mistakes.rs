@@ -460,3 +460,25 @@ rate = "200kbit/s"
 "#;
     insta::assert_snapshot!(errors(&several, &Overrides::default()));
 }
+
+#[test]
+fn acts_about_devices_that_cannot_be_meant_are_refused() {
+    let story = changed(&[
+        (
+            r#"{ user = "alice", network = "home-wifi" }"#,
+            r#"{ user = "alice", network = "home-wifi", signs_in = "1s" }"#,
+        ),
+        (
+            r#"    { user = "bob", network = { preset"#,
+            "    { user = \"bob\", network = \"lan\" },\n    { user = \"bob\", device = \"laptop\", network = { preset",
+        ),
+        (
+            r#"    { after_ring = "2s", user = "bob", does = "accept" },"#,
+            r#"    { after_ring = "2s", user = "bob", device = "phone", does = "accept", target = "laptop" },
+    { at = "3s", user = "bob", device = "phone", does = "confirm-device" },
+    { at = "4s", user = "bob", device = "phone", does = "remove-device", target = "phone" },
+    { at = "5s", user = "bob", device = "phone", does = "remove-device", target = "tablet" },"#,
+        ),
+    ]);
+    insta::assert_snapshot!(errors(&story, &Overrides::default()));
+}

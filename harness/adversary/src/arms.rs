@@ -54,11 +54,12 @@ pub fn arm(plan: &[AdversaryPlan], seeds: SeedTree) -> Armed {
             AdversaryPlan::HoardAllocations => armed.misbehaviour.push(Misbehaviour::HoardAllocations),
             AdversaryPlan::FloodKeyFrames => armed.misbehaviour.push(Misbehaviour::FloodKeyFrames),
             AdversaryPlan::ListThirdParties => armed.misbehaviour.push(Misbehaviour::ListThirdParties),
-            // A host of its own: `OffPathHost`.
+            // Hosts of their own: `OffPathHost`, `Guesser`.
             AdversaryPlan::HelloFromElsewhere
             | AdversaryPlan::HelloInThePeersName
             | AdversaryPlan::ForgedBindings
-            | AdversaryPlan::GarbageMedia => {}
+            | AdversaryPlan::GarbageMedia
+            | AdversaryPlan::GuessPassword => {}
             AdversaryPlan::TamperAtHop { every } => armed.hop.0.push(HopAttack::Tamper { every: *every }),
             AdversaryPlan::ReplayAtHop { every, after } => {
                 armed.hop.0.push(HopAttack::Replay { every: *every, after: *after });

@@ -200,6 +200,27 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/key-frames-on-demand",
     },
     KnownAttack {
+        mutant: Mutant::V100,
+        sentence: "A code of six digits fell to guesses from many addresses at once, each within its own limit (Instagram, \
+                   2019): here wrong passwords are not counted for the account",
+        invariant: "guesses_are_throttled",
+        scenario: "canary/guesses-are-not-counted",
+    },
+    KnownAttack {
+        mutant: Mutant::V102,
+        sentence: "A linked device needed no more than a scanned code (Signal under UNC5792, 2025): here a device that signs \
+                   in counts at once, signs for itself and is announced to nobody",
+        invariant: "new_devices_are_confirmed",
+        scenario: "canary/device-confirms-itself",
+    },
+    KnownAttack {
+        mutant: Mutant::V103,
+        sentence: "Logging a device out changed a cache and left its live socket and its tokens (class of ASVS V7): here a \
+                   device that is taken out of the list keeps its session and its calls",
+        invariant: "revoked_devices_are_out",
+        scenario: "canary/logged-out-device-goes-on",
+    },
+    KnownAttack {
         mutant: Mutant::V117,
         sentence: "Block lists were gone after a crash where the answer did not wait for the disk (class): here the \
                    server says that it is done before the transaction is durable",

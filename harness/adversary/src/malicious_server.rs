@@ -80,7 +80,7 @@ mod tests {
         Micros,
         mutant::{self, Mutant},
     };
-    use protocol::{PROTOCOL_VERSION, RequestId, wire::from_canonical_bytes};
+    use protocol::{DeviceList, PROTOCOL_VERSION, RequestId, wire::from_canonical_bytes};
 
     struct Scene {
         alice: DeviceIdentity,
@@ -99,7 +99,9 @@ mod tests {
         let identity = |name: &str| DeviceIdentity::generate(&mut tree.stream(name));
         let (alice, bob) = (identity("alice"), identity("bob"));
         let (request, version, password) = (RequestId(0), PROTOCOL_VERSION, String::new());
-        let sign_up = ClientMessage::SignUp { request, version, password, keys: keys("bob", &bob) };
+        let keys_of_bob = keys("bob", &bob);
+        let first = Box::new(DeviceList::begin(&keys_of_bob, &bob).links()[0].clone());
+        let sign_up = ClientMessage::SignUp { request, version, password, keys: keys_of_bob, first };
         assert_eq!(server.incoming(&"bob-phone".into(), sign_up.clone()), sign_up);
         let header = EnvelopeHeader {
             version,

@@ -1,12 +1,15 @@
 //! The account of a device: sign-up, the connection to signaling with reconnection, and the roster of friends.
 
+mod devices;
 mod rows;
 
+pub(crate) use devices::Wanted;
 use kernel::{
     ActorName, CallId, Datagram, Micros, SimTime, UserName, event, event::SecretKind, mutant, random::SeedTree,
 };
 use protocol::{
-    ClientChannel, ClientMessage, DeviceKeys, PROTOCOL_VERSION, RequestId, Route, ServerIdentityPublic, ServerMessage,
+    ClientChannel, ClientMessage, DeviceKeys, DeviceList, PROTOCOL_VERSION, RequestId, Route, ServerIdentityPublic,
+    ServerMessage,
 };
 use rows::{Arrival, Rows};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,8 +26,8 @@ const MOST_SIGN_INS: u32 = 20;
 const MAX_WAITING: usize = 64;
 /// Requests whose answer is awaited.
 const MAX_REQUESTS: usize = 256;
-/// Devices of one friend whose keys are kept.
-const MAX_DEVICES: usize = 8;
+/// Users whose lists of devices are kept.
+const MAX_LISTS: usize = 4_096;
 /// The name of the server in events.
 const SIGNALING: &str = "signaling";
 
@@ -34,6 +37,10 @@ pub(crate) struct AccountConfig {
     pub(crate) password: String,
     /// Public keys of the device with the user's name.
     pub(crate) keys: DeviceKeys,
+    /// The list that the user's first device begins: with this one.
+    pub(crate) list: DeviceList,
+    /// The device's consent to being in its user's list.
+    pub(crate) consent: Vec<u8>,
     /// From the addresses of the default route's interface to the server, the preferred first; none without an interface.
     pub(crate) routes: Vec<Route>,
     pub(crate) server_key: ServerIdentityPublic,
@@ -55,6 +62,12 @@ pub(crate) enum AccountEvent {
     KeysKnown(UserName),
     /// The server gives no keys of this user.
     KeysRefused(UserName),
+    /// Somebody signed in to the account with a new device.
+    NewDevice(ActorName),
+    /// Links of the own list are wanted, for devices that the user confirmed or removes.
+    ChangesWanted,
+    /// This device was logged out.
+    LoggedOut,
     /// A message about a call.
     Call(Box<ServerMessage>),
 }
@@ -64,7 +77,8 @@ pub(crate) enum AccountEvent {
 pub(crate) struct Roster {
     friends: BTreeSet<UserName>,
     blocked: BTreeSet<UserName>,
-    keys: BTreeMap<UserName, Vec<DeviceKeys>>,
+    /// The last list seen of each user's devices.
+    lists: BTreeMap<UserName, DeviceList>,
 }
 
 impl Roster {
@@ -74,16 +88,23 @@ impl Roster {
     }
 
     /// The known devices of a user; empty when none is known.
-    pub(crate) fn devices(&self, user: &UserName) -> &[DeviceKeys] {
-        self.keys.get(user).map_or(&[], Vec::as_slice)
+    pub(crate) fn devices(&self, user: &UserName) -> Vec<DeviceKeys> {
+        self.lists.get(user).map(|list| list.listed().values().cloned().collect()).unwrap_or_default()
     }
 
-    /// Remembers a device. The keys that were seen first stay: a device with other keys is not the same device.
-    pub(crate) fn learn(&mut self, keys: DeviceKeys) {
-        let known = self.keys.entry(keys.user.clone()).or_default();
-        if known.len() < MAX_DEVICES && known.iter().all(|other| other.device != keys.device) {
-            known.push(keys);
+    /// A device of a user, if it is known.
+    pub(crate) fn device(&self, user: &UserName, device: &ActorName) -> Option<&DeviceKeys> {
+        self.lists.get(user)?.listed().get(device)
+    }
+
+    /// Remembers a list if it begins with the last one that was seen: no server can take a device back or put another
+    /// in its place.
+    fn learn(&mut self, user: &UserName, list: DeviceList) -> bool {
+        let follows = self.lists.get(user).is_none_or(|seen| list.extends(seen));
+        if follows && (self.lists.len() < MAX_LISTS || self.lists.contains_key(user)) {
+            self.lists.insert(user.clone(), list);
         }
+        follows
     }
 }
 
@@ -92,6 +113,7 @@ enum Request {
     SignIn,
     Friends,
     Keys(UserName),
+    Devices,
 }
 
 /// The account of a device.
@@ -112,6 +134,10 @@ pub(crate) struct Account {
     sign_in_at: Option<SimTime>,
     refused_sign_ins: u32,
     rows: Rows,
+    /// Devices that signed in to the account, with their consent to being in the list.
+    newcomers: BTreeMap<ActorName, (DeviceKeys, Vec<u8>)>,
+    /// What the user wants of the list, until it says so.
+    wanted: Vec<Wanted>,
     wake: Option<SimTime>,
     roster: Roster,
     events: VecDeque<AccountEvent>,
@@ -144,6 +170,8 @@ impl Account {
             sign_in_at: None,
             refused_sign_ins: 0,
             rows: Rows::default(),
+            newcomers: BTreeMap::new(),
+            wanted: Vec::new(),
             wake: None,
             roster: Roster::default(),
             events: VecDeque::new(),
@@ -160,10 +188,6 @@ impl Account {
 
     pub(crate) fn roster(&self) -> &Roster {
         &self.roster
-    }
-
-    pub(crate) fn roster_mut(&mut self) -> &mut Roster {
-        &mut self.roster
     }
 
     /// A datagram reached the signaling socket.
@@ -247,8 +271,12 @@ impl Account {
 
     /// Asks for the keys of a user's devices.
     pub(crate) fn fetch_keys(&mut self, user: UserName, now: SimTime) {
-        self.ask(Request::Keys(user.clone()), |request| ClientMessage::FetchKeys { request, user });
+        self.ask_keys(user);
         self.drive(now);
+    }
+
+    fn ask_keys(&mut self, user: UserName) {
+        self.ask(Request::Keys(user.clone()), |request| ClientMessage::FetchKeys { request, user });
     }
 
     fn ask(&mut self, kind: Request, message: impl FnOnce(RequestId) -> ClientMessage) {
@@ -312,8 +340,14 @@ impl Account {
             None => {
                 let (password, keys) = (self.config.password.clone(), self.config.keys.clone());
                 match self.config.makes_account {
-                    true => ClientMessage::SignUp { request, version, password, keys },
-                    false => ClientMessage::SignIn { request, version, password, keys },
+                    true => {
+                        let first = Box::new(self.config.list.links()[0].clone());
+                        ClientMessage::SignUp { request, version, password, keys, first }
+                    }
+                    false => {
+                        let consent = self.config.consent.clone();
+                        ClientMessage::SignIn { request, version, password, keys, consent }
+                    }
                 }
             }
         };
@@ -335,16 +369,16 @@ impl Account {
                 self.requests.remove(&request);
             }
             ServerMessage::Refused { request } => self.refused(request, now),
-            ServerMessage::Keys { request, devices } => self.keys(request, devices),
+            ServerMessage::Keys { request, links } => self.keys(request, links),
+            ServerMessage::NewDevice { keys, consent } => self.new_device(keys, consent),
+            ServerMessage::DevicesChanged { user } => self.ask_keys(user),
+            ServerMessage::LoggedOut => self.log_out(),
             ServerMessage::FriendRequest { from } => self.events.push_back(AccountEvent::FriendRequest(from)),
             ServerMessage::FriendAdded { user } => {
                 self.roster.friends.insert(user.clone());
                 self.roster.blocked.remove(&user);
                 // Seen before any call: whoever swaps keys in a call's messages meets the ones that are known.
-                self.ask(Request::Keys(user.clone()), |request| ClientMessage::FetchKeys {
-                    request,
-                    user: user.clone(),
-                });
+                self.ask_keys(user.clone());
                 self.events.push_back(AccountEvent::FriendAdded(user));
             }
             ServerMessage::FriendRemoved { user } => {
@@ -371,6 +405,12 @@ impl Account {
         self.signed_in = true;
         self.failures = 0;
         self.events.push_back(AccountEvent::SignedIn);
+        if mutant!(V102) && !self.config.makes_account {
+            // The planted bug: the new device confirms itself.
+            let own = (self.config.keys.clone(), self.config.consent.clone());
+            self.newcomers.insert(own.0.device.clone(), own.clone());
+            self.want(Wanted::Add(own.0.device));
+        }
         std::mem::take(&mut self.waiting).into_iter().for_each(|message| self.queue(message));
     }
 
@@ -381,7 +421,8 @@ impl Account {
                 self.refused_sign_ins += 1;
                 self.sign_in_at = Some(now + SIGN_IN_PAUSE);
             }
-            // The name is taken, or the session was revoked: trying again changes nothing.
+            // The session was revoked, or the name is taken: trying again changes nothing.
+            Some(Request::SignIn) if self.token.is_some() => self.log_out(),
             Some(Request::SignIn) => self.logged_out = true,
             _ => {}
         }
@@ -390,15 +431,6 @@ impl Account {
     /// Whether the account may not be there yet: another device of the user makes it at the same time.
     fn awaits_account(&self) -> bool {
         !self.config.makes_account && self.token.is_none() && self.refused_sign_ins < MOST_SIGN_INS
-    }
-
-    fn keys(&mut self, request: RequestId, devices: Vec<DeviceKeys>) {
-        let Some(Request::Keys(user)) = self.requests.remove(&request) else { return };
-        for keys in devices.into_iter().take(MAX_DEVICES).filter(|keys| keys.user == user) {
-            self.roster.learn(keys);
-        }
-        let known = !self.roster.devices(&user).is_empty();
-        self.events.push_back(if known { AccountEvent::KeysKnown(user) } else { AccountEvent::KeysRefused(user) });
     }
 
     /// The planted bug V41: a key goes to the server, in a field that it reads.
@@ -412,29 +444,4 @@ impl Account {
 fn connect(config: &AccountConfig, connection: u32, now: SimTime) -> ClientChannel {
     let seeds = config.seeds.child(&format!("signaling-{connection}"));
     ClientChannel::new(&config.routes, config.server_key, seeds, connection, now)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn keys(device: &str, byte: u8) -> DeviceKeys {
-        DeviceKeys { user: "bob".into(), device: device.into(), signing: [byte; 32], sealing: [byte; 32] }
-    }
-
-    #[test]
-    fn the_keys_seen_first_stay() {
-        let mut roster = Roster::default();
-        roster.learn(keys("bob-phone", 1));
-        roster.learn(keys("bob-phone", 2));
-        roster.learn(keys("bob-laptop", 3));
-        assert_eq!(roster.devices(&"bob".into()), [keys("bob-phone", 1), keys("bob-laptop", 3)]);
-    }
-
-    #[test]
-    fn a_roster_holds_a_bounded_number_of_devices() {
-        let mut roster = Roster::default();
-        (0..100).for_each(|n| roster.learn(keys(&format!("phone-{n}"), n)));
-        assert_eq!(roster.devices(&"bob".into()).len(), MAX_DEVICES);
-    }
 }

@@ -10,10 +10,10 @@ mod misbehaviour;
 mod reconnect;
 
 use crate::{
-    account::{Account, AccountConfig, AccountEvent},
-    call::Call,
+    account::{Account, AccountConfig, AccountEvent, Wanted},
+    call::{Call, Own},
     config::{ClientConfig, HOARD_PORTS, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORTS},
-    machine::{Event, Machine, UserEvent},
+    machine::{Event, Machine, ServerEvent, UserEvent},
     transport::TransportConfig,
 };
 use e2ee::DeviceIdentity;
@@ -25,7 +25,8 @@ use kernel::{
     plan::{DeviceClass, MediaPlan},
     random::{SeedTree, Stream},
 };
-use protocol::{ClientMessage, DeviceKeys};
+use messages::Ring;
+use protocol::{CallEnd, ClientMessage, DeviceKeys, DeviceList};
 use std::{
     collections::{BTreeSet, VecDeque},
     net::{IpAddr, SocketAddr},
@@ -58,6 +59,8 @@ pub struct Client {
     insistence: Insistence,
     machine: Machine,
     call: Option<Call>,
+    /// A ring of a device that is not in the last list that was seen of its user's.
+    unknown: Option<Ring>,
     /// A call that is over and whose engine still has something to do: none unless a planted bug keeps it going.
     ended: Option<Call>,
     /// Attacks that the oracle was told of.
@@ -80,10 +83,13 @@ impl Client {
             event!(Secret { holders, kind, kid: None, value });
         }
         let addresses = handover::addresses(&config.interfaces);
+        let keys = DeviceKeys { user: config.user.clone(), device: config.device.clone(), signing, sealing };
         let account = AccountConfig {
             device: config.device.clone(),
             password: config.password,
-            keys: DeviceKeys { user: config.user.clone(), device: config.device.clone(), signing, sealing },
+            list: DeviceList::begin(&keys, &identity),
+            consent: keys.consent(&identity),
+            keys,
             routes: handover::routes(&config.interfaces, &config.signaling),
             server_key: config.signaling_key,
             makes_account: config.makes_account,
@@ -111,6 +117,7 @@ impl Client {
             insistence: Insistence::default(),
             machine: Machine::new(),
             call: None,
+            unknown: None,
             ended: None,
             announced: BTreeSet::new(),
             listed: 0,
@@ -208,6 +215,8 @@ impl Client {
             Act::CameraOn => self.step(Event::User(UserEvent::SwitchOn(Track::Video)), now),
             Act::Mute => self.step(Event::User(UserEvent::SwitchOff(Track::Audio)), now),
             Act::Unmute => self.step(Event::User(UserEvent::SwitchOn(Track::Audio)), now),
+            Act::ConfirmDevice { device } => self.account.change_devices(Wanted::Add(device), now),
+            Act::RemoveDevice { device } => self.account.change_devices(Wanted::Remove(device), now),
         }
     }
 
@@ -247,7 +256,20 @@ impl Client {
             AccountEvent::FriendAdded(user) => self.outputs.push_back(Output::FriendAdded(user)),
             AccountEvent::KeysKnown(user) => self.keys_known(&user, now),
             AccountEvent::KeysRefused(user) => self.keys_refused(&user, now),
+            AccountEvent::NewDevice(device) => self.outputs.push_back(Output::NewDevice(device)),
+            AccountEvent::ChangesWanted => {
+                let own = Own { device: &self.device, identity: &self.identity };
+                self.account.extend_list(own, now);
+            }
+            AccountEvent::LoggedOut => self.logged_out(now),
             AccountEvent::Call(message) => self.call_message(*message, now),
+        }
+    }
+
+    /// The session was revoked: as a hang-up (call-machine.md), which the server has done already.
+    fn logged_out(&mut self, now: SimTime) {
+        if let Some(call) = self.machine.dialog().map(|dialog| dialog.call) {
+            self.step(Event::Server(ServerEvent::Ended { call, reason: CallEnd::Unknown }), now);
         }
     }
 

@@ -112,6 +112,8 @@ pub enum Output {
     FriendRequest(UserName),
     /// The user sees that a friendship began.
     FriendAdded(UserName),
+    /// The user sees that a new device signed in to the account.
+    NewDevice(ActorName),
     /// The device is signed in; again after each reconnection.
     SignedIn,
 }

@@ -10,6 +10,8 @@ pub enum Bystander {
     OffPath,
     /// A service inside the network of the relays: nothing outside reaches it, and nothing ought to.
     Internal,
+    /// Somebody who guesses passwords, from one address and many ports.
+    Guesser,
 }
 
 impl Bystander {
@@ -18,6 +20,7 @@ impl Bystander {
         match self {
             Bystander::OffPath => "off-path".into(),
             Bystander::Internal => "internal".into(),
+            Bystander::Guesser => "guesser".into(),
         }
     }
 
@@ -26,6 +29,7 @@ impl Bystander {
         match self {
             Bystander::OffPath => Ipv4Addr::new(192, 0, 2, 250).into(),
             Bystander::Internal => Ipv4Addr::new(10, 66, 0, 5).into(),
+            Bystander::Guesser => Ipv4Addr::new(192, 0, 2, 251).into(),
         }
     }
 
@@ -42,6 +46,7 @@ impl Bystander {
         match attack {
             HelloFromElsewhere | HelloInThePeersName | ForgedBindings | GarbageMedia => Some(Bystander::OffPath),
             ProbeInternal => Some(Bystander::Internal),
+            AdversaryPlan::GuessPassword => Some(Bystander::Guesser),
             _ => None,
         }
     }

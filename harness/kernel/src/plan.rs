@@ -134,6 +134,10 @@ pub struct Participant {
     pub interfaces: Vec<InterfacePlan>,
     /// Hide the own addresses from peers: media goes through a relay only.
     pub relay_only: bool,
+    /// When it signs in to the account that another device of the user made, in the time of the timeline. Left out for a
+    /// device that has an account, and is confirmed, before the timeline begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signs_in: Option<Micros>,
     /// How much of a link that flows share its media ought to have, against one of priority 1 (RFC 8867 section 6.1).
     /// Left out where it is 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
@@ -316,6 +320,8 @@ pub enum AdversaryPlan {
     ForgedBindings,
     /// A host off the path sends both devices and the relays what is no valid SRTP or SRTCP, in the peer's name too.
     GarbageMedia,
+    /// A host guesses the password of the first participant's account over forty connections at one instant.
+    GuessPassword,
 }
 
 /// What is sent.

@@ -3,8 +3,8 @@
 use crate::{
     checks::Checks,
     invariants::{
-        call_machine, confidentiality, consent, devices, durability, friend_gating, identity, integrity, key_hygiene,
-        off, path, privacy, refusals, relays, third_parties,
+        accounts, call_machine, confidentiality, consent, devices, durability, friend_gating, identity, integrity,
+        key_hygiene, off, path, privacy, refusals, relays, third_parties,
     },
     judgement::Metric,
     run::Run,
@@ -245,6 +245,32 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: true,
         mutants: &[Mutant::V81, Mutant::V82],
         checker: third_parties::unanswered_addresses_are_spared,
+    },
+    Invariant {
+        id: "ACC-2",
+        name: "guesses_are_throttled",
+        truth: "No account takes more than 10 wrong passwords within an hour, wherever they come from.",
+        foreign: false,
+        mutants: &[Mutant::V100],
+        checker: accounts::guesses_are_throttled,
+    },
+    Invariant {
+        id: "ACC-3",
+        name: "revoked_devices_are_out",
+        truth: "A device that is logged out does nothing from then on, is told within 1 s, and is in no call.",
+        foreign: false,
+        mutants: &[Mutant::V103],
+        checker: accounts::revoked_devices_are_out,
+    },
+    Invariant {
+        id: "ACC-4/ID-7",
+        name: "new_devices_are_confirmed",
+        truth: "A device that signs in to an account shows on the user's others within 5 s and neither rings, calls nor \
+                answers before one of them confirms it, and no device takes a list of devices that does not extend the \
+                last one that it saw.",
+        foreign: false,
+        mutants: &[Mutant::V102],
+        checker: accounts::new_devices_are_confirmed,
     },
     Invariant {
         id: "SM-4/SM-7",

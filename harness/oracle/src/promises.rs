@@ -80,7 +80,12 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         id: "R09",
         truth: "Accounts withstand guessing, theft of sessions and unknown devices.",
-        invariants: &["no_credential_in_foreign_views"],
+        invariants: &[
+            "guesses_are_throttled",
+            "revoked_devices_are_out",
+            "new_devices_are_confirmed",
+            "no_credential_in_foreign_views",
+        ],
         metrics: &[],
     },
     Promise {

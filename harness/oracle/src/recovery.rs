@@ -101,8 +101,14 @@ impl Graph {
                 self.sessions.insert((user.clone(), device.clone()));
                 vec![Place::Session(user.clone(), device.clone())]
             }
+            Fact::DeviceRemoved { user, device, .. } => {
+                self.sessions.remove(&(user.clone(), device.clone()));
+                vec![Place::Session(user.clone(), device.clone())]
+            }
             Fact::AccountCreated { .. }
             | Fact::DeviceAdded { .. }
+            | Fact::DeviceConfirmed { .. }
+            | Fact::PasswordTried { .. }
             | Fact::CallRinging { .. }
             | Fact::CallLive { .. }
             | Fact::CallOver { .. }

@@ -487,6 +487,7 @@ fn plan() -> Plan {
         },
         interfaces: Vec::new(),
         relay_only: false,
+        signs_in: None,
         priority: 1,
     };
     let server = |name: &str, address: IpAddr| ServerPlan {

@@ -15,10 +15,12 @@ pub mod wire;
 
 pub use channel::{ChannelEvent, ClientChannel, ConnectionId, Route, STREAM_PORTS, SendError, ServerChannel};
 pub use message::{
-    CallEnd, CallRowEntry, ClientMessage, DeviceKeys, PROTOCOL_VERSION, PathDescription, PeerMessage, RelayGrant,
-    RelayTls, RequestId, ServerMessage, SessionDescription,
+    CallEnd, CallRowEntry, ClientMessage, PROTOCOL_VERSION, PathDescription, PeerMessage, RelayGrant, RelayTls,
+    RequestId, ServerMessage, SessionDescription,
 };
 pub use relay_stream::{BrokenStream, RelayStream};
 pub use tls::{ServerIdentity, ServerIdentityPublic};
 // The sealed part of a message: the server reads its header only.
-pub use e2ee::{EnvelopeHeader, EnvelopeKind, SealedEnvelope};
+pub use e2ee::{
+    DeviceChange, DeviceIdentity, DeviceKeys, DeviceLink, DeviceList, EnvelopeHeader, EnvelopeKind, SealedEnvelope,
+};

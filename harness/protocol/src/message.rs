@@ -1,6 +1,6 @@
 //! Messages of the signaling protocol. On the wire: postcard, in frames of the channel (a 4-byte big-endian length).
 
-use e2ee::SealedEnvelope;
+use e2ee::{DeviceKeys, DeviceLink, SealedEnvelope};
 use kernel::{
     event::CallOutcome,
     names::{ActorName, CallId, ThreadId, UserName},
@@ -16,20 +16,6 @@ pub const PROTOCOL_VERSION: u16 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RequestId(pub u32);
 
-/// The public keys of a device, as the server's directory holds them. What makes them trustworthy is the safety
-/// number, and from the second call on that they did not change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeviceKeys {
-    /// The user.
-    pub user: UserName,
-    /// The device.
-    pub device: ActorName,
-    /// Ed25519 verifying key (RFC 8032).
-    pub signing: [u8; 32],
-    /// X25519 public key for sealed envelopes (HPKE, RFC 9180).
-    pub sealing: [u8; 32],
-}
-
 /// What a device says to the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientMessage {
@@ -43,6 +29,8 @@ pub enum ClientMessage {
         password: String,
         /// Public keys of the device; its `user` is the name that is asked for.
         keys: DeviceKeys,
+        /// The first link of the user's list of devices: this one.
+        first: Box<DeviceLink>,
     },
     /// Presents a session token on a new connection. Answered by `SignedIn` or `Refused`.
     Attach {
@@ -85,7 +73,8 @@ pub enum ClientMessage {
         /// Who is blocked.
         user: UserName,
     },
-    /// Asks for a friend's device keys: needed to seal an offer. Answered by `Keys` or `Refused`, alike for all reasons.
+    /// Asks for the devices of a friend, or of the own user: needed to seal an offer. Answered by `Keys` or `Refused`, alike
+    /// for all reasons.
     FetchKeys {
         /// Joins the answer.
         request: RequestId,
@@ -152,11 +141,21 @@ pub enum ClientMessage {
         password: String,
         /// Public keys of the device; its `user` is whose account it is.
         keys: DeviceKeys,
+        /// The device's consent to being in the user's list.
+        consent: Vec<u8>,
     },
     /// Asks for the call rows behind one. Answered by a `CallRow` for each.
     FetchRows {
         /// The number of the last row that this device has.
         after: u32,
+    },
+    /// Adds a device that signed in to the own user's list, or takes one out, which logs it out. Answered by `Done` or
+    /// `Refused`.
+    ExtendDevices {
+        /// Joins the answer.
+        request: RequestId,
+        /// The next link of the list.
+        link: Box<DeviceLink>,
     },
 }
 
@@ -180,12 +179,12 @@ pub enum ServerMessage {
         /// Joins the request.
         request: RequestId,
     },
-    /// Device keys of a friend.
+    /// The list of devices of a friend, or of the own user.
     Keys {
         /// Joins the request.
         request: RequestId,
-        /// One entry a device.
-        devices: Vec<DeviceKeys>,
+        /// All links.
+        links: Vec<DeviceLink>,
     },
     /// Somebody asks to be friends.
     FriendRequest {
@@ -270,6 +269,20 @@ pub enum ServerMessage {
         /// The row.
         row: CallRowEntry,
     },
+    /// Somebody signed in to the own account with a new device.
+    NewDevice {
+        /// Its keys.
+        keys: DeviceKeys,
+        /// Its consent to being in the list.
+        consent: Vec<u8>,
+    },
+    /// The list of devices of a friend, or of the own user, is longer.
+    DevicesChanged {
+        /// Whose.
+        user: UserName,
+    },
+    /// This device was logged out; nothing that it says counts any more.
+    LoggedOut,
 }
 
 /// Why the server ended a call.

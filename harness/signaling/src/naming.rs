@@ -23,6 +23,7 @@ pub fn kind_of_client_message(message: &ClientMessage) -> &'static str {
         ClientMessage::ToPeer { .. } => "to_peer",
         ClientMessage::SignIn { .. } => "sign_in",
         ClientMessage::FetchRows { .. } => "fetch_rows",
+        ClientMessage::ExtendDevices { .. } => "extend_devices",
     }
 }
 
@@ -44,6 +45,9 @@ pub fn kind_of_server_message(message: &ServerMessage) -> &'static str {
         ServerMessage::Ended { .. } => "ended",
         ServerMessage::FromPeer { .. } => "from_peer",
         ServerMessage::CallRow { .. } => "call_row",
+        ServerMessage::NewDevice { .. } => "new_device",
+        ServerMessage::DevicesChanged { .. } => "devices_changed",
+        ServerMessage::LoggedOut => "logged_out",
     }
 }
 

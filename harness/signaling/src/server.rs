@@ -72,8 +72,13 @@ pub struct Server {
     origins: BTreeMap<ActorName, SocketAddr>,
     /// Where the packet at hand came from.
     source: Option<SocketAddr>,
+    /// Connections that are closed soon: nothing that comes over them counts.
+    closing: VecDeque<(SimTime, ConnectionId)>,
     outputs: VecDeque<Output>,
 }
+
+/// How long a connection is kept for the last message over it to arrive.
+const LAST_WORD: Micros = Micros::from_millis(500);
 
 impl Server {
     /// A server without accounts, listening.
@@ -90,6 +95,7 @@ impl Server {
             speakers: BTreeMap::new(),
             origins: BTreeMap::new(),
             source: None,
+            closing: VecDeque::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -124,6 +130,9 @@ impl Server {
             Input::Datagram(datagram) => self.channel.handle(datagram, now),
             Input::Timeout => {
                 self.channel.handle_timeout(now);
+                while let Some((_, connection)) = self.closing.pop_front_if(|(at, _)| *at <= now) {
+                    self.channel.close(connection, now);
+                }
                 self.service.handle(ServiceInput::Timeout, now);
             }
             Input::Committed(tx) => self.service.handle(ServiceInput::Committed(tx), now),
@@ -147,7 +156,9 @@ impl Server {
 
     /// When the server wants [`Input::Timeout`].
     pub fn next_wake(&mut self) -> Option<SimTime> {
-        [self.channel.next_wake(), self.service.next_wake(), self.faults.next_wake()].into_iter().flatten().min()
+        let closing = self.closing.front().map(|(at, _)| *at);
+        let parts = [self.channel.next_wake(), self.service.next_wake(), self.faults.next_wake(), closing];
+        parts.into_iter().flatten().min()
     }
 
     /// Everything that the server holds, in postcard: the oracle's view `server`.
@@ -207,6 +218,10 @@ impl Server {
                     continue;
                 }
                 ServiceOutput::Commit(commit) => Output::Commit(commit),
+                ServiceOutput::Close(connection) => {
+                    self.closing.push_back((now + LAST_WORD, connection));
+                    continue;
+                }
                 ServiceOutput::GrantRelay { relay, username, password, lifetime } => {
                     Output::GrantRelay { relay, username, password, lifetime }
                 }

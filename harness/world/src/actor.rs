@@ -49,6 +49,8 @@ pub enum ActorOutput {
     FriendRequest(UserName),
     /// The user sees that a friendship began.
     FriendAdded(UserName),
+    /// The user sees that a new device signed in to the account.
+    NewDevice(kernel::ActorName),
     /// Make this transaction durable, in order.
     Commit(Commit),
     /// Allow a credential at a relay.

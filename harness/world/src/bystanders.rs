@@ -1,7 +1,7 @@
 //! The hosts that belong to an adversary.
 
 use crate::actor::{Actor, ActorInput, ActorOutput};
-use adversary::{OffPathHost, Target};
+use adversary::{Guesser, OffPathHost, Target};
 use client::MEDIA_PORT;
 use kernel::{Plan, SimTime, bystander::Bystander, random::SeedTree};
 use std::net::SocketAddr;
@@ -21,6 +21,13 @@ pub(crate) fn actor(plan: &Plan, bystander: Bystander) -> Box<dyn Actor> {
             )))
         }
         Bystander::Internal => Box::new(Idle),
+        Bystander::Guesser => {
+            let seeds = SeedTree::root(plan.seed).child("adversary");
+            let victim = plan.participants[0].user.clone();
+            let server = crate::stack::public_signaling(plan);
+            let guesser = Guesser::new(victim, bystander.address(), server, seeds, plan.timeline_start);
+            Box::new(Guessing(guesser))
+        }
     }
 }
 
@@ -48,6 +55,26 @@ impl Actor for OffPath {
 
     fn next_wake(&mut self) -> Option<SimTime> {
         Some(self.0.next_wake())
+    }
+}
+
+struct Guessing(Guesser);
+
+impl Actor for Guessing {
+    fn handle(&mut self, input: ActorInput, now: SimTime) {
+        match input {
+            ActorInput::Datagram(datagram) => self.0.receive(datagram, now),
+            ActorInput::Timeout => self.0.handle_timeout(now),
+            _ => {}
+        }
+    }
+
+    fn poll(&mut self, _now: SimTime) -> Option<ActorOutput> {
+        self.0.poll().map(ActorOutput::Transmit)
+    }
+
+    fn next_wake(&mut self) -> Option<SimTime> {
+        self.0.next_wake()
     }
 }
 

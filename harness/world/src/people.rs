@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 /// People look at their screens at whole milliseconds: nobody reacts between two looks.
 pub(crate) const LOOK: Micros = Micros::from_millis(1);
-/// How long a person takes to accept a friend request of the set-up.
+/// How long a person takes to accept a friend request of the set-up, or to confirm a device.
 const BEFRIENDING: Micros = Micros::from_millis(100);
 
 /// What a person sees on a device.
@@ -17,6 +17,7 @@ const BEFRIENDING: Micros = Micros::from_millis(100);
 pub(crate) enum Sight {
     Screen(Screen),
     FriendRequest(UserName),
+    NewDevice(ActorName),
 }
 
 /// What somebody will do, and when.
@@ -41,6 +42,8 @@ struct Person {
     asks: Vec<UserName>,
     /// Whose friend requests are accepted for the same reason.
     accepts: Vec<UserName>,
+    /// Devices of the same user that are there from the beginning.
+    own: Vec<ActorName>,
     after_ring: Vec<(Micros, Act)>,
     after_live: Vec<(Micros, Act)>,
 }
@@ -50,6 +53,7 @@ impl People {
     pub(crate) fn of(plan: &Plan) -> (People, Vec<Intent>) {
         let mut planned = Vec::new();
         let mut by_device = Vec::new();
+        let is_early = |device: &ActorName| plan.participant(device.as_str()).is_some_and(|one| one.signs_in.is_none());
         for participant in &plan.participants {
             let (user, device) = (&participant.user, &participant.device);
             // Friends are asked, and answered, with the first device in hand.
@@ -58,6 +62,7 @@ impl People {
             let mut person = Person {
                 asks: friends().filter(|(asks, _)| asks == user).map(|(_, asked)| asked.clone()).collect(),
                 accepts: friends().filter(|(_, asked)| asked == user).map(|(asks, _)| asks.clone()).collect(),
+                own: plan.devices_of(user.as_str()).filter(|own| is_first && is_early(own)).cloned().collect(),
                 ..Person::default()
             };
             for Step { when, act, .. } in plan.timeline.iter().filter(|step| plan.takes(device, step)) {
@@ -72,7 +77,7 @@ impl People {
             }
             by_device.push((device.clone(), person));
         }
-        let strangers = by_device.iter().map(|(device, _)| device.clone()).collect();
+        let strangers = by_device.iter().map(|(device, _)| device.clone()).filter(is_early).collect();
         (People { by_device, strangers }, planned)
     }
 
@@ -97,9 +102,12 @@ impl People {
             Sight::FriendRequest(from) if person.accepts.contains(from) => {
                 vec![(BEFRIENDING, Act::AcceptFriend { user: from.clone() })]
             }
+            Sight::NewDevice(device) if person.own.contains(device) => {
+                vec![(BEFRIENDING, Act::ConfirmDevice { device: device.clone() })]
+            }
             Sight::Screen(Screen::Incoming { .. }) => std::mem::take(&mut person.after_ring),
             Sight::Screen(Screen::Live { .. }) => std::mem::take(&mut person.after_live),
-            Sight::FriendRequest(_) | Sight::Screen(_) => return Vec::new(),
+            Sight::FriendRequest(_) | Sight::NewDevice(_) | Sight::Screen(_) => return Vec::new(),
         };
         let intent = |(delay, act)| Intent { at: (now + delay).max(next_look(now)), device: device.clone(), act };
         reactions.into_iter().map(intent).collect()

@@ -341,6 +341,7 @@ fn add_bystanders(plan: &Plan, fabric: &mut Fabric) -> Result<(), WorldError> {
                 add(fabric, node)?;
                 fabric.let_spoof(&name);
             }
+            Bystander::Guesser => add(fabric, node)?,
             Bystander::Internal => {
                 if let Some(relay) = plan.relays.first() {
                     fabric.add_internal(node, &relay.name).map_err(|error| WorldError::Plan(error.to_string()))?;
@@ -354,13 +355,18 @@ fn add_bystanders(plan: &Plan, fabric: &mut Fabric) -> Result<(), WorldError> {
 /// The timeline must not begin before what it takes for granted: accounts and friendships.
 fn check_set_up(plan: &Plan, stage: &Stage) -> Result<(), WorldError> {
     let missing = |what: String| Err(WorldError::SetUp { what, limit: plan.timeline_start });
-    for participant in &plan.participants {
+    let is_early = |device: &ActorName| plan.participant(device.as_str()).is_some_and(|one| one.signs_in.is_none());
+    for participant in plan.participants.iter().filter(|participant| is_early(&participant.device)) {
         if !stage.is_signed_in(&participant.device) {
             return missing(format!("{} is not signed in", participant.device));
         }
     }
     for (one, other) in plan.friends.iter().flat_map(|(a, b)| [(a, b), (b, a)]) {
-        if !plan.devices_of(one.as_str()).all(|device| stage.has_friend(device, other)) {
+        if !plan
+            .devices_of(one.as_str())
+            .filter(|device| is_early(device))
+            .all(|device| stage.has_friend(device, other))
+        {
             return missing(format!("{one} does not know that {other} is a friend"));
         }
     }

@@ -46,7 +46,13 @@ pub struct Reference;
 
 impl Stack for Reference {
     fn device(&self, plan: &Plan, device: &ActorName, now: SimTime) -> Box<dyn Actor> {
-        Box::new(Device(Client::new(client_config(plan, device), now)))
+        let signs_in = plan.participant(device.as_str()).and_then(|one| one.signs_in);
+        match signs_in.map(|after| plan.timeline_start + after) {
+            Some(at) if at > now => {
+                Box::new(Latecomer { plan: plan.clone(), device: device.clone(), at, client: None })
+            }
+            _ => Box::new(Device(Client::new(client_config(plan, device), now))),
+        }
     }
 
     fn restarted(&self, plan: &Plan, name: &ActorName, found: &Found, now: SimTime) -> Box<dyn Actor> {
@@ -127,6 +133,12 @@ fn server_config(plan: &Plan) -> ServerConfig {
     }
 }
 
+/// Where signaling is, and the key that everybody knows of it.
+pub(crate) fn public_signaling(plan: &Plan) -> (SocketAddr, protocol::ServerIdentityPublic) {
+    let config = server_config(plan);
+    (config.address, config.identity().public())
+}
+
 fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
     let numbered = || plan.participants.iter().zip(0u8..);
     let (me, index) =
@@ -198,12 +210,44 @@ impl Actor for Device {
             client::Output::Ui(screen) => ActorOutput::Screen(screen),
             client::Output::FriendRequest(user) => ActorOutput::FriendRequest(user),
             client::Output::FriendAdded(user) => ActorOutput::FriendAdded(user),
+            client::Output::NewDevice(device) => ActorOutput::NewDevice(device),
             client::Output::SignedIn => ActorOutput::SignedIn,
         })
     }
 
     fn next_wake(&mut self) -> Option<SimTime> {
         self.0.next_wake()
+    }
+}
+
+/// A device that nobody has switched on before its time.
+struct Latecomer {
+    plan: Plan,
+    device: ActorName,
+    at: SimTime,
+    client: Option<Device>,
+}
+
+impl Actor for Latecomer {
+    fn handle(&mut self, input: ActorInput, now: SimTime) {
+        match &mut self.client {
+            Some(client) => client.handle(input, now),
+            None if now >= self.at => {
+                self.client = Some(Device(Client::new(client_config(&self.plan, &self.device), now)));
+            }
+            None => {}
+        }
+    }
+
+    fn poll(&mut self, now: SimTime) -> Option<ActorOutput> {
+        self.client.as_mut()?.poll(now)
+    }
+
+    fn next_wake(&mut self) -> Option<SimTime> {
+        match &mut self.client {
+            Some(client) => client.next_wake(),
+            None => Some(self.at),
+        }
     }
 }
 

@@ -352,6 +352,7 @@ impl Stage {
             }
             ActorOutput::Screen(screen) => self.show(name, &Sight::Screen(screen)),
             ActorOutput::FriendRequest(user) => self.show(name, &Sight::FriendRequest(user)),
+            ActorOutput::NewDevice(device) => self.show(name, &Sight::NewDevice(device)),
             ActorOutput::FriendAdded(user) => {
                 self.friendships.insert((name.clone(), user));
             }

@@ -107,6 +107,11 @@ fn step(record: &kernel::Record, seen: &mut BTreeSet<(String, &'static str)>) ->
         Event::Rendered(rendered) if rendered.track == Track::Video && first(&rendered.device, "picture") => {
             note(&rendered.device, "media", "first picture on the screen".into())
         }
+        Event::DeviceAnnounced(seen) => note(&seen.device, "consent", format!("{} signed in", seen.announced)),
+        Event::DeviceListSeen(seen) if !seen.taken => {
+            note(&seen.device, "denied", format!("refuses a list of {}'s devices", seen.user))
+        }
+        Event::LoggedOut(out) => note(&out.device, "denied", "logged out".into()),
         Event::Ended(ended) => {
             note(&ended.device, end_class(ended.reason), format!("over: {}", end_sentence(ended.reason)))
         }
@@ -140,6 +145,8 @@ fn act_sentence(user: &str, act: &Act) -> String {
         Act::CameraOn => format!("{user} switches the camera on"),
         Act::Mute => format!("{user} mutes"),
         Act::Unmute => format!("{user} unmutes"),
+        Act::ConfirmDevice { device } => format!("{user} confirms {device}"),
+        Act::RemoveDevice { device } => format!("{user} logs {device} out"),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
 use kernel::{
     names::{ActorName, LinkName, UserName},
     plan::{DeviceClass, InterfacePlan, LinkStep, Participant},
+    time::Micros,
 };
 
 /// The most participants of a scenario: their accounts and friendships are made in the ten seconds before the timeline,
@@ -238,6 +239,7 @@ impl People {
             via: &participant.via,
         };
         let (address, access) = places.attach(&attachment, via, resolved, problems);
+        let signs_in = self.signs_in(participant, user, problems);
         let interfaces = self.interfaces(participant, &device, places, vocabulary, links, problems);
         self.participants.push(Participant {
             user: UserName::from(user.as_str()),
@@ -247,8 +249,19 @@ impl People {
             access,
             interfaces,
             relay_only: participant.relay_only,
+            signs_in,
             priority: participant.priority.as_ref().map_or(1, |priority| **priority),
         });
+    }
+
+    /// When a device signs in, if not from the beginning.
+    fn signs_in(&self, entry: &file::Participant, user: &Located<String>, problems: &mut Problems) -> Option<Micros> {
+        let at = entry.signs_in.as_ref()?;
+        if self.devices_of(user).count() == 1 {
+            let message = format!("the first device of `{}` makes the account", **user);
+            problems.note(at.span(), message, "there is none to sign in to").with_help("devices that follow sign in");
+        }
+        Some(at.0)
     }
 
     /// The further access networks of a participant.

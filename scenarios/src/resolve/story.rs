@@ -8,7 +8,7 @@ use crate::{
 };
 use kernel::{
     event::Act,
-    names::UserName,
+    names::{ActorName, UserName},
     plan::{AdversaryPlan, Step, When},
     time::{Micros, SimTime},
 };
@@ -91,6 +91,7 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         problems.note(video.span(), "only `call` and `accept` choose the camera", "means nothing here");
     }
     let video = entry.video.as_ref().is_none_or(|video| **video);
+    let other_device = target(entry, does, people, problems);
     Some(match (**does, with) {
         (Does::RequestFriend, Some(user)) => Act::RequestFriend { user },
         (Does::AcceptFriend, Some(user)) => Act::AcceptFriend { user },
@@ -106,8 +107,32 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::CameraOn, None) => Act::CameraOn,
         (Does::Mute, None) => Act::Mute,
         (Does::Unmute, None) => Act::Unmute,
+        (Does::ConfirmDevice, None) => Act::ConfirmDevice { device: other_device? },
+        (Does::RemoveDevice, None) => Act::RemoveDevice { device: other_device? },
         _ => return None,
     })
+}
+
+/// The other device of the user in a step; notes when one is missing, not wanted, or the one in hand.
+fn target(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut Problems) -> Option<ActorName> {
+    let is_wanted = matches!(**does, Does::ConfirmDevice | Does::RemoveDevice);
+    match &entry.target {
+        None if is_wanted => {
+            let note = problems.note(does.span(), "this act is about another device", "`target` is missing");
+            note.with_help("`target = \"laptop\"` is the laptop of the same user");
+            None
+        }
+        None => None,
+        Some(target) if !is_wanted => {
+            problems.note(target.span(), "this act is about no other device", "means nothing here");
+            None
+        }
+        Some(target) if entry.device.as_ref().is_some_and(|own| **own == **target) => {
+            problems.note(target.span(), format!("`{}` cannot do this to itself", **target), "the same device");
+            None
+        }
+        Some(target) => people.in_hand(entry.user.as_ref()?, Some(target), problems),
+    }
 }
 
 /// The other user of a step; notes when one is missing, not wanted, or the same.
@@ -163,5 +188,6 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::HelloInThePeersName => AdversaryPlan::HelloInThePeersName,
         Attack::ForgedBindings => AdversaryPlan::ForgedBindings,
         Attack::GarbageMedia => AdversaryPlan::GarbageMedia,
+        Attack::GuessPassword => AdversaryPlan::GuessPassword,
     })
 }

@@ -82,7 +82,7 @@ impl Client {
     /// Seals the offer to each device of the callee and invites.
     pub(super) fn send_offers(&mut self, now: SimTime) {
         let Some(dialog) = self.machine.dialog().cloned() else { return };
-        let devices = self.account.roster().devices(&dialog.peer).to_vec();
+        let devices = self.account.roster().devices(&dialog.peer);
         let first = devices.first().map_or_else(|| "".into(), |keys| keys.device.clone());
         let config = self.transport_config(dialog.call, first, dialog.video);
         let inline = self.misbehaves(Misbehaviour::CandidatesInOffer);
@@ -132,7 +132,6 @@ impl Client {
         let own = Own { device: &self.device, identity: &self.identity };
         let Some(call) = &mut self.call else { return Err(Mismatch::of("no call rings")) };
         let answer = call.make_answer(own, config, rules, &mut self.sealing, now)?;
-        self.account.roster_mut().learn(peer);
         self.keys_agreed(now);
         Ok(answer)
     }

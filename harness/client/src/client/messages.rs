@@ -14,7 +14,8 @@ use kernel::{
 use protocol::{CallRowEntry, ClientMessage, DeviceKeys, PeerMessage, RelayGrant, SealedEnvelope, ServerMessage};
 
 /// A ring as the server sends it.
-struct Ring {
+#[derive(Clone)]
+pub(super) struct Ring {
     call: CallId,
     from: UserName,
     caller: DeviceKeys,
@@ -25,6 +26,11 @@ struct Ring {
 
 impl Client {
     pub(super) fn keys_known(&mut self, user: &UserName, now: SimTime) {
+        if let Some(ring) = self.unknown.take_if(|ring| ring.from == *user)
+            && self.account.roster().device(user, &ring.caller.device).is_some()
+        {
+            self.rung(ring, now);
+        }
         if self.waits_for_keys_of(user) {
             self.send_offers(now);
         }
@@ -94,9 +100,13 @@ impl Client {
         if caller.user != from || self.account.roster().is_blocked(&from) {
             return;
         }
-        // A device whose keys are known is verified with those, whatever the server says today.
-        let known = self.account.roster().devices(&from).iter().find(|keys| keys.device == caller.device);
-        let caller = known.cloned().unwrap_or(caller);
+        // A device is known by its user's list, whatever the server says of its keys. If it is not in the last list that was
+        // seen there may be a longer one.
+        let Some(caller) = self.account.roster().device(&from, &caller.device).cloned() else {
+            self.account.fetch_keys(from.clone(), now);
+            self.unknown = Some(Ring { call: id, from, caller, video, age, offer });
+            return;
+        };
         let call = Call::incoming(id, &self.user, caller, offer);
         if !call.offer_is_for(&self.device) {
             return;
@@ -118,7 +128,7 @@ impl Client {
         let Some(dialog) = self.machine.dialog().filter(|dialog| dialog.call == call).cloned() else { return };
         let verified = match (self.machine.state(), answer) {
             (CallStateName::Outgoing, Some(answer)) => {
-                let devices = self.account.roster().devices(&dialog.peer).to_vec();
+                let devices = self.account.roster().devices(&dialog.peer);
                 self.take_answer(device, answer, &devices, now)
             }
             (CallStateName::Outgoing, None) => false,
@@ -192,7 +202,7 @@ impl Client {
     /// Against the protocol: claims the callee's consent while the callee's devices ring.
     fn forge_consent(&mut self, id: CallId, now: SimTime) {
         let Some(callee) = self.machine.dialog().map(|dialog| dialog.peer.clone()) else { return };
-        for device in self.account.roster().devices(&callee).to_vec() {
+        for device in self.account.roster().devices(&callee) {
             for message in [PeerMessage::ClaimAccepted, PeerMessage::Update] {
                 let own = Own { device: &self.device, identity: &self.identity };
                 let Some(call) = &mut self.call else { return };

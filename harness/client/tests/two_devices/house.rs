@@ -2,7 +2,7 @@
 
 use client::{Client, ClientConfig, Input, MEDIA_PORT, Misbehaviour, Output};
 use kernel::{
-    ActorName, BitRate, CallId, Datagram, Log, Micros, Mutant, SimTime, UserName,
+    ActorName, BitRate, CallId, Datagram, Log, Micros, Mutant, SimTime,
     event::{Act, CallStateName, Screen},
     mutant,
     packet::Interface,
@@ -11,7 +11,8 @@ use kernel::{
     seam, time,
 };
 use protocol::{
-    CallEnd, ChannelEvent, ClientMessage, ConnectionId, DeviceKeys, ServerChannel, ServerIdentity, ServerMessage,
+    CallEnd, ChannelEvent, ClientMessage, ConnectionId, DeviceKeys, DeviceLink, ServerChannel, ServerIdentity,
+    ServerMessage,
 };
 use std::{
     collections::BTreeMap,
@@ -32,7 +33,7 @@ pub(crate) struct Story {
     /// The callee hides its addresses.
     pub(crate) callee_hides: bool,
     /// The server swaps the offer's signature by giving the callee other keys of the caller.
-    pub(crate) swaps_keys: bool,
+    pub(crate) spoils_offers: bool,
 }
 
 /// The whole house.
@@ -57,7 +58,8 @@ struct Server {
     channel: ServerChannel,
     connections: BTreeMap<ConnectionId, usize>,
     devices: [Option<(ConnectionId, DeviceKeys)>; 2],
-    swaps_keys: bool,
+    lists: [Vec<DeviceLink>; 2],
+    spoils_offers: bool,
     loses_peer_messages: bool,
 }
 
@@ -111,7 +113,8 @@ impl House {
             channel,
             connections: BTreeMap::new(),
             devices: [None, None],
-            swaps_keys: story.swaps_keys,
+            lists: [Vec::new(), Vec::new()],
+            spoils_offers: story.spoils_offers,
             loses_peer_messages: false,
         };
         let client = |n: usize| {
@@ -273,7 +276,7 @@ impl House {
                     }
                     Output::Ui(screen) => self.screens[who].push(screen),
                     Output::SignedIn => self.sign_ins[who] += 1,
-                    Output::FriendRequest(_) | Output::FriendAdded(_) => {}
+                    Output::FriendRequest(_) | Output::FriendAdded(_) | Output::NewDevice(_) => {}
                 }
             }
         }
@@ -301,10 +304,11 @@ impl Server {
     }
 
     fn message(&mut self, connection: ConnectionId, message: ClientMessage) {
-        if let ClientMessage::SignUp { request, keys, .. } = message {
+        if let ClientMessage::SignUp { request, keys, first, .. } = message {
             let who = NAMES.iter().position(|(user, _)| keys.user == *user).unwrap();
             self.connections.insert(connection, who);
             self.devices[who] = Some((connection, keys));
+            self.lists[who] = vec![*first];
             return self.tell(who, ServerMessage::SignedIn { request, token: format!("token of {who}") });
         }
         if let ClientMessage::Attach { request, token, .. } = message {
@@ -317,15 +321,16 @@ impl Server {
         let peer = 1 - from;
         match message {
             ClientMessage::FetchKeys { request, user } => {
-                let devices = self.keys_of(&user).into_iter().collect();
-                self.tell(from, ServerMessage::Keys { request, devices });
+                let whose = NAMES.iter().position(|(name, _)| user == *name).unwrap();
+                let links = self.lists[whose].clone();
+                self.tell(from, ServerMessage::Keys { request, links });
             }
             ClientMessage::Invite { call, video, mut offers, .. } => {
-                let mut caller = self.devices[from].clone().unwrap().1;
-                if self.swaps_keys {
-                    caller.signing[0] ^= 1;
+                let caller = self.devices[from].clone().unwrap().1;
+                let (from, mut offer) = (caller.user.clone(), offers.pop().unwrap());
+                if self.spoils_offers {
+                    offer.ciphertext[0] ^= 1;
                 }
-                let (from, offer) = (caller.user.clone(), offers.pop().unwrap());
                 self.tell(
                     peer,
                     ServerMessage::Ring { call, from, caller, video, age: Micros::ZERO, offer, relays: vec![] },
@@ -351,10 +356,6 @@ impl Server {
             ClientMessage::ToPeer { call, body } => self.tell(peer, ServerMessage::FromPeer { call, body }),
             _ => {}
         }
-    }
-
-    fn keys_of(&self, user: &UserName) -> Option<DeviceKeys> {
-        self.devices.iter().flatten().map(|(_, keys)| keys.clone()).find(|keys| keys.user == *user)
     }
 
     fn end(&mut self, call: CallId, reason: CallEnd) {

@@ -147,7 +147,7 @@ fn candidates_inside_an_offer_start_nothing_before_the_accept() {
 
 #[test]
 fn an_offer_of_somebody_in_the_middle_ends_the_call() {
-    let (states, log) = tell(7, Story { swaps_keys: true, ..Story::default() }, |house| {
+    let (states, log) = tell(7, Story { spoils_offers: true, ..Story::default() }, |house| {
         go_live(house);
         house.states()
     });

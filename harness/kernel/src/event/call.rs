@@ -63,6 +63,16 @@ pub enum Act {
     Mute,
     /// Switches it on again.
     Unmute,
+    /// Confirms that a device that signed in to the own account is one's own.
+    ConfirmDevice {
+        /// The new device.
+        device: ActorName,
+    },
+    /// Logs another device of the own account out.
+    RemoveDevice {
+        /// The device.
+        device: ActorName,
+    },
 }
 
 /// A user did something.

@@ -22,7 +22,8 @@ pub use network::{
     PairSelected, UncheckedDropped, UncheckedReason, WireProtocol,
 };
 pub use people::{
-    CallOutcome, FACT_KINDS, Fact, HeldEdge, HeldSession, Notice, Recovered, Signal, Store, StoreInterrupted,
+    CallOutcome, DeviceAnnounced, DeviceListSeen, FACT_KINDS, Fact, HeldEdge, HeldSession, LoggedOut, Notice,
+    Recovered, Signal, Store, StoreInterrupted,
 };
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
 pub use traffic::{TrafficMeasured, TrafficTransferred};
@@ -87,6 +88,12 @@ events! {
     Pending,
     /// A device knows a call row of a thread.
     CallRow,
+    /// A device shows that somebody signed in to its account with a new device.
+    DeviceAnnounced,
+    /// A device was shown a list of a user's devices.
+    DeviceListSeen,
+    /// A device was logged out.
+    LoggedOut,
     /// A parser of untrusted call content was entered.
     ParserEntered,
     /// A signaling message as the server sees it.

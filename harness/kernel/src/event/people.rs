@@ -52,12 +52,37 @@ pub enum Fact {
         /// Which device.
         device: ActorName,
     },
-    /// An account has one more device.
+    /// A further device signed in to an account. Until another one confirms it nothing that it says counts.
     DeviceAdded {
         /// Whose.
         user: UserName,
         /// Which device.
         device: ActorName,
+    },
+    /// A device is in its user's list from now on.
+    DeviceConfirmed {
+        /// Whose.
+        user: UserName,
+        /// Which device.
+        device: ActorName,
+        /// The device that signed for it.
+        by: ActorName,
+    },
+    /// A device is out of its user's list, and logged out.
+    DeviceRemoved {
+        /// Whose.
+        user: UserName,
+        /// Which device.
+        device: ActorName,
+        /// The device that signed for it.
+        by: ActorName,
+    },
+    /// A password was tried, other than to make the account.
+    PasswordTried {
+        /// Whose account it was.
+        user: UserName,
+        /// Whether it was the right one.
+        fits: bool,
     },
     /// A friend request waits.
     FriendRequested {
@@ -133,10 +158,13 @@ pub enum Fact {
 }
 
 /// The kinds of facts, as saved logs name them.
-pub const FACT_KINDS: [&str; 12] = [
+pub const FACT_KINDS: [&str; 15] = [
     "account_created",
     "session_created",
     "device_added",
+    "device_confirmed",
+    "device_removed",
+    "password_tried",
     "friend_requested",
     "befriended",
     "friend_declined",
@@ -155,6 +183,9 @@ impl Fact {
             Fact::AccountCreated { .. } => "account_created",
             Fact::SessionCreated { .. } => "session_created",
             Fact::DeviceAdded { .. } => "device_added",
+            Fact::DeviceConfirmed { .. } => "device_confirmed",
+            Fact::DeviceRemoved { .. } => "device_removed",
+            Fact::PasswordTried { .. } => "password_tried",
             Fact::FriendRequested { .. } => "friend_requested",
             Fact::Befriended { .. } => "befriended",
             Fact::FriendDeclined { .. } => "friend_declined",
@@ -176,6 +207,35 @@ pub struct Store {
     /// The fact.
     #[serde(flatten)]
     pub fact: Fact,
+}
+
+/// A device shows that somebody signed in to its account with a new device.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeviceAnnounced {
+    /// The device that shows it.
+    pub device: ActorName,
+    /// The new device.
+    pub announced: ActorName,
+}
+
+/// A device was shown a list of a user's devices.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeviceListSeen {
+    /// The device.
+    pub device: ActorName,
+    /// Whose devices they are.
+    pub user: UserName,
+    /// The hash of each link, in hexadecimal.
+    pub links: Vec<String>,
+    /// Whether the device takes it for true.
+    pub taken: bool,
+}
+
+/// A device was logged out, and knows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LoggedOut {
+    /// The device.
+    pub device: ActorName,
 }
 
 /// A message that ends or forbids a call reached a device.

@@ -107,6 +107,8 @@ pub enum AttackKind {
     ListThirdParties,
     /// A host off the path sent forged packets.
     OffPath,
+    /// A host guessed a password.
+    GuessPassword,
     /// Any other fault that a canary plants.
     Canary,
 }

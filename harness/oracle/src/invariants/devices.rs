@@ -103,7 +103,7 @@ pub(crate) fn every_ring_leaves_a_row(evidence: &Evidence) -> Checks {
 fn judge_row(run: &Run, (id, call): (CallId, &Call), device: usize, checks: &mut Checks) {
     let Some(over) = call.over else { return };
     let name = run.cast.name(device);
-    let from = over.at.max(signed_in(run, device));
+    let Some(from) = counts_from(run, device).map(|counts| counts.max(over.at)) else { return };
     let deadline = run.deadline(device, from, ROW);
     let row = run.events.rows.of(name).find(|row| row.call == id);
     if row.is_none() && run.end <= deadline {
@@ -128,11 +128,20 @@ fn says(row: Seen<CallRow>, caller: Option<&UserName>, fact: &Fact) -> bool {
     (&row.thread, &row.outcome, &row.duration) == (thread, outcome, duration) && caller == Some(&row.caller)
 }
 
-/// When a device had its first session; zero where the log does not say.
-fn signed_in(run: &Run, device: usize) -> SimTime {
+/// From when on a device counts as its user's: a further one when it is confirmed. None for one that never is, or that is
+/// taken out again.
+fn counts_from(run: &Run, device: usize) -> Option<SimTime> {
     let name = run.cast.name(device);
-    let begins = |fact: &Fact| matches!(fact, Fact::SessionCreated { device, .. } if device == name);
-    run.events.facts.iter().find(|seen| begins(&seen.fact)).map_or(SimTime::ZERO, |seen| seen.at)
+    let (mut from, mut is_new) = (SimTime::ZERO, false);
+    for seen in &run.events.facts {
+        match &seen.get().fact {
+            Fact::DeviceAdded { device, .. } if device == name => is_new = true,
+            Fact::DeviceConfirmed { device, .. } if device == name => (from, is_new) = (seen.at, false),
+            Fact::DeviceRemoved { device, .. } if device == name => return None,
+            _ => {}
+        }
+    }
+    (!is_new).then_some(from)
 }
 
 #[cfg(test)]
@@ -257,13 +266,27 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_signs_in_later_has_the_row_then() {
-        let session = Fact::SessionCreated { user: "bob".into(), device: LAPTOP.into() };
+    fn a_device_that_is_confirmed_later_has_the_row_then_and_one_that_is_not_needs_none() {
+        let (user, device, by) = ("bob".into(), "bob-laptop".into(), "bob-phone".into());
+        let confirmed = Fact::DeviceConfirmed { user, device, by };
+        let late = |confirm_ms: Option<u64>, end_ms: u64| {
+            let mut story = cancelled(&ROW_ON_ALL[..2]);
+            story.at(20_000).fact(Fact::DeviceAdded { user: "bob".into(), device: LAPTOP.into() });
+            if let Some(ms) = confirm_ms {
+                story.at(ms).fact(confirmed.clone());
+            }
+            story.at(end_ms).signal("signaling", "bob-phone", "done", b"");
+            story.report(ROWS)
+        };
+        let reports = [late(None, 60_000), late(Some(55_000), 60_000), late(Some(30_000), 60_000)];
+        assert_eq!(reports.map(|report| (report.checks, report.violations)), [(2, 0), (2, 0), (3, 1)]);
+    }
+
+    #[test]
+    fn a_device_that_was_taken_out_needs_no_row() {
         let mut story = cancelled(&ROW_ON_ALL[..2]);
-        story.at(29_000).fact(session.clone());
-        story.holds(ROWS);
-        let mut story = cancelled(&ROW_ON_ALL[..2]);
-        story.at(25_000).fact(session).at(40_000).signal("signaling", "bob-phone", "done", b"");
-        story.fails_only(ROWS);
+        let (user, device, by) = ("bob".into(), LAPTOP.into(), "bob-phone".into());
+        story.at(6_900).fact(Fact::DeviceRemoved { user, device, by });
+        assert_eq!(story.report(ROWS).violations, 0);
     }
 }

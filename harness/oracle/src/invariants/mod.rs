@@ -1,5 +1,6 @@
 //! The checkers: a file per family of invariants, a function per truth, named after it.
 
+pub(crate) mod accounts;
 pub(crate) mod call_machine;
 pub(crate) mod confidentiality;
 pub(crate) mod consent;

@@ -10,7 +10,8 @@ use kernel::{
     time::{self, Micros},
 };
 use protocol::{
-    ClientChannel, DeviceKeys, EnvelopeHeader, EnvelopeKind, PROTOCOL_VERSION, RequestId, Route, SealedEnvelope,
+    ClientChannel, DeviceIdentity, DeviceKeys, DeviceList, EnvelopeHeader, EnvelopeKind, PROTOCOL_VERSION, RequestId,
+    Route, SealedEnvelope,
 };
 use std::net::SocketAddr;
 
@@ -70,9 +71,12 @@ impl Net {
             self.now,
         );
         self.clients.insert(local, (device.clone(), channel));
-        let keys = DeviceKeys { user: user.into(), device, signing: [1; 32], sealing: [2; 32] };
-        let password = format!("the password of {user}");
-        self.say(host, ClientMessage::SignUp { request: RequestId(0), version: PROTOCOL_VERSION, password, keys });
+        let identity = DeviceIdentity::generate(&mut seeds.stream("identity"));
+        let (signing, sealing) = identity.public();
+        let keys = DeviceKeys { user: user.into(), device, signing, sealing };
+        let first = Box::new(DeviceList::begin(&keys, &identity).links()[0].clone());
+        let (request, password) = (RequestId(0), format!("the password of {user}"));
+        self.say(host, ClientMessage::SignUp { request, version: PROTOCOL_VERSION, password, keys, first });
     }
 
     fn say(&mut self, host: u8, message: ClientMessage) {

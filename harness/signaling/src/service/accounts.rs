@@ -8,10 +8,11 @@ use super::{
 use crate::password::PasswordHash;
 use kernel::{
     event::{Fact, SecretKind},
+    mutant,
     names::{ActorName, to_hex},
     time::{Micros, SimTime},
 };
-use protocol::{ConnectionId, DeviceKeys, PROTOCOL_VERSION, RequestId, ServerMessage};
+use protocol::{ConnectionId, DeviceKeys, DeviceLink, DeviceList, PROTOCOL_VERSION, RequestId, ServerMessage};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Most devices of a user: as many as an invite has offers for.
@@ -30,7 +31,7 @@ impl Service {
         connection: ConnectionId,
         (request, version): (RequestId, u16),
         password: &str,
-        keys: DeviceKeys,
+        (keys, first): (DeviceKeys, DeviceLink),
         work: &mut Transaction,
     ) {
         let fresh = self.device_of(connection).is_none();
@@ -38,7 +39,7 @@ impl Service {
             return work.refuse(connection, request);
         }
         let accepted = match self.store.account(&keys.user).map(|account| account.devices.get(&keys.device).cloned()) {
-            None => self.create_account(password, &keys, work),
+            None => self.create_account(password, &keys, first, work),
             Some(known) => known.as_ref() == Some(&keys) && self.password_fits(&keys, password, work),
         };
         if !accepted {
@@ -47,28 +48,28 @@ impl Service {
         self.begin_session(connection, request, &keys, work);
     }
 
-    /// Signs a device in with the password, one that the account does not have yet or one that comes again.
+    /// Signs a device in with the password, one that the account does not have yet or one that comes again. An account
+    /// that there is not takes as long as a wrong password.
     pub(super) fn sign_in(
         &mut self,
         connection: ConnectionId,
         (request, version): (RequestId, u16),
         password: &str,
-        keys: DeviceKeys,
+        (keys, consent): (DeviceKeys, Vec<u8>),
         work: &mut Transaction,
     ) {
         let fresh = self.device_of(connection).is_none();
-        if !fresh || version < PROTOCOL_VERSION || !self.is_acceptable(&keys) {
+        if !fresh || version < PROTOCOL_VERSION || !self.is_acceptable(&keys) || !keys.consents(&consent) {
             return work.refuse(connection, request);
         }
-        let Some(devices) = self.store.account(&keys.user).map(|account| &account.devices) else {
-            return work.refuse(connection, request);
-        };
-        let (known, is_full) = (devices.get(&keys.device).cloned(), devices.len() >= MAX_DEVICES);
-        let may_be = known.as_ref().map_or(!is_full, |known| *known == keys);
+        let devices = self.store.account(&keys.user).map(|account| account.devices.clone()).unwrap_or_default();
+        let (known, is_full) = (devices.get(&keys.device), devices.len() >= MAX_DEVICES);
+        let may_be = known.map_or(!is_full, |known| *known == keys);
         if !self.password_fits(&keys, password, work) || !may_be {
             return work.refuse(connection, request);
         }
         if known.is_none() {
+            self.announce(&keys, consent, work);
             self.store.insert_device(keys.clone());
             work.facts.push(Fact::DeviceAdded { user: keys.user.clone(), device: keys.device.clone() });
             self.log("info", format!("{} has a new device, {}", keys.user, keys.device));
@@ -115,6 +116,9 @@ impl Service {
     /// Tells a device the call rows behind the last one that it has.
     fn catch_up_rows(&mut self, device: &ActorName, after: u32, work: &mut Transaction) {
         let Some(user) = self.store.owner(device).cloned() else { return };
+        if !self.is_confirmed(&user, device) {
+            return;
+        }
         self.store.rows_after(&user, after).into_iter().for_each(|row| work.tell(device, row));
     }
 
@@ -143,13 +147,15 @@ impl Service {
         is_name(keys.user.as_str()) && is_name(keys.device.as_str()) && !is_server && !is_taken
     }
 
-    fn create_account(&mut self, password: &str, keys: &DeviceKeys, work: &mut Transaction) -> bool {
+    fn create_account(&mut self, password: &str, keys: &DeviceKeys, first: DeviceLink, work: &mut Transaction) -> bool {
+        let list = DeviceList::verify(&keys.user, vec![first]).ok();
+        let Some(list) = list.filter(|list| list.listed().get(&keys.device) == Some(keys)) else { return false };
         if self.store.is_full() {
             return false;
         }
         work.hashes += 1;
         let Ok(password) = PasswordHash::create(password, self.salts.bytes(), self.password_cost) else { return false };
-        let account = Account { password, devices: BTreeMap::new(), relations: 0, failures: VecDeque::new() };
+        let account = Account { password, devices: BTreeMap::new(), list, relations: 0, failures: VecDeque::new() };
         self.store.insert_account(keys.user.clone(), account);
         self.store.insert_device(keys.clone());
         work.facts.push(Fact::AccountCreated { user: keys.user.clone() });
@@ -157,20 +163,18 @@ impl Service {
         true
     }
 
+    /// Whether a password is the account's. The try counts before the hash is computed, whoever asks from wherever; beyond
+    /// the limit no password is looked at. The answer takes the same time in every case.
     fn password_fits(&mut self, keys: &DeviceKeys, password: &str, work: &mut Transaction) -> bool {
-        let Some(account) = self.store.account_mut(&keys.user) else { return false };
-        while account.failures.front().is_some_and(|at: &SimTime| work.at.since(*at) >= FAILURE_WINDOW) {
-            account.failures.pop_front();
-        }
-        if account.failures.len() >= MAX_FAILURES {
-            return false;
-        }
         work.hashes += 1;
-        let fits = account.password.fits(password);
-        if !fits {
-            account.failures.push_back(work.at);
+        let fits = match self.store.account_mut(&keys.user) {
+            Some(account) => account.try_password(password, work.at),
+            None => Some(false),
+        };
+        if let Some(fits) = fits {
+            work.facts.push(Fact::PasswordTried { user: keys.user.clone(), fits });
         }
-        fits
+        fits == Some(true)
     }
 
     /// Draws a session token of 256 bits for a device and keeps its hash.
@@ -185,6 +189,24 @@ impl Service {
         self.store.replace_session(*blake3::hash(token.as_bytes()).as_bytes(), device);
         self.log("debug", format!("session token {} for {device}", redacted(&token)));
         token
+    }
+}
+
+impl Account {
+    /// Tries a password; none when there were too many tries.
+    fn try_password(&mut self, password: &str, now: SimTime) -> Option<bool> {
+        while self.failures.front().is_some_and(|at: &SimTime| now.since(*at) >= FAILURE_WINDOW) {
+            self.failures.pop_front();
+        }
+        if self.failures.len() >= MAX_FAILURES && !mutant!(V100) {
+            return None;
+        }
+        self.failures.push_back(now);
+        let fits = self.password.fits(password);
+        if fits {
+            self.failures.pop_back();
+        }
+        Some(fits)
     }
 }
 

@@ -158,6 +158,16 @@ fn one_more_look_at_the_store_for_one_reason_tells_the_blocked_apart() {
 }
 
 #[test]
+fn nobody_can_ring_himself_and_the_refusal_is_as_any() {
+    let (mut table, alice, _) = friends();
+    let before = table.now;
+    table.say(&alice, invite(call_id(7), &alice, &[&alice]));
+    let (at, message) = table.take_timed(&alice).pop_front().unwrap();
+    let answer = (at.since(before), postcard::to_allocvec(&message).unwrap());
+    assert_eq!(answer, refused("stranger", "idle", 1)[0]);
+}
+
+#[test]
 fn friend_requests_to_the_unknown_and_to_a_blocker_are_refused_alike() {
     let mut conversation = Conversation::new(&["alice", "bob"]);
     conversation.say(&phone("bob"), ClientMessage::Block { request: RequestId(1), user: "alice".into() });

@@ -65,7 +65,7 @@ impl Service {
         if !mutant!(V21) { allows } else { self.gate_cache.remember((caller, callee), allows, now) }
     }
 
-    /// Device keys for sealing an offer: whoever may ring may have them.
+    /// The devices of somebody, for sealing an offer: whoever may ring may have them, and the user.
     pub(super) fn fetch_keys(
         &mut self,
         connection: ConnectionId,
@@ -73,13 +73,13 @@ impl Service {
         (user, other): (&UserName, &UserName),
         work: &mut Transaction,
     ) {
-        if !self.may_ring(user, other, work.at) {
+        if user != other && !self.may_ring(user, other, work.at) {
             return work.refuse(connection, request);
         }
         match self.store.account(other) {
             Some(account) => {
-                let devices = account.devices.values().cloned().collect();
-                work.reply(connection, ServerMessage::Keys { request, devices });
+                let links = account.list.links().to_vec();
+                work.reply(connection, ServerMessage::Keys { request, links });
             }
             None => work.refuse(connection, request),
         }
@@ -387,6 +387,12 @@ impl Service {
 }
 
 impl Call {
+    /// Whether a device is an end of the call, or rings.
+    pub(super) fn concerns(&self, device: &ActorName) -> bool {
+        let rings = self.stage == Stage::Ringing && self.offers.contains_key(device);
+        rings || self.caller_device == *device || self.ends().is_some_and(|(_, callee)| callee == device)
+    }
+
     fn is_callee(&self, from: Sender<'_>) -> bool {
         self.callee == *from.user && self.offers.contains_key(from.device)
     }

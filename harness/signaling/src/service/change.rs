@@ -15,7 +15,7 @@ pub enum TableName {
     Edges,
     /// Threads by their ids.
     Threads,
-    /// Rows of threads by thread and place.
+    /// Call rows by user and number.
     Rows,
     /// Calls that ring or are live.
     Calls,

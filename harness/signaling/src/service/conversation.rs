@@ -9,8 +9,8 @@ use kernel::{
     time::{Micros, SimTime},
 };
 use protocol::{
-    ClientMessage, ConnectionId, DeviceKeys, EnvelopeHeader, EnvelopeKind, PROTOCOL_VERSION, RequestId, SealedEnvelope,
-    ServerMessage,
+    ClientMessage, ConnectionId, DeviceChange, DeviceIdentity, DeviceKeys, DeviceList, EnvelopeHeader, EnvelopeKind,
+    PROTOCOL_VERSION, RequestId, SealedEnvelope, ServerMessage,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -77,7 +77,23 @@ impl Conversation {
         let messages = self.take(&device);
         let Some(ServerMessage::SignedIn { token, .. }) = messages.first() else { panic!("{device}: {messages:?}") };
         self.tokens.insert(device.clone(), token.clone());
+        self.confirm(user, &device);
         device
+    }
+
+    /// A user's phone signs for a new device.
+    pub(super) fn confirm(&mut self, user: &str, device: &ActorName) {
+        let keys = keys(user, device.as_str());
+        let consent = keys.consent(&identity(device.as_str()));
+        self.extend_list(user, DeviceChange::Add { keys, consent });
+    }
+
+    /// A user's phone extends the list of devices.
+    pub(super) fn extend_list(&mut self, user: &str, change: DeviceChange) {
+        let list = self.service.store.account(&user.into()).unwrap().list.clone();
+        let link = Box::new(list.sign(change, &phone(user), &identity(phone(user).as_str())));
+        self.say(&phone(user), ClientMessage::ExtendDevices { request: RequestId(9), link });
+        self.inbox.clear();
     }
 
     pub(super) fn connect(&mut self, device: &ActorName) -> ConnectionId {
@@ -204,6 +220,7 @@ impl Conversation {
                     assert!(self.committing.is_none(), "transactions are serialized");
                     self.committing = Some((self.now + COMMIT, commit));
                 }
+                ServiceOutput::Close(connection) => self.connections.retain(|_, open| *open != connection),
                 ServiceOutput::GrantRelay { relay, username, .. } => self.granted.push((relay, username)),
                 ServiceOutput::RevokeRelay { relay, username } => {
                     let before = self.granted.len();
@@ -241,17 +258,24 @@ pub(crate) fn phone(user: &str) -> ActorName {
 }
 
 pub(super) fn keys(user: &str, device: &str) -> DeviceKeys {
-    DeviceKeys { user: user.into(), device: device.into(), signing: [1; 32], sealing: [2; 32] }
+    let (signing, sealing) = identity(device).public();
+    DeviceKeys { user: user.into(), device: device.into(), signing, sealing }
+}
+
+pub(super) fn identity(device: &str) -> DeviceIdentity {
+    DeviceIdentity::generate(&mut SeedTree::root(7).stream(device))
 }
 
 pub(crate) fn sign_up(user: &str, password: &str) -> ClientMessage {
     let keys = keys(user, phone(user).as_str());
-    ClientMessage::SignUp { request: RequestId(0), version: PROTOCOL_VERSION, password: password.into(), keys }
+    let first = Box::new(DeviceList::begin(&keys, &identity(keys.device.as_str())).links()[0].clone());
+    ClientMessage::SignUp { request: RequestId(0), version: PROTOCOL_VERSION, password: password.into(), keys, first }
 }
 
 pub(super) fn sign_in(user: &str, device: &ActorName, password: &str) -> ClientMessage {
     let keys = keys(user, device.as_str());
-    ClientMessage::SignIn { request: RequestId(0), version: PROTOCOL_VERSION, password: password.into(), keys }
+    let consent = keys.consent(&identity(device.as_str()));
+    ClientMessage::SignIn { request: RequestId(0), version: PROTOCOL_VERSION, password: password.into(), keys, consent }
 }
 
 pub(crate) fn call_id(n: u8) -> CallId {

@@ -3,12 +3,15 @@
 mod accounts;
 mod calls;
 mod change;
+mod devices;
 mod friends;
 mod replica;
 mod store;
 mod table;
 mod transaction;
 
+#[cfg(test)]
+mod account_table;
 #[cfg(test)]
 mod call_table;
 #[cfg(test)]
@@ -79,6 +82,8 @@ pub enum ServiceOutput {
     },
     /// Make a transaction durable, and say when it is.
     Commit(Commit),
+    /// Close a connection, after what was sent over it.
+    Close(ConnectionId),
     /// Tell a relay of a credential.
     GrantRelay {
         /// Which relay.
@@ -356,6 +361,7 @@ impl Service {
                 }
                 Effect::Tell(device, message) => self.tell(device, message),
                 Effect::Ring { device, call } => self.ring(&device, call, now),
+                Effect::LogOut(device) => self.disconnect(&device),
                 Effect::Grant { relay, username, password, lifetime } => {
                     self.outputs.push_back(ServiceOutput::GrantRelay { relay, username, password, lifetime });
                 }
@@ -367,6 +373,17 @@ impl Service {
         // What a ring is made of was read for the invite: the next request must not pay for it, or its time would tell
         // what the one before was.
         self.store.take_accesses();
+    }
+
+    /// The last that a device hears.
+    fn disconnect(&mut self, device: &ActorName) {
+        let Some(connection) = self.online.remove(device) else { return };
+        if let Some(entry) = self.connections.get_mut(&connection) {
+            entry.device = None;
+        }
+        let (device, message) = (Some(device.clone()), ServerMessage::LoggedOut);
+        self.outputs.push_back(ServiceOutput::Send { connection, device, message });
+        self.outputs.push_back(ServiceOutput::Close(connection));
     }
 
     fn tell(&mut self, device: ActorName, message: ServerMessage) {
@@ -457,11 +474,11 @@ impl Service {
 
     fn run_message(&mut self, connection: ConnectionId, message: ClientMessage, work: &mut Transaction) {
         match message {
-            ClientMessage::SignUp { request, version, password, keys } => {
-                self.sign_up(connection, (request, version), &password, keys, work);
+            ClientMessage::SignUp { request, version, password, keys, first } => {
+                self.sign_up(connection, (request, version), &password, (keys, *first), work);
             }
-            ClientMessage::SignIn { request, version, password, keys } => {
-                self.sign_in(connection, (request, version), &password, keys, work);
+            ClientMessage::SignIn { request, version, password, keys, consent } => {
+                self.sign_in(connection, (request, version), &password, (keys, consent), work);
             }
             ClientMessage::Attach { request, version, token, rows } => {
                 self.attach(connection, (request, version), &token, rows, work);
@@ -470,6 +487,9 @@ impl Service {
                 let device = self.device_of(connection);
                 let user = device.as_ref().and_then(|device| self.store.owner(device).cloned());
                 match (device, user) {
+                    (Some(device), Some(user)) if !self.is_confirmed(&user, &device) => {
+                        self.refuse_unconfirmed(connection, &device, &message, work);
+                    }
                     (Some(device), Some(user)) => {
                         self.run_signed_in(connection, Sender { user: &user, device: &device }, message, work);
                     }
@@ -513,6 +533,9 @@ impl Service {
             ClientMessage::Cancel { call } | ClientMessage::HangUp { call } => self.leave(from, call, work),
             ClientMessage::Busy { call } => self.busy(from, call, work),
             ClientMessage::ToPeer { call, body } => self.pass_to_peer(from, call, body, work),
+            ClientMessage::ExtendDevices { request, link } => {
+                self.extend_devices(connection, request, from, *link, work);
+            }
             ClientMessage::FetchRows { after } => {
                 self.store.rows_after(from.user, after).into_iter().for_each(|row| work.tell(from.device, row));
             }

@@ -12,7 +12,9 @@ use kernel::{
     names::{ActorName, CallId, ThreadId, UserName},
     time::{Micros, SimTime},
 };
-use protocol::{CallRowEntry, DeviceKeys, RelayGrant, SealedEnvelope, ServerMessage};
+use protocol::{
+    CallRowEntry, DeviceChange, DeviceKeys, DeviceLink, DeviceList, RelayGrant, SealedEnvelope, ServerMessage,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     cell::Cell,
@@ -60,7 +62,10 @@ pub(super) struct Store {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Account {
     pub(super) password: PasswordHash,
+    /// Devices that signed in, also those that are not confirmed.
     pub(super) devices: BTreeMap<ActorName, DeviceKeys>,
+    /// The devices that count.
+    pub(super) list: DeviceList,
     /// How many other users this one has a relation with.
     pub(super) relations: u32,
     /// When wrong passwords were presented within the last hour.
@@ -291,9 +296,44 @@ impl Store {
         self.owners.get(device)
     }
 
-    /// The devices of a user, none for a user who does not exist.
+    /// The confirmed devices of a user, none for a user who does not exist.
     pub(super) fn devices(&self, user: &UserName) -> Vec<ActorName> {
-        self.account(user).map(|account| account.devices.keys().cloned().collect()).unwrap_or_default()
+        self.account(user).map(|account| account.list.listed().keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Whether a device is in its user's list. Not charged, as [`Store::owner`].
+    pub(super) fn is_listed(&self, user: &UserName, device: &ActorName) -> bool {
+        self.accounts.get(user).is_some_and(|account| account.list.contains(device))
+    }
+
+    /// Takes the next link of a user's list; false when it may not be. A device that is added signed in before.
+    pub(super) fn extend_list(&mut self, user: &UserName, link: DeviceLink) -> bool {
+        self.touch();
+        let Some(account) = self.accounts.get_mut(user) else { return false };
+        let signed_in = match &link.change {
+            DeviceChange::Add { keys, .. } => account.devices.get(&keys.device) == Some(keys),
+            DeviceChange::Remove { .. } => true,
+        };
+        signed_in && account.list.push(link).is_ok()
+    }
+
+    /// Forgets a device, its session and what waits for it.
+    pub(super) fn remove_device(&mut self, user: &UserName, device: &ActorName) {
+        self.touch();
+        if let Some(account) = self.accounts.get_mut(user) {
+            account.devices.remove(device);
+        }
+        self.owners.remove(device);
+        self.sessions.retain(|_, holder| holder != device);
+        self.outboxes.retain(|(waiting, _), _| waiting != device);
+    }
+
+    /// The friends of a user.
+    pub(super) fn friends(&self, user: &UserName) -> Vec<UserName> {
+        self.touch();
+        let own = self.edges.range((user.clone(), "".into())..).take_while(|((from, _), _)| from == user);
+        let others: Vec<UserName> = own.map(|((_, to), _)| to.clone()).collect();
+        others.into_iter().filter(|other| self.relation(user, other).friends).collect()
     }
 
     /// Makes the token the only one of the device.

@@ -31,6 +31,8 @@ pub(super) enum Effect {
     Ring { device: ActorName, call: CallId },
     /// A relay learns a credential.
     Grant { relay: ActorName, username: String, password: String, lifetime: Micros },
+    /// A device is told that it is logged out, and its connection closed.
+    LogOut(ActorName),
     /// A relay forgets a credential.
     Revoke { relay: ActorName, username: String },
 }

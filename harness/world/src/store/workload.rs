@@ -11,7 +11,8 @@ use kernel::{
     random::{SeedTree, Stream},
 };
 use protocol::{
-    ClientMessage, ConnectionId, DeviceKeys, EnvelopeHeader, EnvelopeKind, PROTOCOL_VERSION, RequestId, SealedEnvelope,
+    ClientMessage, ConnectionId, DeviceIdentity, DeviceKeys, DeviceList, EnvelopeHeader, EnvelopeKind,
+    PROTOCOL_VERSION, RequestId, SealedEnvelope,
 };
 use signaling::{Argon2Cost, Commit, ServerConfig, Service, ServiceCosts, ServiceInput, ServiceOutput, TxId};
 
@@ -135,7 +136,7 @@ impl Server {
                         self.recording.marks.push((place, Mark::Acknowledged(tx)));
                     }
                 }
-                ServiceOutput::GrantRelay { .. } | ServiceOutput::RevokeRelay { .. } => {}
+                ServiceOutput::Close(_) | ServiceOutput::GrantRelay { .. } | ServiceOutput::RevokeRelay { .. } => {}
             }
         }
         handed
@@ -151,9 +152,12 @@ fn device(number: usize) -> ActorName {
 }
 
 fn sign_up(number: usize) -> ClientMessage {
-    let keys = DeviceKeys { user: user(number), device: device(number), signing: [1; 32], sealing: [2; 32] };
+    let identity = DeviceIdentity::generate(&mut SeedTree::root(1).stream(USERS[number]));
+    let (signing, sealing) = identity.public();
+    let keys = DeviceKeys { user: user(number), device: device(number), signing, sealing };
+    let first = Box::new(DeviceList::begin(&keys, &identity).links()[0].clone());
     let password = format!("the long password of {}", USERS[number]);
-    ClientMessage::SignUp { request: RequestId(0), version: PROTOCOL_VERSION, password, keys }
+    ClientMessage::SignUp { request: RequestId(0), version: PROTOCOL_VERSION, password, keys, first }
 }
 
 /// Any user asks for anything about any other; about calls, the pair's last ones.

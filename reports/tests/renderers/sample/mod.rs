@@ -214,6 +214,7 @@ fn plan() -> Plan {
         },
         interfaces: Vec::new(),
         relay_only: false,
+        signs_in: None,
         priority: 1,
     };
     let server = |name: &str| ServerPlan {

@@ -1,0 +1,121 @@
+//! Somebody who guesses a password over many connections at once, each from another port: each looks new to a limit that
+//! goes by source.
+
+use kernel::{ActorName, CallId, Datagram, Micros, SimTime, UserName, event, event::AttackKind, random::SeedTree};
+use protocol::{
+    ClientChannel, ClientMessage, DeviceIdentity, DeviceKeys, PROTOCOL_VERSION, RequestId, Route, STREAM_PORTS,
+    ServerIdentityPublic,
+};
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, SocketAddr},
+};
+
+/// How many connections guess, one guess each.
+const CONNECTIONS: u16 = 40;
+/// The first port; each connection has those behind its own for TCP.
+const FIRST_PORT: u16 = 20_000;
+/// How long after the beginning of the timeline all guess at once.
+const GUESSING: Micros = Micros::from_secs(2);
+
+/// The guesser. Sans-IO.
+pub struct Guesser {
+    victim: UserName,
+    seeds: SeedTree,
+    connect_at: SimTime,
+    guess_at: SimTime,
+    route: (IpAddr, SocketAddr, ServerIdentityPublic),
+    channels: Vec<ClientChannel>,
+    guessed: bool,
+    outgoing: VecDeque<Datagram>,
+}
+
+impl Guesser {
+    /// Guesses the password of `victim` at `server`, whose key everybody knows, from `own`.
+    pub fn new(
+        victim: UserName,
+        own: IpAddr,
+        (server, key): (SocketAddr, ServerIdentityPublic),
+        seeds: SeedTree,
+        start: SimTime,
+    ) -> Guesser {
+        Guesser {
+            victim,
+            seeds,
+            connect_at: start,
+            guess_at: start + GUESSING,
+            route: (own, server, key),
+            channels: Vec::new(),
+            guessed: false,
+            outgoing: VecDeque::new(),
+        }
+    }
+
+    /// A datagram came.
+    pub fn receive(&mut self, datagram: Datagram, now: SimTime) {
+        let number = datagram.destination.port().checked_sub(FIRST_PORT).map(|port| port / (STREAM_PORTS + 1));
+        if let Some(channel) = number.and_then(|number| self.channels.get_mut(usize::from(number))) {
+            channel.handle(datagram, now);
+        }
+        self.drive(now);
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: SimTime) {
+        if now >= self.connect_at && self.channels.is_empty() {
+            self.channels = (0..CONNECTIONS).map(|number| self.connect(number, now)).collect();
+        }
+        for channel in &mut self.channels {
+            if channel.next_wake().is_some_and(|at| at <= now) {
+                channel.handle_timeout(now);
+            }
+        }
+        if now >= self.guess_at && !std::mem::replace(&mut self.guessed, true) {
+            self.guess();
+        }
+        self.drive(now);
+    }
+
+    /// What it sends; call until none.
+    pub fn poll(&mut self) -> Option<Datagram> {
+        self.outgoing.pop_front()
+    }
+
+    /// When [`Guesser::handle_timeout`] is wanted.
+    pub fn next_wake(&mut self) -> Option<SimTime> {
+        let connects = Some(self.connect_at).filter(|_| self.channels.is_empty());
+        let guesses = Some(self.guess_at).filter(|_| !self.guessed);
+        self.channels.iter_mut().filter_map(ClientChannel::next_wake).chain(connects).chain(guesses).min()
+    }
+
+    fn connect(&self, number: u16, now: SimTime) -> ClientChannel {
+        let (own, server, key) = self.route;
+        let local = SocketAddr::new(own, FIRST_PORT + number * (STREAM_PORTS + 1));
+        let seeds = self.seeds.child(&format!("guesser {number}"));
+        ClientChannel::new(&[Route { local, server }], key, seeds, 0, now)
+    }
+
+    /// One guess over each connection, all at this instant.
+    fn guess(&mut self) {
+        for (channel, number) in self.channels.iter_mut().zip(0..) {
+            let device = ActorName::from(format!("guesser-{number}"));
+            let seeds = self.seeds.child(device.as_str());
+            let identity = DeviceIdentity::generate(&mut seeds.stream("identity"));
+            let (signing, sealing) = identity.public();
+            let keys = DeviceKeys { user: self.victim.clone(), device: device.clone(), signing, sealing };
+            let (request, version, consent) = (RequestId(0), PROTOCOL_VERSION, keys.consent(&identity));
+            let password = format!("{}-{number}", self.victim);
+            let (kind, call, detail) = (AttackKind::GuessPassword, None::<CallId>, "a guessed password".to_owned());
+            event!(Attack { kind, target: device, call, detail });
+            // A connection that is not up yet guesses nothing.
+            let _ = channel.send(&ClientMessage::SignIn { request, version, password, keys, consent });
+        }
+    }
+
+    fn drive(&mut self, now: SimTime) {
+        for channel in &mut self.channels {
+            while channel.poll_message().is_some() {}
+            self.outgoing.extend(std::iter::from_fn(|| channel.poll_transmit(now)));
+        }
+    }
+}
