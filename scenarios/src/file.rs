@@ -197,6 +197,9 @@ pub(crate) struct Participant {
     /// Further access networks of the device, the preferred first; all come behind `network`.
     #[serde(default)]
     pub(crate) interface: Vec<Located<Interface>>,
+    /// For whom the user's name is meant to be taken: another participant, or a word that only the service may go by. Who
+    /// is called must be warned.
+    pub(crate) imitates: Option<Located<String>>,
     /// The user hides the own addresses: media goes through a relay only.
     #[serde(default)]
     pub(crate) relay_only: bool,

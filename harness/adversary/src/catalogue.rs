@@ -221,6 +221,13 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/logged-out-device-goes-on",
     },
     KnownAttack {
+        mutant: Mutant::V108,
+        sentence: "Names with look-alike or invisible letters passed for others (UTS 39, CVE-2022-28345): here the ring \
+                   screen compares names by their code points",
+        invariant: "look_alikes_are_marked",
+        scenario: "canary/look-alikes-pass",
+    },
+    KnownAttack {
         mutant: Mutant::V117,
         sentence: "Block lists were gone after a crash where the answer did not wait for the disk (class): here the \
                    server says that it is done before the transaction is durable",

@@ -75,13 +75,30 @@ pub(crate) enum AccountEvent {
 /// Friends and what is known of their devices.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
-    friends: BTreeSet<UserName>,
+    /// Each with how many friendships had begun before.
+    friends: BTreeMap<UserName, u64>,
+    friendships: u64,
     blocked: BTreeSet<UserName>,
     /// The last list seen of each user's devices.
     lists: BTreeMap<UserName, DeviceList>,
 }
 
 impl Roster {
+    /// A friendship began; one that goes on stays as old as it is.
+    fn befriend(&mut self, user: &UserName) {
+        let begun = self.friendships;
+        self.friends.entry(user.clone()).or_insert_with(|| {
+            self.friendships += 1;
+            begun
+        });
+    }
+
+    /// Those who were friends before somebody was.
+    pub(crate) fn older_friends(&self, than: &UserName) -> impl Iterator<Item = &UserName> {
+        let since = self.friends.get(than).copied().unwrap_or(u64::MAX);
+        self.friends.iter().filter(move |(_, begun)| **begun < since).map(|(friend, _)| friend)
+    }
+
     /// Whether the user of this device blocked somebody.
     pub(crate) fn is_blocked(&self, user: &UserName) -> bool {
         self.blocked.contains(user)
@@ -375,7 +392,7 @@ impl Account {
             ServerMessage::LoggedOut => self.log_out(),
             ServerMessage::FriendRequest { from } => self.events.push_back(AccountEvent::FriendRequest(from)),
             ServerMessage::FriendAdded { user } => {
-                self.roster.friends.insert(user.clone());
+                self.roster.befriend(&user);
                 self.roster.blocked.remove(&user);
                 // Seen before any call: whoever swaps keys in a call's messages meets the ones that are known.
                 self.ask_keys(user.clone());
@@ -444,4 +461,21 @@ impl Account {
 fn connect(config: &AccountConfig, connection: u32, now: SimTime) -> ClientChannel {
     let seeds = config.seeds.child(&format!("signaling-{connection}"));
     ClientChannel::new(&config.routes, config.server_key, seeds, connection, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_friend_is_as_old_as_the_friendship() {
+        let mut roster = Roster::default();
+        ["alice", "carol", "alice", "dave"].iter().for_each(|user| roster.befriend(&(*user).into()));
+        let older = |roster: &Roster, than: &str| roster.older_friends(&than.into()).cloned().collect::<Vec<_>>();
+        assert_eq!(older(&roster, "carol"), ["alice"]);
+        assert_eq!(older(&roster, "eve").len(), 3, "a stranger is younger than all");
+        roster.friends.remove(&UserName::from("alice"));
+        roster.befriend(&"alice".into());
+        assert_eq!(older(&roster, "alice"), ["carol", "dave"]);
+    }
 }

@@ -13,6 +13,7 @@ mod client;
 mod config;
 pub mod crypto;
 pub mod engine;
+mod likeness;
 pub mod machine;
 mod sequence;
 pub mod transport;

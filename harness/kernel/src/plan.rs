@@ -134,6 +134,9 @@ pub struct Participant {
     pub interfaces: Vec<InterfacePlan>,
     /// Hide the own addresses from peers: media goes through a relay only.
     pub relay_only: bool,
+    /// For whom the user's name is meant to be taken, somebody else or the service. Left out where for nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imitates: Option<UserName>,
     /// When it signs in to the account that another device of the user made, in the time of the timeline. Left out for a
     /// device that has an account, and is confirmed, before the timeline begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,8 +3,8 @@
 use crate::{
     checks::Checks,
     invariants::{
-        accounts, call_machine, confidentiality, consent, devices, durability, friend_gating, identity, integrity,
-        key_hygiene, off, path, privacy, refusals, relays, third_parties,
+        accounts, call_machine, confidentiality, consent, devices, durability, friend_gating, identity, impersonation,
+        integrity, key_hygiene, off, path, privacy, refusals, relays, third_parties,
     },
     judgement::Metric,
     run::Run,
@@ -177,6 +177,14 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: false,
         mutants: &[Mutant::V42],
         checker: identity::fingerprint_swap_ends_the_call,
+    },
+    Invariant {
+        id: "PH-1",
+        name: "look_alikes_are_marked",
+        truth: "A ring screen warns of a caller whose name can be taken for a friend's or the service's, and of no other.",
+        foreign: true,
+        mutants: &[Mutant::V108],
+        checker: impersonation::look_alikes_are_marked,
     },
     Invariant {
         id: "PRV-1",

@@ -91,7 +91,7 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         id: "R10",
         truth: "Nobody passes for somebody else: forged names, links and keys are seen before a call is accepted.",
-        invariants: &["fingerprint_swap_ends_the_call"],
+        invariants: &["fingerprint_swap_ends_the_call", "look_alikes_are_marked"],
         metrics: &[],
     },
     Promise {

@@ -249,6 +249,7 @@ impl People {
             access,
             interfaces,
             relay_only: participant.relay_only,
+            imitates: participant.imitates.as_ref().map(|original| UserName::from(original.as_str())),
             signs_in,
             priority: participant.priority.as_ref().map_or(1, |priority| **priority),
         });

@@ -25,6 +25,7 @@ const INVARIANTS: &[&str] = &[
     "replayed_frames_are_rejected",
     "no_nonce_twice",
     "fingerprint_swap_ends_the_call",
+    "look_alikes_are_marked",
     "relay_only_hides_addresses",
     "relay_credentials_follow_accept",
     "no_address_to_others",

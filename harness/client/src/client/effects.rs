@@ -5,6 +5,7 @@ use crate::{
     call::{Call, Mismatch, OfferRules, Own},
     config::Misbehaviour,
     engine::{Engine, EngineConfig},
+    likeness,
     machine::{ANSWER_LIMIT, CONNECTING_LIMIT, Effect, Event, PathEvent, RECONNECTING_LIMIT, RING_LIMIT, Transition},
 };
 use kernel::{
@@ -102,7 +103,8 @@ impl Client {
         let Some(dialog) = self.machine.dialog().cloned() else { return };
         let (device, user, caller) = (self.device.clone(), self.user.clone(), dialog.peer.clone());
         event!(Ring { device, user, caller, call });
-        self.show(Screen::Incoming { call, peer: dialog.peer, video: dialog.peer_video });
+        let looks_like = likeness::taken_for(&dialog.peer, self.account.roster().older_friends(&dialog.peer));
+        self.show(Screen::Incoming { call, peer: dialog.peer, video: dialog.peer_video, looks_like });
         self.tell_server(ClientMessage::Ringing { call }, now);
         if mutant!(V04) && self.make_answer(dialog.peer_video, now).is_ok() {
             // Candidates inside the offer count, and ICE starts while it rings.

@@ -107,6 +107,9 @@ pub enum Screen {
         peer: UserName,
         /// Whether the caller offers video.
         video: bool,
+        /// A warning: for whom the caller's name can be taken, a friend or the service itself.
+        #[serde(default)]
+        looks_like: Option<UserName>,
     },
     /// Accepted; media is being set up.
     Connecting {

@@ -8,6 +8,7 @@ pub(crate) mod devices;
 pub(crate) mod durability;
 pub(crate) mod friend_gating;
 pub(crate) mod identity;
+pub(crate) mod impersonation;
 pub(crate) mod integrity;
 pub(crate) mod key_hygiene;
 pub(crate) mod off;

@@ -64,7 +64,7 @@ fn acts_of_bob(screen: Screen, when: When) -> Vec<(u64, String)> {
 }
 
 fn incoming() -> Screen {
-    Screen::Incoming { call: CALL, peer: alice(), video: true }
+    Screen::Incoming { call: CALL, peer: alice(), video: true, looks_like: None }
 }
 
 fn alice() -> UserName {

@@ -94,6 +94,7 @@ fn participant(user: &str, address: IpAddr) -> Participant {
         },
         interfaces: Vec::new(),
         relay_only: false,
+        imitates: None,
         signs_in: None,
         priority: 1,
     }
