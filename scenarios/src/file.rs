@@ -94,6 +94,9 @@ pub(crate) struct Scenario {
     /// The signaling server's access link: 1 Gbit/s, 5 ms one way, unless given.
     #[serde(default)]
     pub(crate) signaling: Server,
+    /// Cores of the signaling server that share its store, each with a replica of it: one unless given.
+    #[serde(default)]
+    pub(crate) cores: Cores,
     /// The access links of the TURN relays, one table or a list: 1 Gbit/s, 5 ms one way, unless given. They are called
     /// `relay`, `relay-2`, and so on.
     #[serde(default)]
@@ -116,6 +119,17 @@ pub(crate) struct Schedule {
     /// Which order.
     #[schemars(required, range(min = 0, max = 1_000_000))]
     pub(crate) number: Option<Located<u32>>,
+}
+
+/// Cores that share one store.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cores {
+    /// How many. Connections go to them in turn.
+    #[schemars(range(min = 1, max = 8))]
+    pub(crate) count: Option<Located<u8>>,
+    /// How long what one core made durable takes to the replicas of the others; no time unless given.
+    pub(crate) replica_delay: Option<Located<Duration>>,
 }
 
 /// When a scenario runs unasked.

@@ -292,6 +292,12 @@ loss = "1%"
 }
 
 #[test]
+fn cores_that_cannot_be_meant_are_refused() {
+    let text = STORY.to_owned() + "\n[cores]\ncount = 9\nreplica_delay = \"11s\"\nreplicas = 2\n";
+    insta::assert_snapshot!(errors(&text, &Overrides::default()));
+}
+
+#[test]
 fn crashes_in_commits_that_cannot_be_meant_are_refused() {
     let text = STORY.to_owned()
         + r#"

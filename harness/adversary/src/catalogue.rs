@@ -109,6 +109,13 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/stranger-rings",
     },
     KnownAttack {
+        mutant: Mutant::V21,
+        sentence: "Shards that cached who is whose friend let the blocked ring until the cache ran out (class): here the \
+                   gate remembers its answer for half a minute",
+        invariant: "only_friends_ring",
+        scenario: "canary/friends-for-half-a-minute",
+    },
+    KnownAttack {
         mutant: Mutant::V22,
         sentence: "Calls went on after their friendship ended where only the invite checked it: here unfriending and \
                    blocking tear no call down",
@@ -304,6 +311,13 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/nobody-gives-up",
     },
     KnownAttack {
+        mutant: Mutant::V126,
+        sentence: "Services told the blocked from strangers by an error, a size or a delay of their own (class of account \
+                   enumeration): here the server looks once more at the store where somebody blocks",
+        invariant: "refusals_are_alike",
+        scenario: "canary/blocked-takes-longer",
+    },
+    KnownAttack {
         mutant: Mutant::V128,
         sentence: "Relay credentials that are handed out early make a free relay and let addresses be probed (class \
                    of CVE-2020-5753): here the ring message carries one",
@@ -357,6 +371,13 @@ pub const MUTANTS: &[KnownAttack] = &[
                    direct path unmeasured (class of V132): here the core takes 40 ms more from home to home",
         invariant: "direct_is_not_slower_than_relayed",
         scenario: "canary/direct-goes-round",
+    },
+    KnownAttack {
+        mutant: Mutant::V138,
+        sentence: "Servers that check on one replica and act on another race with themselves (TOCTOU, CWE-367): here the \
+                   store takes a transaction although what it read has changed",
+        invariant: "unfriending_ends_the_call",
+        scenario: "canary/checked-on-a-stale-replica",
     },
     KnownAttack {
         mutant: Mutant::V150,

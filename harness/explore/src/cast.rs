@@ -77,6 +77,7 @@ pub(crate) fn server() -> ServerConfig {
         relays: Vec::new(),
         password_cost: Argon2Cost::SIMULATION,
         costs: ServiceCosts { store_access: nothing, password_hash: nothing },
+        cores: kernel::plan::Cores::default(),
         boots: 0,
         faults: Vec::new(),
         seeds: SeedTree::root(1),

@@ -42,6 +42,9 @@ pub struct Plan {
     pub participants: Vec<Participant>,
     /// The signaling server's access link.
     pub signaling: ServerPlan,
+    /// The cores of the signaling server. Left out where there is one.
+    #[serde(default, skip_serializing_if = "Cores::is_one")]
+    pub cores: Cores,
     /// The TURN relays.
     pub relays: Vec<ServerPlan>,
     /// Pairs who are friends before the timeline begins: made by request and accept through signaling.
@@ -91,6 +94,28 @@ pub struct SchedulePlan {
     pub number: u64,
     /// Steps with a choice among which the changes of priority are drawn: as many as the run has.
     pub steps: u64,
+}
+
+/// Cores that share one store. Each has a replica of it; connections go to them in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cores {
+    /// How many, 1 to 8.
+    pub count: u8,
+    /// How long what one core made durable takes to the replicas of the others.
+    pub replica_delay: Micros,
+}
+
+impl Cores {
+    fn is_one(&self) -> bool {
+        *self == Cores::default()
+    }
+}
+
+impl Default for Cores {
+    /// One.
+    fn default() -> Self {
+        Cores { count: 1, replica_delay: Micros::ZERO }
+    }
 }
 
 /// What is different in the second run of a plan.

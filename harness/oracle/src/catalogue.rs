@@ -4,7 +4,7 @@ use crate::{
     checks::Checks,
     invariants::{
         accounts, agreement, call_machine, confidentiality, consent, devices, durability, friend_gating, identity,
-        impersonation, integrity, key_hygiene, off, path, privacy, relays, third_parties,
+        impersonation, integrity, key_hygiene, off, path, privacy, refusals, relays, third_parties,
     },
     judgement::Metric,
     run::Run,
@@ -55,7 +55,7 @@ pub const INVARIANTS: &[Invariant] = &[
         name: "only_friends_ring",
         truth: "A device rings only for a caller whose friendship both sides accepted, with no block between them.",
         foreign: true,
-        mutants: &[Mutant::V20],
+        mutants: &[Mutant::V20, Mutant::V21],
         checker: friend_gating::only_friends_ring,
     },
     Invariant {
@@ -64,8 +64,17 @@ pub const INVARIANTS: &[Invariant] = &[
         truth: "Within 2 s of an unfriend or block the pair's call is over at both devices, and no media, acceptance or \
                 relay credential follows.",
         foreign: true,
-        mutants: &[Mutant::V22],
+        mutants: &[Mutant::V22, Mutant::V138],
         checker: friend_gating::unfriending_ends_the_call,
+    },
+    Invariant {
+        id: "FG-7",
+        name: "refusals_are_alike",
+        truth: "Whoever may not ring somebody is refused with the same bytes after the same time, whatever the reason and \
+                whatever the other one does. Judged where the server had nothing else to do.",
+        foreign: true,
+        mutants: &[Mutant::V126],
+        checker: refusals::refusals_are_alike,
     },
     Invariant {
         id: "CON-1/CON-2",

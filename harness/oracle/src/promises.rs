@@ -110,7 +110,12 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         id: "R11",
         truth: "Addresses, names and places stay with those whom they are meant for.",
-        invariants: &["relay_only_hides_addresses", "no_address_to_others", "relay_sends_to_who_authenticated"],
+        invariants: &[
+            "relay_only_hides_addresses",
+            "no_address_to_others",
+            "relay_sends_to_who_authenticated",
+            "refusals_are_alike",
+        ],
         metrics: &[],
     },
     Promise {

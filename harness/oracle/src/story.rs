@@ -513,6 +513,7 @@ fn plan() -> Plan {
         timeline_start: Plan::TIMELINE_START,
         participants: vec![participant("alice", "192.168.71.5"), participant("bob", "192.168.84.6")],
         signaling: server(SIGNALING, "192.0.2.44".parse().unwrap()),
+        cores: kernel::plan::Cores::default(),
         relays: vec![server("relay", relay_address().ip())],
         friends: Vec::new(),
         timeline: Vec::new(),

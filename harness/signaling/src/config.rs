@@ -1,6 +1,6 @@
 //! What a server is started with.
 
-use kernel::{names::ActorName, random::SeedTree, time::Micros, trouble::SignalingFault};
+use kernel::{names::ActorName, plan::Cores, random::SeedTree, time::Micros, trouble::SignalingFault};
 use protocol::{RelayTls, ServerIdentity};
 use std::net::SocketAddr;
 
@@ -21,6 +21,8 @@ pub struct ServerConfig {
     pub costs: ServiceCosts,
     /// How often the server started before: each time it draws other tokens and connection ids.
     pub boots: u32,
+    /// How many cores share the store.
+    pub cores: Cores,
     /// Faults of messages.
     pub faults: Vec<SignalingFault>,
     /// Identity, tokens, salts and relay credentials are drawn below this node.
@@ -34,6 +36,12 @@ impl ServerConfig {
             0 => self.seeds.child(part),
             boots => self.seeds.child(part).child(&format!("boot {boots}")),
         }
+    }
+
+    /// What one of the cores is started with: none of two draws the same.
+    pub(crate) fn core(&self, number: u8) -> ServerConfig {
+        let seeds = if number == 0 { self.seeds } else { self.seeds.child(&format!("core {number}")) };
+        ServerConfig { seeds, ..self.clone() }
     }
 
     /// The identity that the server proves to have: a function of its seeds, so that clients can be given its key.

@@ -5,6 +5,7 @@
 //! Transactions are serialized: one request is worked on at a time, and what it says leaves only after
 //! `Committed`. Simulated time is charged per store access and per password hash.
 
+mod cluster;
 mod config;
 mod faults;
 mod interceptor;
@@ -19,6 +20,6 @@ pub use naming::{call_of_client_message, call_of_server_message, kind_of_client_
 pub use password::{PasswordHash, PasswordRefused};
 pub use server::{Input, Output, Server};
 pub use service::{
-    ActiveCall, BrokenRow, Change, Commit, DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT, Service,
-    ServiceInput, ServiceOutput, TableName, TxId,
+    ActiveCall, BrokenRow, Change, Commit, DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT, RowId,
+    Service, ServiceInput, ServiceOutput, TableName, TxId,
 };

@@ -1,11 +1,12 @@
 //! The server: the service behind its QUIC channel, with every message in the log of events.
 
 use crate::{
+    cluster::Cluster,
     config::ServerConfig,
     faults::{Held, MessageFaults},
     interceptor::Interceptor,
     naming::{call_of_client_message, call_of_server_message, kind_of_client_message, kind_of_server_message},
-    service::{BrokenRow, Change, Commit, Service, ServiceInput, ServiceOutput, TxId},
+    service::{BrokenRow, Change, Commit, ServiceInput, ServiceOutput, TxId},
 };
 use kernel::{
     log, mutant,
@@ -62,7 +63,7 @@ pub struct Server {
     name: ActorName,
     identity: ServerIdentityPublic,
     channel: ServerChannel,
-    service: Service,
+    service: Cluster,
     interceptor: Option<Box<dyn Interceptor>>,
     faults: MessageFaults,
     /// Who spoke last over a connection: names the receiver of an answer before sign-in.
@@ -87,7 +88,7 @@ impl Server {
         Server {
             name: config.name.clone(),
             identity: identity.public(),
-            service: Service::new(&config),
+            service: Cluster::new(&config),
             channel: ServerChannel::new(&locals, identity, config.boot_seeds("channel"), now),
             interceptor: None,
             faults: MessageFaults::new(config.faults),
@@ -104,7 +105,7 @@ impl Server {
     /// # Errors
     /// When a row is none of the server's.
     pub fn restore(config: ServerConfig, rows: &[Change], now: SimTime) -> Result<Server, BrokenRow> {
-        let service = Service::restore(&config, rows, now)?;
+        let service = Cluster::restore(&config, rows, now)?;
         Ok(Server { service, ..Server::new(config, now) })
     }
 

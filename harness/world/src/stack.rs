@@ -127,6 +127,7 @@ fn server_config(plan: &Plan) -> ServerConfig {
         password_cost: Argon2Cost::SIMULATION,
         costs: ServiceCosts::default(),
         boots: 0,
+        cores: plan.cores,
         faults: plan.trouble.signaling.clone(),
         seeds: seeds(plan, name),
     }

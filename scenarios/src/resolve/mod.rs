@@ -20,7 +20,7 @@ use crate::{
 };
 use kernel::{
     names::ActorName,
-    plan::{Expectation, Pairing, Plan, ServerPlan},
+    plan::{Cores, Expectation, Pairing, Plan, ServerPlan},
     time::{Micros, SimTime},
 };
 use links::Links;
@@ -56,6 +56,7 @@ pub(crate) fn resolve(
             &mut links,
             problems,
         ),
+        cores: cores(file, problems),
         relays: relays(file, &mut links, problems),
         friends: people.friends(file, problems),
         timeline: story::timeline(file, &people, end, problems),
@@ -87,6 +88,22 @@ fn relays(file: &Scenario, links: &mut Links, problems: &mut Problems) -> Vec<Se
         access::server(ActorName::from(name), server_addresses(file, host), server, links, problems)
     };
     names.zip(file.relay.iter()).zip(2..).map(relay).collect()
+}
+
+/// The longest that a replica may be behind.
+const LONGEST_REPLICA_DELAY: Micros = Micros::from_secs(10);
+
+/// The cores of the signaling server: one unless the file says more.
+fn cores(file: &Scenario, problems: &mut Problems) -> Cores {
+    let count = file.cores.count.as_deref().copied().unwrap_or(1);
+    if let Some(written) = file.cores.count.as_ref().filter(|count| !(1..=8).contains(&***count)) {
+        problems.note(written.span(), "signaling has 1 to 8 cores", "not as many");
+    }
+    let replica_delay = file.cores.replica_delay.as_ref().map_or(Micros::ZERO, |delay| delay.0);
+    if let Some(written) = file.cores.replica_delay.as_ref().filter(|_| replica_delay > LONGEST_REPLICA_DELAY) {
+        problems.note(written.span(), "a replica is at most 10 s behind", "longer than that");
+    }
+    Cores { count: count.clamp(1, 8), replica_delay }
 }
 
 /// What the servers are called: signaling, then the relays.

@@ -44,6 +44,7 @@ const INVARIANTS: &[&str] = &[
     "new_devices_are_confirmed",
     "one_device_answers",
     "every_ring_leaves_a_row",
+    "refusals_are_alike",
     "acknowledged_changes_survive_a_crash",
     "recovered_graph_is_a_prefix",
     "every_call_ends",

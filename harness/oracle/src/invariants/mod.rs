@@ -15,5 +15,6 @@ pub(crate) mod key_hygiene;
 pub(crate) mod off;
 pub(crate) mod path;
 pub(crate) mod privacy;
+pub(crate) mod refusals;
 pub(crate) mod relays;
 pub(crate) mod third_parties;

@@ -44,6 +44,7 @@ impl Net {
             password_cost: Argon2Cost::SIMULATION,
             costs: ServiceCosts::default(),
             boots: 0,
+            cores: kernel::plan::Cores::default(),
             faults: Vec::new(),
             seeds: SeedTree::root(3),
         };

@@ -12,7 +12,7 @@ use kernel::{
     event::{CallOutcome, Fact, SecretKind},
     mutant,
     names::{ActorName, CallId, ThreadId, UserName, to_hex},
-    time::Micros,
+    time::{Micros, SimTime},
 };
 use protocol::{
     CallEnd, CallRowEntry, ConnectionId, EnvelopeKind, RelayGrant, RequestId, SealedEnvelope, ServerMessage,
@@ -40,11 +40,29 @@ pub(super) struct Invite {
     pub(super) offers: Vec<SealedEnvelope>,
 }
 
+/// The planted bug V21: what the gate said of a pair (caller, callee), good for half a minute.
+#[derive(Clone, Default)]
+pub(super) struct GateCache(BTreeMap<(UserName, UserName), (SimTime, bool)>);
+
+impl GateCache {
+    fn remember(&mut self, (caller, callee): (&UserName, &UserName), allows: bool, now: SimTime) -> bool {
+        let entry = self.0.entry((caller.clone(), callee.clone())).or_insert((now, allows));
+        if now.since(entry.0) > Micros::from_secs(30) {
+            *entry = (now, allows);
+        }
+        entry.1
+    }
+}
+
 impl Service {
     /// The friend gate: both edges are accepted and neither blocks the other. One store access whatever the answer.
-    fn may_ring(&self, caller: &UserName, callee: &UserName) -> bool {
+    pub(super) fn may_ring(&mut self, caller: &UserName, callee: &UserName, now: SimTime) -> bool {
         let relation = self.store.relation(caller, callee);
-        mutant!(V20) || relation.allows_calls()
+        if mutant!(V126) && !relation.blocked_by.is_empty() {
+            self.store.account(callee);
+        }
+        let allows = mutant!(V20) || relation.allows_calls();
+        if !mutant!(V21) { allows } else { self.gate_cache.remember((caller, callee), allows, now) }
     }
 
     /// The devices of somebody, for sealing an offer: whoever may ring may have them, and the user.
@@ -55,7 +73,7 @@ impl Service {
         (user, other): (&UserName, &UserName),
         work: &mut Transaction,
     ) {
-        if user != other && !self.may_ring(user, other) {
+        if user != other && !self.may_ring(user, other, work.at) {
             return work.refuse(connection, request);
         }
         match self.store.account(other) {
@@ -72,7 +90,7 @@ impl Service {
         let call = invite.call;
         let thread = ThreadId::between(from.user, &invite.to);
         // The sender's own bytes first: that costs no look at the callee. Then the gate, before any other look.
-        if !offers_are_for(&invite, from.device, &thread) || !self.may_ring(from.user, &invite.to) {
+        if !offers_are_for(&invite, from.device, &thread) || !self.may_ring(from.user, &invite.to, work.at) {
             return work.tell(from.device, ServerMessage::Rejected { call });
         }
         if let Some(active) = self.store.active_call(&thread)

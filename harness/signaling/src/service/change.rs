@@ -23,11 +23,13 @@ pub enum TableName {
     UsedCalls,
     /// Messages that wait for a device, by device and order.
     Outboxes,
+    /// Where there are several cores, which one serves each device.
+    Homes,
 }
 
 impl TableName {
     /// Every table.
-    pub const ALL: [TableName; 8] = [
+    pub const ALL: [TableName; 9] = [
         TableName::Accounts,
         TableName::Sessions,
         TableName::Edges,
@@ -36,6 +38,7 @@ impl TableName {
         TableName::Calls,
         TableName::UsedCalls,
         TableName::Outboxes,
+        TableName::Homes,
     ];
 
     /// The name as text.
@@ -49,6 +52,7 @@ impl TableName {
             TableName::Calls => "calls",
             TableName::UsedCalls => "used_calls",
             TableName::Outboxes => "outboxes",
+            TableName::Homes => "homes",
         }
     }
 }
@@ -70,8 +74,17 @@ pub struct Change {
     pub value: Option<Vec<u8>>,
 }
 
+/// Which row of which table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowId {
+    /// The table.
+    pub table: TableName,
+    /// The row's key, in postcard.
+    pub key: Vec<u8>,
+}
+
 /// A transaction for the durable store: all of it becomes durable, or nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commit {
     /// Its number.
     pub tx: TxId,
@@ -80,6 +93,10 @@ pub struct Commit {
     /// The rows that say it, in the order of tables and keys. With them go rows that changed without a fact since the
     /// last commit (a device that has been away, a message that waits): a crash may lose what changed after the last.
     pub changes: Vec<Change>,
+    /// Where there are several cores, the rows that it looked up.
+    pub reads: Vec<RowId>,
+    /// The last transaction of another core that it knew of, by its place in the store's order.
+    pub seen: u64,
 }
 
 /// A durable store holds something else than rows of the service.

@@ -233,7 +233,7 @@ impl Conversation {
 }
 
 /// The server of the tests.
-fn config() -> ServerConfig {
+pub(crate) fn config() -> ServerConfig {
     ServerConfig {
         name: "signaling".into(),
         address: "198.51.100.1:443".parse().unwrap(),
@@ -247,12 +247,13 @@ fn config() -> ServerConfig {
         password_cost: Argon2Cost::SIMULATION,
         costs: ServiceCosts::default(),
         boots: 0,
+        cores: kernel::plan::Cores::default(),
         faults: Vec::new(),
         seeds: SeedTree::root(1),
     }
 }
 
-pub(super) fn phone(user: &str) -> ActorName {
+pub(crate) fn phone(user: &str) -> ActorName {
     ActorName::from(format!("{user}-phone"))
 }
 
@@ -265,7 +266,7 @@ pub(super) fn identity(device: &str) -> DeviceIdentity {
     DeviceIdentity::generate(&mut SeedTree::root(7).stream(device))
 }
 
-pub(super) fn sign_up(user: &str, password: &str) -> ClientMessage {
+pub(crate) fn sign_up(user: &str, password: &str) -> ClientMessage {
     let keys = keys(user, phone(user).as_str());
     let first = Box::new(DeviceList::begin(&keys, &identity(keys.device.as_str())).links()[0].clone());
     ClientMessage::SignUp { request: RequestId(0), version: PROTOCOL_VERSION, password: password.into(), keys, first }
@@ -277,7 +278,7 @@ pub(super) fn sign_in(user: &str, device: &ActorName, password: &str) -> ClientM
     ClientMessage::SignIn { request: RequestId(0), version: PROTOCOL_VERSION, password: password.into(), keys, consent }
 }
 
-pub(super) fn call_id(n: u8) -> CallId {
+pub(crate) fn call_id(n: u8) -> CallId {
     CallId([n; 16])
 }
 
@@ -300,12 +301,12 @@ pub(super) fn envelope(kind: EnvelopeKind, call: CallId, from: &ActorName, to: &
 }
 
 /// An invite from one user's phone, with an offer for each device.
-pub(super) fn invite(call: CallId, from: &ActorName, to: &[&ActorName]) -> ClientMessage {
+pub(crate) fn invite(call: CallId, from: &ActorName, to: &[&ActorName]) -> ClientMessage {
     let offers = to.iter().map(|to| envelope(EnvelopeKind::Offer, call, from, to)).collect();
     ClientMessage::Invite { call, to: user_of(to[0]), video: true, offers }
 }
 
-pub(super) fn accept(call: CallId, from: &ActorName, to: &ActorName) -> ClientMessage {
+pub(crate) fn accept(call: CallId, from: &ActorName, to: &ActorName) -> ClientMessage {
     ClientMessage::Accept { call, answer: envelope(EnvelopeKind::Answer, call, from, to) }
 }
 

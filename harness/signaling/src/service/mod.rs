@@ -5,6 +5,7 @@ mod calls;
 mod change;
 mod devices;
 mod friends;
+mod replica;
 mod store;
 mod table;
 mod transaction;
@@ -14,14 +15,14 @@ mod account_table;
 #[cfg(test)]
 mod call_table;
 #[cfg(test)]
-mod conversation;
+pub(crate) mod conversation;
 #[cfg(test)]
 mod model;
 
-pub use change::{BrokenRow, Change, Commit, TableName};
+pub use change::{BrokenRow, Change, Commit, RowId, TableName};
 
 use crate::config::{Argon2Cost, RelayEndpoint, ServerConfig, ServiceCosts};
-use calls::{Invite, Sender};
+use calls::{GateCache, Invite, Sender};
 use kernel::{
     event::Recovered,
     mutant,
@@ -30,6 +31,7 @@ use kernel::{
     time::{Micros, SimTime},
 };
 use protocol::{ClientMessage, ConnectionId, RelayGrant, ServerMessage};
+use replica::Replica;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use store::{Stage, Store};
 use transaction::{Effect, Transaction};
@@ -45,7 +47,7 @@ pub const DISCONNECTED_LIVE_GRACE: Micros = Micros::from_secs(30);
 const MAX_WAITING_PER_CONNECTION: u32 = 64;
 
 /// A transaction of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TxId(pub u64);
 
 /// A call that rings or is live.
@@ -70,6 +72,10 @@ pub enum ServiceInput {
     Timeout,
     /// The store made a transaction durable.
     Committed(TxId),
+    /// The store did not take a transaction: another core changed what it is made of.
+    Conflict(TxId),
+    /// Another core's transaction, by its place in the store's order.
+    Replicated(u64, Vec<Change>),
 }
 
 /// What the service wants done, in this order.
@@ -131,6 +137,10 @@ pub struct Service {
     expiring: BTreeSet<CallId>,
     /// Accepts by somebody whom nobody calls.
     attacks: u64,
+    /// Which core this is, and of how many.
+    core: (u8, u8),
+    replica: Replica,
+    gate_cache: GateCache,
     phase: Phase,
     next_tx: u64,
     outputs: VecDeque<ServiceOutput>,
@@ -146,7 +156,13 @@ struct Connection {
 enum Request {
     Message(ConnectionId, ClientMessage),
     Closed(ConnectionId),
+    /// A device lost its connection.
+    Gone(ActorName),
     Expire(CallId),
+    /// A call that another core placed rings at devices of this one.
+    Deliver(CallId),
+    /// Another core left messages for a device of this one.
+    Collect(ActorName),
 }
 
 #[derive(Clone)]
@@ -175,20 +191,22 @@ impl Service {
             queue: VecDeque::new(),
             expiring: BTreeSet::new(),
             attacks: 0,
+            core: (0, 1),
+            replica: Replica::default(),
+            gate_cache: GateCache::default(),
             phase: Phase::Idle,
             next_tx: 1,
             outputs: VecDeque::new(),
         }
     }
 
-    /// A service that starts again with the rows of its durable store, and says what it found there. Calls that rang are
+    /// A service that starts again with the rows of its durable store. Calls that rang are
     /// over; live ones last if both ends attach again in time (call-machine.md, row "crash + restart").
     ///
     /// # Errors
     /// When a row is none of the service's.
     pub fn restore(config: &ServerConfig, rows: &[Change], now: SimTime) -> Result<Service, BrokenRow> {
         let mut service = Service { store: Store::restore(rows)?, ..Service::new(config) };
-        kernel::event!(Recovered { ..service.held() });
         service.store.change_calls(
             |_| true,
             |call| match call.ends().map(|(caller, callee)| [caller.clone(), callee.clone()]) {
@@ -221,6 +239,8 @@ impl Service {
             }
             ServiceInput::Timeout => {}
             ServiceInput::Committed(tx) => self.committed(tx, now),
+            ServiceInput::Conflict(tx) => self.conflict(tx, now),
+            ServiceInput::Replicated(place, changes) => self.replicated(place, changes),
         }
         self.enqueue_expired(now);
         self.advance(now);
@@ -303,20 +323,18 @@ impl Service {
         loop {
             match std::mem::replace(&mut self.phase, Phase::Idle) {
                 Phase::Idle => {
+                    self.catch_up_with_others(now);
                     let Some(request) = self.queue.pop_front() else { return };
-                    let mut work = Transaction::new(now);
-                    self.run(request, &mut work);
-                    let until = now + self.charge(&work);
-                    self.phase = Phase::Working { until, work };
+                    self.take_up(request, now);
                 }
-                Phase::Working { until, work } if until <= now => {
-                    if work.facts.is_empty() {
+                Phase::Working { until, mut work } if until <= now => {
+                    // Where there are several cores, what was only read must have been true too.
+                    if work.facts.is_empty() && !self.is_one_of_several() {
                         self.release(work, now);
                     } else {
-                        let tx = TxId(self.next_tx);
-                        self.next_tx += 1;
-                        let (facts, changes) = (work.facts.clone(), self.store.take_changes());
-                        self.outputs.push_back(ServiceOutput::Commit(Commit { tx, facts, changes }));
+                        let commit = self.hand_over(&mut work);
+                        let tx = commit.tx;
+                        self.outputs.push_back(ServiceOutput::Commit(commit));
                         if mutant!(V117) {
                             self.release(work, now);
                         } else {
@@ -330,6 +348,32 @@ impl Service {
                 }
             }
         }
+    }
+
+    fn take_up(&mut self, request: Request, now: SimTime) {
+        if let Request::Message(connection, _) = &request
+            && let Some(entry) = self.connections.get_mut(connection)
+        {
+            entry.waiting -= 1;
+        }
+        self.remember(&request);
+        self.store.begin();
+        let mut work = Transaction::new(now);
+        self.run(request, &mut work);
+        let until = now + self.charge(&work);
+        self.phase = Phase::Working { until, work };
+    }
+
+    /// What the store is to make durable of the work.
+    fn hand_over(&mut self, work: &mut Transaction) -> Commit {
+        let tx = TxId(self.next_tx);
+        self.next_tx += u64::from(self.core.1);
+        let facts = work.facts.clone();
+        if !self.is_one_of_several() {
+            return Commit { tx, facts, changes: self.store.take_changes(), ..Commit::default() };
+        }
+        self.post(work);
+        Commit { tx, facts, reads: self.store.reads(), changes: self.store.take_changes(), seen: self.replica.seen }
     }
 
     /// The simulated time that the work took.
@@ -388,7 +432,7 @@ impl Service {
             Some(&connection) => {
                 self.outputs.push_back(ServiceOutput::Send { connection, device: Some(device), message });
             }
-            None => self.store.keep(&device, message),
+            None => self.store.keep(&device, message, self.core),
         }
     }
 
@@ -406,7 +450,13 @@ impl Service {
 
     fn ring(&mut self, device: &ActorName, call: CallId, now: SimTime) {
         let Some(&connection) = self.online.get(device) else { return };
-        let Some(found) = self.store.call(call).filter(|found| found.stage == Stage::Ringing) else { return };
+        let ringing = self.store.call(call).filter(|found| found.stage == Stage::Ringing);
+        let Some((caller, callee)) = ringing.map(|found| (found.caller.clone(), found.callee.clone())) else { return };
+        // The gate again, at the delivery.
+        if !self.may_ring(&caller, &callee, now) {
+            return;
+        }
+        let Some(found) = self.store.call(call) else { return };
         let keys = self.store.account(&found.caller).and_then(|account| account.devices.get(&found.caller_device));
         let (Some(offer), Some(caller)) = (found.offers.get(device), keys) else { return };
         let mut message = ServerMessage::Ring {
@@ -439,17 +489,23 @@ impl Service {
             entry.device = Some(device.clone());
             self.online.insert(device.clone(), connection);
         }
+        if self.is_one_of_several() {
+            self.store.set_home(device, self.core.0);
+        }
     }
 
     fn run(&mut self, request: Request, work: &mut Transaction) {
         match request {
-            Request::Message(connection, message) => {
-                if let Some(entry) = self.connections.get_mut(&connection) {
-                    entry.waiting -= 1;
+            Request::Message(connection, message) => self.run_message(connection, message, work),
+            Request::Closed(connection) => {
+                self.online.retain(|_, online| *online != connection);
+                if let Some(device) = self.connections.remove(&connection).and_then(|connection| connection.device) {
+                    self.run_gone(&device, work);
                 }
-                self.run_message(connection, message, work);
             }
-            Request::Closed(connection) => self.run_closed(connection, work),
+            Request::Gone(device) => self.run_gone(&device, work),
+            Request::Deliver(call) => self.deliver(call, work),
+            Request::Collect(device) => self.collect(&device, work),
             Request::Expire(call) => {
                 self.expiring.remove(&call);
                 self.expire(call, work);
@@ -527,14 +583,13 @@ impl Service {
         }
     }
 
-    /// A connection is gone: its device's calls have a grace until it attaches again.
-    fn run_closed(&mut self, connection: ConnectionId, work: &Transaction) {
-        self.online.retain(|_, online| *online != connection);
-        let Some(device) = self.connections.remove(&connection).and_then(|connection| connection.device) else {
+    /// A device lost its connection: its calls have a grace until it attaches again.
+    fn run_gone(&mut self, device: &ActorName, work: &Transaction) {
+        if self.is_elsewhere(device) {
             return;
-        };
+        }
         let is_its = |call: &store::Call| {
-            call.caller_device == device || call.ends().is_some_and(|(_, callee_device)| *callee_device == device)
+            call.caller_device == *device || call.ends().is_some_and(|(_, callee_device)| callee_device == device)
         };
         self.store.change_calls(is_its, |call| {
             call.gone.insert(device.clone(), work.at);

@@ -2,7 +2,7 @@
 
 use super::{
     DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT,
-    change::{BrokenRow, Change, TableName},
+    change::{BrokenRow, Change, RowId, TableName},
     table::{Rows, Table},
 };
 use crate::{naming::call_of_server_message, password::PasswordHash};
@@ -47,6 +47,7 @@ pub(super) struct Store {
     calls: Table<CallId, Call>,
     used: Table<u64, CallId>,
     outboxes: Table<(ActorName, u64), ServerMessage>,
+    homes: Table<ActorName, u8>,
     /// Whose each device is.
     #[serde(skip)]
     owners: BTreeMap<ActorName, UserName>,
@@ -172,14 +173,47 @@ impl Store {
     /// What the durable store holds.
     pub(super) fn restore(rows: &[Change]) -> Result<Store, BrokenRow> {
         let mut store = Store::default();
-        for row in rows {
-            store.apply(row)?;
-        }
-        for (user, account) in store.accounts.iter() {
-            store.owners.extend(account.devices.keys().map(|device| (device.clone(), user.clone())));
-        }
-        store.used_ids = store.used.values().copied().collect();
+        store.take_over(rows)?;
         Ok(store)
+    }
+
+    /// Takes over rows of the durable store.
+    pub(super) fn take_over(&mut self, rows: &[Change]) -> Result<(), BrokenRow> {
+        for row in rows {
+            self.table(row.table).apply(row).map_err(|because| BrokenRow { table: row.table, because })?;
+        }
+        if rows.iter().any(|row| matches!(row.table, TableName::Accounts | TableName::UsedCalls)) {
+            self.index();
+        }
+        Ok(())
+    }
+
+    /// Makes the indexes again.
+    fn index(&mut self) {
+        let devices = |(user, account): (&UserName, &Account)| {
+            account.devices.keys().map(|device| (device.clone(), user.clone())).collect::<Vec<_>>()
+        };
+        self.owners = self.accounts.iter().flat_map(devices).collect();
+        self.used_ids = self.used.values().copied().collect();
+    }
+
+    /// A transaction begins: from now on what it looks up and changes is remembered.
+    pub(super) fn begin(&mut self) {
+        TableName::ALL.iter().for_each(|name| self.table(*name).begin());
+    }
+
+    /// What the transaction looked up.
+    pub(super) fn reads(&mut self) -> Vec<RowId> {
+        let mut reads = Vec::new();
+        TableName::ALL.iter().for_each(|name| self.table(*name).read(*name, &mut reads));
+        reads
+    }
+
+    /// Everything is as it was when the transaction began.
+    pub(super) fn undo(&mut self) {
+        TableName::ALL.iter().for_each(|name| self.table(*name).undo());
+        self.index();
+        self.take_accesses();
     }
 
     /// Every row that changed since this was last asked.
@@ -187,10 +221,6 @@ impl Store {
         let mut changes = Vec::new();
         TableName::ALL.iter().for_each(|name| self.table(*name).take_changes(*name, &mut changes));
         changes
-    }
-
-    fn apply(&mut self, change: &Change) -> Result<(), BrokenRow> {
-        self.table(change.table).apply(change).map_err(|because| BrokenRow { table: change.table, because })
     }
 
     fn table(&mut self, name: TableName) -> &mut dyn Rows {
@@ -203,6 +233,7 @@ impl Store {
             TableName::Calls => &mut self.calls,
             TableName::UsedCalls => &mut self.used,
             TableName::Outboxes => &mut self.outboxes,
+            TableName::Homes => &mut self.homes,
         }
     }
 
@@ -455,6 +486,15 @@ impl Store {
         self.rows_of(user, 0).next_back().map_or(0, |(number, _)| number)
     }
 
+    /// Which core serves a device, where there are several. Not charged: the balancer's.
+    pub(super) fn home(&self, device: &ActorName) -> Option<u8> {
+        self.homes.get(device).copied()
+    }
+
+    pub(super) fn set_home(&mut self, device: &ActorName, core: u8) {
+        self.homes.insert(device.clone(), core);
+    }
+
     /// The rows of a user behind one, with their numbers, oldest first.
     fn rows_of(&self, user: &UserName, after: u32) -> impl DoubleEndedIterator<Item = (u32, &CallRowEntry)> {
         let behind = (user.clone(), after.saturating_add(1))..=(user.clone(), u32::MAX);
@@ -472,8 +512,9 @@ impl Store {
         self.rows_of(user, after).map(told).collect()
     }
 
-    /// Keeps a message for a device until it attaches. Rows are kept already.
-    pub(super) fn keep(&mut self, device: &ActorName, message: ServerMessage) {
+    /// Keeps a message for a device until it attaches. Rows are kept already. Each core has places of its own: `core` of so
+    /// many.
+    pub(super) fn keep(&mut self, device: &ActorName, message: ServerMessage, (core, of): (u8, u8)) {
         if is_row(&message) {
             return;
         }
@@ -481,7 +522,8 @@ impl Store {
         if waiting.len() >= MAX_OUTBOX {
             self.outboxes.remove(&(device.clone(), waiting[0]));
         }
-        let next = waiting.last().map_or(0, |last| last + 1);
+        let free = waiting.last().map_or(0, |last| last + 1);
+        let next = (free..).find(|place| place % u64::from(of) == u64::from(core)).unwrap_or(free);
         self.outboxes.insert((device.clone(), next), message);
     }
 

@@ -127,7 +127,7 @@ mod tests {
 
     fn commit(tx: u64, changes: Vec<Change>) -> Commit {
         let facts = vec![Fact::AccountCreated { user: format!("user {tx}").into() }];
-        Commit { tx: TxId(tx), facts, changes }
+        Commit { tx: TxId(tx), facts, changes, ..Commit::default() }
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub(crate) fn config(seed: u64) -> ServerConfig {
         password_cost: Argon2Cost::SIMULATION,
         costs: ServiceCosts::default(),
         boots: 0,
+        cores: kernel::plan::Cores::default(),
         faults: Vec::new(),
         seeds: SeedTree::root(seed),
     }

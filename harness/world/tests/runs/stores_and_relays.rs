@@ -14,7 +14,7 @@ fn transactions_become_durable_in_order_each_after_the_time_of_a_write() {
         "signaling" => Puppet::idle(name).waking(SimTime(10_000_100)).doing(|input, _, server| match input {
             ActorInput::Timeout => {
                 for tx in [7, 3, 5].map(TxId) {
-                    server.output(ActorOutput::Commit(Commit { tx, facts: Vec::new(), changes: Vec::new() }));
+                    server.output(ActorOutput::Commit(Commit { tx, ..Commit::default() }));
                 }
             }
             ActorInput::Committed(TxId(tx)) => server.note(format!("{tx} is durable")),

@@ -32,6 +32,7 @@ pub(crate) fn village(duration: Micros) -> Plan {
         timeline_start: Plan::TIMELINE_START,
         participants: vec![participant("alice", ALICE.ip()), participant("bob", BOB.ip())],
         signaling: server("signaling", 1),
+        cores: kernel::plan::Cores::default(),
         relays: Vec::new(),
         friends: Vec::new(),
         timeline: Vec::new(),

@@ -236,6 +236,7 @@ fn plan() -> Plan {
             participant("bob", BOB, DeviceClass::Laptop),
         ],
         signaling: server("signaling"),
+        cores: kernel::plan::Cores::default(),
         relays: vec![server("relay")],
         friends: vec![("alice".into(), "bob".into())],
         timeline: vec![Step {
