@@ -199,7 +199,7 @@ fn judge_lists(run: &Run, number: usize, checks: &mut Checks) {
 mod tests {
     use crate::story::Story;
     use kernel::{
-        event::{self, Act, CallStateName, EndReason, Event, Fact},
+        event::{self, Act, CallOutcome, CallStateName, EndReason, Event, Fact},
         plan::Participant,
     };
 
@@ -309,6 +309,7 @@ mod tests {
         let mut story = Story::new();
         let (user, device, by) = ("bob".into(), "bob-phone".into(), LAPTOP.into());
         story.live().at(8_000).fact(Fact::DeviceRemoved { user, device, by });
+        story.call_over(CallOutcome::Answered);
         let told = |story: &mut Story| {
             story.at(told_ms).tell(Event::LoggedOut(event::LoggedOut { device: "bob-phone".into() }));
         };
@@ -322,7 +323,7 @@ mod tests {
         if let Some(message) = said {
             story.at(12_000).signal("signaling", "bob-phone", message, b"");
         }
-        until(story, 20_000)
+        until(story, 17_000)
     }
 
     #[test]

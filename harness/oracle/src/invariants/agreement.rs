@@ -3,7 +3,7 @@
 use crate::{
     catalogue::Evidence,
     checks::Checks,
-    run::{Call, Moment, Part, Run, Seen},
+    run::{Call, Friendships, Moment, Part, Run, Seen},
 };
 use kernel::{
     CallId, Micros, SimTime,
@@ -68,9 +68,14 @@ fn closed_before<'a>(run: &Run<'a>, opened: &Seen<'a, CaptureSwitched>) -> Optio
 pub(crate) fn server_and_devices_agree(evidence: &Evidence) -> Checks {
     let run = evidence.run;
     let mut checks = Checks::default();
+    let friendships = Friendships::of(run);
     for (id, call) in &run.calls.by_id {
         judge_over(run, *id, call, &mut checks);
-        judge_live(run, *id, call, &mut checks);
+        // A call that comes to be live between no friends any more is wrong by that, and `unfriending_ends_the_call` says so.
+        let ended_before = call.live.zip(call.caller.as_ref().zip(call.callee.as_ref()));
+        if ended_before.is_none_or(|(live, (one, other))| friendships.may_ring(one, other, live.index)) {
+            judge_live(run, *id, call, &mut checks);
+        }
     }
     checks
 }
