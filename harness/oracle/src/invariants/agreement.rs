@@ -6,14 +6,18 @@ use crate::{
     run::{Call, Friendships, Moment, Part, Run, Seen},
 };
 use kernel::{
-    CallId, Micros, SimTime,
+    BitRate, CallId, Micros, SimTime,
     event::{CallStateName, CaptureSwitched, is_listed},
+    plan::{LinkPlan, Loss},
 };
 
 /// How soon server and device agree that a call is over, or live.
 const AGREEMENT: Micros = Micros::from_secs(3);
-/// The same where messages of signaling or the server itself fail: the longest time limit of both.
+/// The same where messages of signaling or the server itself fail, or the network is bad: the longest time limit of both.
 const AGREEMENT_AFTER_FAULTS: Micros = Micros::from_secs(35);
+/// A link below this rate, or with more than this on the way, is part of a bad network.
+const PROMPT_RATE: BitRate = BitRate(256_000);
+const PROMPT_PROPAGATION: Micros = Micros::from_millis(200);
 /// The longest that a device rings, counted from the invite (SM-8) ...
 const RING_LIMIT: Micros = Micros::from_secs(60);
 /// ... and how long the way of the last word, or the grain of a timer, may take.
@@ -84,7 +88,7 @@ fn judge_over(run: &Run, id: CallId, call: &Call, checks: &mut Checks) {
     let Some(over) = call.over else { return };
     let ring_ends = call.ringing.map_or(SimTime::NEVER, |ringing| ringing.at + RING_LIMIT);
     for part in run.calls.parts.values().filter(|part| part.call == id && part.began.1 < over.index) {
-        let deadline = run.deadline(part.device, over.at, agreement(run));
+        let deadline = run.deadline(part.device, over.at, agreement(run, part.device));
         // From then on the age of the ring is what is wrong, and `no_ring_older_than_a_minute` says so.
         let only_rings = part.first(CallStateName::Accepting).is_none() && part.ring.is_some();
         let told = part.over().map(|(at, _)| at);
@@ -110,11 +114,11 @@ fn judge_live(run: &Run, id: CallId, call: &Call, checks: &mut Checks) {
     let Some((one, other)) = call.devices.filter(|_| both) else { return };
     for device in [one, other] {
         let part = run.part(device, id);
-        let came = run.deadline(device, live.at, agreement(run));
+        let came = run.deadline(device, live.at, agreement(run, device));
         let is_there = part.and_then(|part| part.first(CallStateName::Connecting)).is_some_and(|(at, _)| at <= came);
         // Who was there and left tells the server.
         let left = part.and_then(Part::over).map(|(at, _)| at).filter(|_| is_there);
-        let deadline = left.map_or(came, |left| run.deadline(device, left, agreement(run)));
+        let deadline = left.map_or(came, |left| run.deadline(device, left, agreement(run, device)));
         if run.end <= deadline {
             continue;
         }
@@ -125,9 +129,18 @@ fn judge_live(run: &Run, id: CallId, call: &Call, checks: &mut Checks) {
     }
 }
 
-fn agreement(run: &Run) -> Micros {
+/// How long a device may take to agree with the server.
+fn agreement(run: &Run, device: usize) -> Micros {
     let faults = &run.plan.trouble;
-    if faults.signaling.is_empty() && faults.faults.is_empty() { AGREEMENT } else { AGREEMENT_AFTER_FAULTS }
+    let access = &run.cast.participant(device).access;
+    let is_sound = faults.signaling.is_empty() && faults.faults.is_empty();
+    if is_sound && is_prompt(&access.up) && is_prompt(&access.down) { AGREEMENT } else { AGREEMENT_AFTER_FAULTS }
+}
+
+/// Whether a message goes over a link in a moment: nothing is lost, and neither rate nor distance is those of a bad network.
+fn is_prompt(link: &LinkPlan) -> bool {
+    let is_fast = link.rate.is_none_or(|rate| rate >= PROMPT_RATE);
+    link.loss == Loss::None && is_fast && link.propagation <= PROMPT_PROPAGATION
 }
 
 /// SM-6. Checks are the calls that begin to ring.
@@ -186,9 +199,10 @@ fn stops_ringing(part: &Part) -> Option<Moment> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::story::{CALL, Story};
     use kernel::{
-        CallId, Track,
+        Track,
         event::{self, Act, CallOutcome, CallStateName, EndReason, Event, Fact},
     };
 
@@ -246,6 +260,21 @@ mod tests {
         for heard in [Some(13_021), None] {
             let sentence = cancelled(heard).fails_only("server_and_devices_agree");
             assert_eq!(sentence, "the call is over at the server, and bob-phone still has it 3000.000 ms later");
+        }
+    }
+
+    #[test]
+    fn over_a_bad_network_a_device_hears_later() {
+        let loss = Loss::Bernoulli { ppm: 10_000 };
+        let worsen: [fn(&mut LinkPlan, Loss); 3] = [
+            |link, loss| link.loss = loss,
+            |link, _| link.rate = Some(BitRate(50_000)),
+            |link, _| link.propagation = Micros::from_millis(350),
+        ];
+        for worsen in worsen {
+            let mut story = cancelled(Some(13_021));
+            worsen(&mut story.plan.participants[1].access.down, loss);
+            assert_eq!(story.holds("server_and_devices_agree"), 2);
         }
     }
 
