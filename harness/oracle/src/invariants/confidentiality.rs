@@ -81,10 +81,11 @@ pub(crate) fn no_credential_in_foreign_views(evidence: &Evidence) -> Checks {
 /// a relay password also in what its issuer and its relay hold. Passwords and tokens are stored as hashes only.
 fn may_hold(run: &Run, secret: &Seen<Secret>, exhibit: &Exhibit) -> bool {
     match exhibit {
-        Exhibit::Signal(signal) => [&signal.from, &signal.to]
-            .iter()
+        Exhibit::Signal(signal) => {
+            let knows = |end: &ActorName| is_held_by(run, secret, end) || *end == run.plan.signaling.name;
             // Who presents a token that counts no more has no name there.
-            .all(|end| is_held_by(run, secret, end) || **end == run.plan.signaling.name || **end == "unknown"),
+            knows(&signal.to) && (knows(&signal.from) || signal.from == "unknown")
+        }
         Exhibit::Snapshot(snapshot) => {
             secret.kind == SecretKind::RelayPassword && secret.holders.contains(&snapshot.node)
         }
@@ -234,6 +235,18 @@ mod tests {
         story.signal("signaling", "alice-phone", "signed_in", TOKEN.as_bytes());
         story.signal("alice-phone", "signaling", "attach", TOKEN.as_bytes());
         assert_eq!(story.holds(CREDENTIALS), 1);
+    }
+
+    #[test]
+    fn who_has_no_name_may_present_a_token_and_is_told_none() {
+        let token = |from: &str, to: &str| {
+            let mut story = call();
+            story.secret(SecretKind::SessionToken, &["bob-phone", "signaling"], "0123456789abcdef");
+            story.signal(from, to, "attach", b"0123456789abcdef");
+            story
+        };
+        assert_eq!(token("unknown", "signaling").holds(CREDENTIALS), 1);
+        token("signaling", "unknown").fails_only(CREDENTIALS);
     }
 
     #[test]
