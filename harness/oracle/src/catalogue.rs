@@ -273,8 +273,8 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         id: "SM-5",
         name: "server_and_devices_agree",
-        truth: "Within 3 s a call that is over or live at the server is so at its devices: none rings with no caller behind it, \
-                and nobody accepts in another's place.",
+        truth: "Within 3 s, over a bad network 35 s, a call that is over or live at the server is so at its devices: none \
+                rings with no caller behind it, and nobody accepts in another's place.",
         foreign: false,
         mutants: &[Mutant::V10, Mutant::V15, Mutant::V150],
         checker: agreement::server_and_devices_agree,

@@ -1,4 +1,5 @@
-//! What makes two runs of one seed differ and no lint sees: unordered maps, unseeded generators, unbiased `select!`.
+//! What makes two runs of one seed differ and no lint sees: unordered maps, unseeded generators, unbiased `select!`. And what
+//! would make two different runs look the same.
 
 use super::{Finding, tree::Tree};
 
@@ -14,6 +15,11 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("rand::rng(", "draws from the system: a stream of kernel::random"),
 ];
 
+/// Events are hashed without the names of their fields.
+const HASHED: &str = "harness/kernel/src/event/";
+/// So none may leave a field out: which one it is could not be told.
+const OMISSION: &str = "skip_serializing";
+
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (place, path, line) in tree.code() {
@@ -22,6 +28,10 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         }
         for (name, instead) in FORBIDDEN.iter().filter(|(name, _)| line.contains(name)) {
             findings.push(Finding::new(&place, format!("`{name}`: {instead}")));
+        }
+        if path.starts_with(HASHED) && line.contains(OMISSION) {
+            let message = format!("`{OMISSION}` in an event: the log's digest cannot tell which field is missing");
+            findings.push(Finding::new(&place, message));
         }
     }
     findings.extend(tree.rust().flat_map(|(path, text)| unbiased(path, text)));
@@ -46,6 +56,13 @@ mod tests {
     fn ordered_and_biased_code_is_free() {
         let code = "use std::collections::BTreeMap;\ntokio::select! {\n    biased;\n    _ = done => {}\n}\n";
         assert_eq!(check(&Tree::of(&[("harness/world/src/run.rs", code)])), []);
+    }
+
+    #[test]
+    fn an_event_that_leaves_a_field_out_is_found() {
+        let code = "#[serde(skip_serializing_if = \"Option::is_none\")]\n";
+        assert_eq!(check(&Tree::of(&[("harness/kernel/src/event/call.rs", code)])).len(), 1);
+        assert_eq!(check(&Tree::of(&[("harness/kernel/src/plan.rs", code)])), []);
     }
 
     #[test]
