@@ -9,6 +9,7 @@ mod replica;
 mod store;
 mod table;
 mod transaction;
+mod view;
 
 #[cfg(test)]
 mod account_table;
@@ -18,13 +19,15 @@ mod call_table;
 pub(crate) mod conversation;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod refusal_table;
 
 pub use change::{BrokenRow, Change, Commit, RowId, TableName};
+pub use view::ActiveCall;
 
 use crate::config::{Argon2Cost, RelayEndpoint, ServerConfig, ServiceCosts};
 use calls::{GateCache, Invite, Sender};
 use kernel::{
-    event::Recovered,
     mutant,
     names::{ActorName, CallId},
     random::Stream,
@@ -49,17 +52,6 @@ const MAX_WAITING_PER_CONNECTION: u32 = 64;
 /// A transaction of the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TxId(pub u64);
-
-/// A call that rings or is live.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActiveCall {
-    /// Its id.
-    pub id: CallId,
-    /// The device that calls.
-    pub caller_device: ActorName,
-    /// The device that accepted; none while it rings.
-    pub callee_device: Option<ActorName>,
-}
 
 /// What happens to the service.
 #[derive(Clone, Debug)]
@@ -217,12 +209,6 @@ impl Service {
         Ok(service)
     }
 
-    /// The friend graph and the sessions as the service holds them now.
-    pub fn held(&self) -> Recovered {
-        let (edges, sessions) = self.store.held();
-        Recovered { node: self.name.clone(), edges, sessions }
-    }
-
     /// Makes the service collude with callers: their peer messages pass to devices that only ring.
     pub(crate) fn pass_before_accept(&mut self, passes: bool) {
         self.passes_before_accept = passes;
@@ -251,11 +237,6 @@ impl Service {
         self.outputs.pop_front()
     }
 
-    /// How often somebody accepted a call that does not ring there, such as the caller's own.
-    pub fn attacks(&self) -> u64 {
-        self.attacks
-    }
-
     /// When the service wants [`ServiceInput::Timeout`].
     pub fn next_wake(&self) -> Option<SimTime> {
         let working = match &self.phase {
@@ -264,41 +245,6 @@ impl Service {
         };
         let deadlines = self.store.calls().filter(|call| !self.expiring.contains(&call.id)).map(store::Call::deadline);
         Some(deadlines.fold(working, SimTime::min)).filter(|wake| *wake != SimTime::NEVER)
-    }
-
-    /// Everything that the service holds, in postcard.
-    pub fn snapshot(&self) -> Vec<u8> {
-        postcard::to_allocvec(&self.store).expect("the store serializes into memory")
-    }
-
-    /// Every call that rings or is live, in the order of their ids.
-    pub fn active_calls(&self) -> Vec<ActiveCall> {
-        let active = |call: &store::Call| ActiveCall {
-            id: call.id,
-            caller_device: call.caller_device.clone(),
-            callee_device: call.ends().map(|(_, callee_device)| callee_device.clone()),
-        };
-        self.store.calls().map(active).collect()
-    }
-
-    /// What decides how the service answers from here on, for a search that must know a state again: no rows, no accounts,
-    /// no counters, and no state of its generators. Times are part of it; a search lets none pass.
-    ///
-    /// # Panics
-    /// When work is under way.
-    pub fn essence(&self) -> Vec<u8> {
-        assert!(matches!(self.phase, Phase::Idle) && self.queue.is_empty(), "only a service at rest has an essence");
-        self.store.essence()
-    }
-
-    /// The device that a message comes from: the signed-in one, or the one that it signs in as, or `unknown`.
-    pub fn speaker(&self, connection: ConnectionId, message: &ClientMessage) -> ActorName {
-        let presented = || match message {
-            ClientMessage::SignUp { keys, .. } | ClientMessage::SignIn { keys, .. } => Some(keys.device.clone()),
-            ClientMessage::Attach { token, .. } => self.store.peek_session(blake3::hash(token.as_bytes()).as_bytes()),
-            _ => None,
-        };
-        self.device_of(connection).or_else(presented).unwrap_or_else(|| "unknown".into())
     }
 
     fn enqueue(&mut self, connection: ConnectionId, message: ClientMessage) {
