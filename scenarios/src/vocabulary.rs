@@ -41,6 +41,8 @@ pub struct Vocabulary {
     pub invariants: Vec<String>,
     /// Names of the metrics, each with its statistic: `glass_to_glass_us_p95`.
     pub metrics: Vec<String>,
+    /// Words that only the service may go by: who imitates it is called like one.
+    pub service_words: Vec<String>,
     /// Rate traces by name.
     pub traces: BTreeMap<String, RateTrace>,
 }

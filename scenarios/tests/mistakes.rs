@@ -467,6 +467,16 @@ rate = "200kbit/s"
 }
 
 #[test]
+fn nobody_can_be_taken_for_who_is_not_there() {
+    let story = |original: &str| {
+        let imitation = format!(r#"{{ user = "alice", imitates = "{original}", network = "home-wifi" }}"#);
+        changed(&[(r#"{ user = "alice", network = "home-wifi" }"#, &imitation)])
+    };
+    insta::assert_snapshot!(errors(&story("bop"), &Overrides::default()));
+    insta::assert_snapshot!(errors(&story("alice"), &Overrides::default()));
+}
+
+#[test]
 fn acts_about_devices_that_cannot_be_meant_are_refused() {
     let story = changed(&[
         (

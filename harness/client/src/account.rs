@@ -26,6 +26,8 @@ const MOST_SIGN_INS: u32 = 20;
 const MAX_WAITING: usize = 64;
 /// Requests whose answer is awaited.
 const MAX_REQUESTS: usize = 256;
+/// Friends; of more the server is not believed.
+const MAX_FRIENDS: usize = 4_096;
 /// Users whose lists of devices are kept.
 const MAX_LISTS: usize = 4_096;
 /// The name of the server in events.
@@ -86,11 +88,10 @@ pub(crate) struct Roster {
 impl Roster {
     /// A friendship began; one that goes on stays as old as it is.
     fn befriend(&mut self, user: &UserName) {
-        let begun = self.friendships;
-        self.friends.entry(user.clone()).or_insert_with(|| {
+        if self.friends.len() < MAX_FRIENDS && !self.friends.contains_key(user) {
+            self.friends.insert(user.clone(), self.friendships);
             self.friendships += 1;
-            begun
-        });
+        }
     }
 
     /// Those who were friends before somebody was.
@@ -466,6 +467,13 @@ fn connect(config: &AccountConfig, connection: u32, now: SimTime) -> ClientChann
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_roster_holds_a_bounded_number_of_friends() {
+        let mut roster = Roster::default();
+        (0..=MAX_FRIENDS).for_each(|n| roster.befriend(&format!("friend-{n}").as_str().into()));
+        assert_eq!(roster.friends.len(), MAX_FRIENDS);
+    }
 
     #[test]
     fn a_friend_is_as_old_as_the_friendship() {

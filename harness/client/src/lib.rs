@@ -20,3 +20,4 @@ pub mod transport;
 
 pub use client::Client;
 pub use config::{ClientConfig, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORT, Work};
+pub use likeness::SERVICE_WORDS;

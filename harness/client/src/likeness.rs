@@ -5,7 +5,7 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use unicode_security::confusable_detection::skeleton;
 
 /// Words that only the service itself may go by.
-const RESERVED: [&str; 7] = ["admin", "official", "security", "service", "staff", "support", "system"];
+pub const SERVICE_WORDS: &[&str] = &["admin", "official", "security", "service", "staff", "support", "system"];
 /// In names as long as this, one letter too many, too few, changed or swapped is overlooked.
 const LONG: usize = 5;
 
@@ -19,9 +19,9 @@ pub(crate) fn taken_for<'n>(name: &UserName, older: impl IntoIterator<Item = &'n
     });
     let reserved = || {
         let parts: Vec<String> = name.as_str().split(is_separator).map(as_seen).collect();
-        RESERVED.into_iter().find(|word| parts.iter().any(|part| *part == as_seen(word)) || seen == as_seen(word))
+        SERVICE_WORDS.iter().find(|word| parts.iter().any(|part| *part == as_seen(word)) || seen == as_seen(word))
     };
-    friend.cloned().or_else(|| reserved().filter(|_| !mutant!(V108)).map(UserName::from))
+    friend.cloned().or_else(|| reserved().filter(|_| !mutant!(V108)).map(|word| UserName::from(*word)))
 }
 
 fn are_alike(one: &str, other: &str) -> bool {

@@ -115,7 +115,7 @@ impl Census {
                 // A known gap is no proof.
                 let verdict = report.verdict();
                 tried.checks += u64::from(verdict == ThresholdVerdict::Held);
-                tried.broken |= verdict == ThresholdVerdict::Failed;
+                tried.broken |= verdict.fails();
                 tried.scenarios.insert(scenario.clone());
             }
         }

@@ -46,6 +46,11 @@ pub fn traces() -> Vec<RateTrace> {
     fixtures::traces().iter().map(read).collect()
 }
 
+/// Words that only the service may go by.
+pub fn service_words() -> &'static [&'static str] {
+    client::SERVICE_WORDS
+}
+
 /// The fingerprint of this environment: where two are equal, one seed gives the same bytes.
 ///
 /// # Errors

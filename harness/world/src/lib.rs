@@ -19,7 +19,7 @@ mod trace;
 mod traffic;
 
 pub use actor::{Actor, ActorInput, ActorOutput};
-pub use catalogue::{PresetEntry, environment, presets, traces};
+pub use catalogue::{PresetEntry, environment, presets, service_words, traces};
 pub use codec_cost::{CodecCost, codecs_alone};
 pub use hop_cost::{HopCost, packet_hops};
 pub use machine::{peak_memory, thread_cpu_time};

@@ -63,7 +63,23 @@ impl People {
         for participant in listed.iter() {
             people.add(participant, &servers, &mut places, vocabulary, links, problems);
         }
+        for participant in listed.iter() {
+            people.check_imitation(participant, vocabulary, problems);
+        }
         people
+    }
+
+    /// Whoever imitates somebody imitates somebody else, who is there, or the service.
+    fn check_imitation(&self, entry: &file::Participant, vocabulary: &Vocabulary, problems: &mut Problems) {
+        let Some(original) = &entry.imitates else { return };
+        let words = vocabulary.service_words.iter().map(String::as_str);
+        if entry.user.as_ref().is_some_and(|user| **user == **original) {
+            problems.note(original.span(), "nobody imitates themselves", "the same name");
+        } else if !self.users().chain(words.clone()).any(|known| known == original.as_str()) {
+            let message = format!("there is no `{}` to be taken for", **original);
+            let note = problems.note(original.span(), message, "nobody here, and no word of the service");
+            note.did_you_mean(original, self.users().chain(words));
+        }
     }
 
     /// Looks a participant up, or notes that nobody has the name.

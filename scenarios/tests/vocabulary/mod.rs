@@ -106,6 +106,7 @@ pub(crate) fn vocabulary() -> Vocabulary {
         presets: PRESETS.iter().map(|(name, mbps)| (name.to_string(), preset(*mbps))).collect(),
         invariants: INVARIANTS.iter().map(|name| name.to_string()).collect(),
         metrics: METRICS.iter().map(|name| name.to_string()).collect(),
+        service_words: vec!["security".into(), "support".into()],
         traces: BTreeMap::from([("driving".to_owned(), RateTrace::parse("driving", "5\n10\n").unwrap())]),
     }
 }

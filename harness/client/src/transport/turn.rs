@@ -210,6 +210,8 @@ impl RelayLeg {
             Carrier::Stream(stream) => {
                 let mut packets = Vec::new();
                 let carrier = stream.send(message, now, &mut packets)?;
+                // TCP repeats it if nobody acknowledges it, and only who is driven can.
+                self.wake = self.wake.into_iter().chain(stream.next_wake(now)).min();
                 Some(Wrapped { packets, carrier })
             }
         }
@@ -332,4 +334,55 @@ fn instant(at: SimTime) -> Instant {
 /// Rounded up, so that a timer never fires before the library expects it.
 fn sim_time(at: Instant) -> Option<SimTime> {
     u64::try_from(at.as_nanos()).ok().map(|nanos| SimTime(nanos.div_ceil(1_000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tcp::Settings;
+
+    /// A leg whose TCP connection is open, and whose first request was acknowledged; the relay never answers it.
+    fn open_stream() -> (RelayLeg, SimTime) {
+        let [local, relay] = [([192, 0, 2, 1], 40_000), ([192, 0, 2, 2], 3_478)].map(SocketAddr::from);
+        let grant = RelayGrant {
+            address: relay,
+            username: "user".into(),
+            password: "secret".into(),
+            lifetime: Micros::from_secs(600),
+            tcp: Some(relay),
+            tls: None,
+        };
+        let mut now = SimTime::ZERO;
+        let mut server = tcp::Endpoint::new(relay.ip(), SeedTree::root(1).stream("relay"), now);
+        server.listen(relay.port(), Settings::real_time()).unwrap();
+        let mut leg = RelayLeg::new(local, &grant, SeedTree::root(1), now);
+        leg.try_next_way(now);
+        leg.give_up = None;
+        for _ in 0..20 {
+            let mut sends = Vec::new();
+            leg.drive(now, &mut sends);
+            now += Micros::from_millis(50);
+            sends.iter().for_each(|segment| server.handle(segment, now));
+            while let Some(segment) = server.poll_transmit(now) {
+                leg.receive(&segment, now);
+            }
+        }
+        (leg, now)
+    }
+
+    #[test]
+    fn what_was_sent_in_a_stream_is_repeated_when_nothing_acknowledges_it() {
+        let (mut leg, mut now) = open_stream();
+        let sent = leg.post(&[0; 20], now).expect("the stream is open").packets;
+        assert_eq!(sent.len(), 1);
+        // It is lost. Nobody calls but when the leg wants to be driven.
+        let mut again = Vec::new();
+        for _ in 0..10 {
+            if again.is_empty() {
+                now = leg.next_wake().expect("a segment is under way").max(now + Micros(1));
+                leg.drive(now, &mut again);
+            }
+        }
+        assert!(!again.is_empty() && now < SimTime(5_000_000), "{now}: {} segments", again.len());
+    }
 }

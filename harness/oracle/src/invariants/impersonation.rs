@@ -12,7 +12,7 @@ pub(crate) fn look_alikes_are_marked(evidence: &Evidence) -> Checks {
     let participants = || run.plan.participants.iter();
     for shown in &run.events.screens {
         let Screen::Incoming { peer, looks_like, .. } = &shown.screen else { continue };
-        let original = participants().find(|one| one.user == *peer).and_then(|one| one.imitates.as_ref());
+        let original = participants().filter(|one| one.user == *peer).find_map(|one| one.imitates.as_ref());
         let is_known = |original: &UserName| {
             // Who is nobody's name here is the service's.
             participants().all(|one| one.user != *original) || friendships.may_ring(original, &shown.user, shown.index)

@@ -3,7 +3,7 @@
 use super::*;
 use crate::service::{
     ServiceOutput,
-    conversation::{accept, call_id, config, invite, phone, sign_up},
+    conversation::{accept, call_id, config, invite, phone, sign_in, sign_up},
 };
 use kernel::{
     event::Fact,
@@ -204,4 +204,17 @@ impl Cluster {
         let idle = self.under_way.is_empty() && self.refused.is_empty() && self.news.iter().all(VecDeque::is_empty);
         idle && self.cores.iter().all(|core| core.held() == self.cores[0].held() && core.next_wake().is_none())
     }
+}
+
+#[test]
+fn two_devices_that_sign_in_at_two_cores_at_once_are_both_signed_in() {
+    let mut race = Race::new(Micros::from_millis(20), Micros::ZERO);
+    race.run(READY);
+    let devices = [(ConnectionId(3), "bob-laptop"), (ConnectionId(4), "bob-tablet")];
+    for (connection, device) in devices {
+        race.at(READY, connection, sign_in("bob", &device.into(), "the long password of bob"));
+    }
+    race.run(READY + Micros::from_secs(5));
+    let signed_in = |message: &ServerMessage| matches!(message, ServerMessage::SignedIn { .. });
+    assert_eq!(devices.map(|(connection, _)| race.told(connection, signed_in)), [1, 1]);
 }

@@ -272,7 +272,7 @@ pub(crate) fn sign_up(user: &str, password: &str) -> ClientMessage {
     ClientMessage::SignUp { request: RequestId(0), version: PROTOCOL_VERSION, password: password.into(), keys, first }
 }
 
-pub(super) fn sign_in(user: &str, device: &ActorName, password: &str) -> ClientMessage {
+pub(crate) fn sign_in(user: &str, device: &ActorName, password: &str) -> ClientMessage {
     let keys = keys(user, device.as_str());
     let consent = keys.consent(&identity(device.as_str()));
     ClientMessage::SignIn { request: RequestId(0), version: PROTOCOL_VERSION, password: password.into(), keys, consent }

@@ -11,7 +11,6 @@ use kernel::{
     names::{ActorName, CallId, UserName},
     time::SimTime,
 };
-use protocol::ClientMessage;
 use std::collections::VecDeque;
 
 /// What a core knows of the others.
@@ -23,6 +22,8 @@ pub(super) struct Replica {
     waiting: VecDeque<(u64, Vec<Change>)>,
     /// The request at work, in case that the store does not take it.
     at_work: Option<Request>,
+    /// Whether it came over a connection that nobody had signed in on.
+    came_unbound: bool,
 }
 
 impl Service {
@@ -48,6 +49,8 @@ impl Service {
 
     pub(super) fn remember(&mut self, request: &Request) {
         if self.is_one_of_several() {
+            self.replica.came_unbound =
+                matches!(request, Request::Message(connection, _) if self.device_of(*connection).is_none());
             self.replica.at_work = match request {
                 Request::Closed(connection) => self.device_of(*connection).map(Request::Gone),
                 request => Some(request.clone()),
@@ -78,8 +81,10 @@ impl Service {
         }
         self.store.undo();
         let again = self.replica.at_work.take();
-        if let Some(Request::Message(connection, ClientMessage::SignUp { .. } | ClientMessage::Attach { .. })) = &again
+        if let Some(Request::Message(connection, _)) = &again
+            && self.replica.came_unbound
         {
+            // Whatever signed in on it did not.
             self.online.retain(|_, online| online != connection);
             self.connections.entry(*connection).or_default().device = None;
         }
