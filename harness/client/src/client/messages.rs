@@ -20,7 +20,9 @@ pub(super) struct Ring {
     from: UserName,
     caller: DeviceKeys,
     video: bool,
+    /// How old the invite was when the ring came.
     age: Micros,
+    came: SimTime,
     offer: SealedEnvelope,
 }
 
@@ -55,14 +57,14 @@ impl Client {
     pub(super) fn call_message(&mut self, message: ServerMessage, now: SimTime) {
         match message {
             ServerMessage::Ring { call, from, caller, video, age, offer, .. } => {
-                self.rung(Ring { call, from, caller, video, age, offer }, now);
+                self.rung(Ring { call, from, caller, video, age, came: now, offer }, now);
             }
             ServerMessage::Ringing { call } => self.callee_rings(call, now),
             ServerMessage::Accepted { call, device, answer, relays, .. } => {
                 self.accepted(call, &device, answer.as_ref(), &relays, now);
             }
             ServerMessage::Elsewhere { call } => {
-                self.insistence.confirmed(call);
+                self.confirmed(call);
                 self.notice(call, "elsewhere");
                 self.step(Event::Server(ServerEvent::Elsewhere { call }), now);
             }
@@ -71,7 +73,7 @@ impl Client {
                 self.step(Event::Server(ServerEvent::Rejected { call }), now);
             }
             ServerMessage::Ended { call, reason } => {
-                self.insistence.confirmed(call);
+                self.confirmed(call);
                 self.notice(call, "ended");
                 self.step(Event::Server(ServerEvent::Ended { call, reason }), now);
             }
@@ -85,6 +87,12 @@ impl Client {
         }
     }
 
+    /// The server says that a call is over for this device: it needs no telling, and does not ring any more.
+    fn confirmed(&mut self, call: CallId) {
+        self.insistence.confirmed(call);
+        self.unknown.take_if(|ring| ring.call == call);
+    }
+
     fn notice(&self, call: CallId, message: &str) {
         event!(Notice { device: self.device.clone(), call, message: message.to_owned() });
     }
@@ -96,7 +104,7 @@ impl Client {
 
     /// Looks at the outer fields only; the offer stays sealed until the user accepts.
     fn rung(&mut self, ring: Ring, now: SimTime) {
-        let Ring { call: id, from, caller, video, age, offer } = ring;
+        let Ring { call: id, from, caller, video, age, came, offer } = ring;
         if self.rung_again(id, now) {
             return;
         }
@@ -107,7 +115,7 @@ impl Client {
         // seen there may be a longer one.
         let Some(caller) = self.account.roster().device(&from, &caller.device).cloned() else {
             self.account.fetch_keys(from.clone(), now);
-            self.unknown = Some(Ring { call: id, from, caller, video, age, offer });
+            self.unknown = Some(Ring { call: id, from, caller, video, age, came, offer });
             return;
         };
         let call = Call::incoming(id, &self.user, caller, offer);
@@ -121,6 +129,7 @@ impl Client {
             }
             _ => {}
         }
+        let age = Micros(age.0.saturating_add(now.since(came).0));
         self.step(Event::Server(ServerEvent::Ring { call: id, peer: from, video, age }), now);
     }
 

@@ -61,6 +61,11 @@ struct Server {
     lists: [Vec<DeviceLink>; 2],
     spoils_offers: bool,
     loses_peer_messages: bool,
+    /// When each call was placed.
+    invited: BTreeMap<CallId, SimTime>,
+    withholds_keys: bool,
+    /// Keys that were asked for meanwhile, and by whom.
+    withheld: Vec<(usize, ServerMessage)>,
 }
 
 /// Tells a story on a simulation thread of its own.
@@ -116,6 +121,9 @@ impl House {
             lists: [Vec::new(), Vec::new()],
             spoils_offers: story.spoils_offers,
             loses_peer_messages: false,
+            invited: BTreeMap::new(),
+            withholds_keys: false,
+            withheld: Vec::new(),
         };
         let client = |n: usize| {
             random::act_as(NAMES[n].1);
@@ -183,6 +191,17 @@ impl House {
         let (connection, _) = self.server.devices[who].clone().unwrap();
         self.server.channel.close(connection, self.now);
         self.drain();
+    }
+
+    /// From now on the server waits with keys that are asked for, or gives what it kept.
+    pub(crate) fn withhold_keys(&mut self, withholds: bool) {
+        self.server.withholds_keys = withholds;
+        if !withholds {
+            for (who, keys) in std::mem::take(&mut self.server.withheld) {
+                self.server.tell(who, keys);
+            }
+            self.drain();
+        }
     }
 
     /// From now on the server loses what one device says to the other, or passes it again.
@@ -323,8 +342,13 @@ impl Server {
         match message {
             ClientMessage::FetchKeys { request, user } => {
                 let whose = NAMES.iter().position(|(name, _)| user == *name).unwrap();
-                let links = self.lists[whose].clone();
-                self.tell(from, ServerMessage::Keys { request, links });
+                let keys = ServerMessage::Keys { request, links: self.lists[whose].clone() };
+                // Who calls needs the callee's before there is a ring.
+                if self.withholds_keys && from == 1 {
+                    self.withheld.push((from, keys));
+                } else {
+                    self.tell(from, keys);
+                }
             }
             ClientMessage::Invite { call, video, mut offers, .. } => {
                 let caller = self.devices[from].clone().unwrap().1;
@@ -332,10 +356,8 @@ impl Server {
                 if self.spoils_offers {
                     offer.ciphertext[0] ^= 1;
                 }
-                self.tell(
-                    peer,
-                    ServerMessage::Ring { call, from, caller, video, age: Micros::ZERO, offer, relays: vec![] },
-                );
+                let age = time::now().since(*self.invited.entry(call).or_insert(time::now()));
+                self.tell(peer, ServerMessage::Ring { call, from, caller, video, age, offer, relays: vec![] });
             }
             ClientMessage::Ringing { call } => self.tell(peer, ServerMessage::Ringing { call }),
             ClientMessage::Accept { call, answer } => {

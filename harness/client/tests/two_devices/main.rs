@@ -145,6 +145,30 @@ fn candidates_inside_an_offer_start_nothing_before_the_accept() {
     assert!(parsed < consents(&log, "bob-phone"));
 }
 
+/// Alice calls, and bob's device learns the keys of hers after a time only; meanwhile something may happen.
+fn ring_without_keys(wait: Micros, meanwhile: fn(&mut House)) -> [CallStateName; 2] {
+    tell(12, Story::default(), move |house| {
+        house.run(SECOND);
+        house.withhold_keys(true);
+        house.call(true);
+        house.run(SECOND);
+        assert_eq!(house.states()[1], CallStateName::Idle, "nobody knows yet who calls");
+        meanwhile(house);
+        house.run(wait);
+        house.withhold_keys(false);
+        house.run(Micros::from_millis(100));
+        house.states()
+    })
+    .0
+}
+
+#[test]
+fn a_ring_of_an_unknown_device_waits_for_its_keys_and_is_gone_with_its_call_or_its_time() {
+    assert_eq!(ring_without_keys(SECOND, |_| ())[1], CallStateName::Incoming);
+    assert_eq!(ring_without_keys(SECOND, |house| house.act(0, Act::Cancel))[1], CallStateName::Idle);
+    assert_eq!(ring_without_keys(Micros::from_secs(60), |_| ())[1], CallStateName::Idle);
+}
+
 #[test]
 fn an_offer_of_somebody_in_the_middle_ends_the_call() {
     let (states, log) = tell(7, Story { spoils_offers: true, ..Story::default() }, |house| {
