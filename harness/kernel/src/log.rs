@@ -151,11 +151,6 @@ pub fn store(bytes: &[u8]) -> BlobRef {
     WRITER.with_borrow_mut(|writer| writer.as_mut().map_or_else(BlobRef::default, |writer| writer.store(bytes)))
 }
 
-/// A digest of everything logged so far, for comparing two runs on the way.
-pub fn digest_so_far() -> [u8; 32] {
-    WRITER.with_borrow(|writer| writer.as_ref().map_or([0; 32], |writer| writer.digest.finish()))
-}
-
 /// Appends an event of the named kind: `event!(Ui { device, screen })` logs `Event::Ui(event::Ui { device, screen })`.
 #[macro_export]
 macro_rules! event {

@@ -78,7 +78,8 @@ impl People {
         } else if !self.users().chain(words.clone()).any(|known| known == original.as_str()) {
             let message = format!("there is no `{}` to be taken for", **original);
             let note = problems.note(original.span(), message, "nobody here, and no word of the service");
-            note.did_you_mean(original, self.users().chain(words));
+            let others = self.users().filter(|user| entry.user.as_ref().is_none_or(|own| own.as_str() != *user));
+            note.did_you_mean(original, others.chain(words));
         }
     }
 
