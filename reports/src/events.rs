@@ -104,7 +104,7 @@ pub fn read_events(path: &Path) -> Result<Log, EventsError> {
     let file = |error| EventsError::File { path: blobs_path.clone(), error };
     unpack(&blobs_path).map_err(file)?.read_to_end(&mut blobs).map_err(file)?;
     let log = Log::restore(records, blobs)?;
-    let mut expected = [0; 32];
+    let mut expected = [0; 16];
     match from_hex(&header.digest, &mut expected) {
         Some(()) if expected == log.digest => Ok(log),
         _ => Err(EventsError::Digest { expected: header.digest, found: to_hex(&log.digest) }),
