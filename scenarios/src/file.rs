@@ -217,6 +217,8 @@ pub(crate) struct Participant {
     /// The user hides the own addresses: media goes through a relay only.
     #[serde(default)]
     pub(crate) relay_only: bool,
+    /// Whoever writes to the user is told what was read: yes unless given.
+    pub(crate) read_receipts: Option<bool>,
     /// How many times as much of a shared core link the media ought to have as that of somebody without a priority:
     /// `priority_share_ppm` measures it.
     #[schemars(range(min = 1, max = 100))]
@@ -287,6 +289,20 @@ pub(crate) struct Step {
     pub(crate) target: Option<Located<String>>,
     /// With the camera, or by voice only: with it unless given.
     pub(crate) video: Option<Located<bool>>,
+    /// What is written: up to 4,096 bytes.
+    pub(crate) text: Option<Located<String>>,
+    /// What goes with it.
+    pub(crate) attached: Option<Located<Attached>>,
+}
+
+/// What goes with a message.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Attached {
+    /// A photograph as the camera took it.
+    Picture,
+    /// Where the device is.
+    Location,
 }
 
 /// What a user does.
@@ -329,6 +345,18 @@ pub(crate) enum Does {
     ConfirmDevice,
     /// Logs another device of the own account out.
     RemoveDevice,
+    /// Writes `text` to somebody, with what is `attached`. To a stranger it goes once they agree to read it.
+    Write,
+    /// Sends what was held back with a warning.
+    SendAnyway,
+    /// Looks at the thread with somebody: what came is read.
+    Read,
+    /// Agrees to read what a stranger writes.
+    AcceptMessages,
+    /// Does not agree.
+    DeclineMessages,
+    /// Shows a photograph as the own avatar.
+    SetAvatar,
 }
 
 /// Something that the adversary does.
@@ -383,6 +411,8 @@ pub(crate) enum Attack {
     GarbageMedia,
     /// A host guesses the password of the first participant over forty connections at one instant.
     GuessPassword,
+    /// Who writes to a stranger does so without being allowed to.
+    WriteUnasked,
 }
 
 /// What is sent.

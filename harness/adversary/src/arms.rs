@@ -52,6 +52,7 @@ pub fn arm(plan: &[AdversaryPlan], seeds: SeedTree) -> Armed {
             AdversaryPlan::CandidatesInOffer => armed.misbehaviour.push(Misbehaviour::CandidatesInOffer),
             AdversaryPlan::AskForCamera => armed.misbehaviour.push(Misbehaviour::AskForCamera),
             AdversaryPlan::AcceptOwnCall => armed.misbehaviour.push(Misbehaviour::AcceptOwnCall),
+            AdversaryPlan::WriteUnasked => armed.misbehaviour.push(Misbehaviour::WriteUnasked),
             AdversaryPlan::ProbeInternal => armed.misbehaviour.push(Misbehaviour::ProbeInternal),
             AdversaryPlan::HoardAllocations => armed.misbehaviour.push(Misbehaviour::HoardAllocations),
             AdversaryPlan::FloodKeyFrames => armed.misbehaviour.push(Misbehaviour::FloodKeyFrames),

@@ -284,11 +284,47 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/look-alikes-pass",
     },
     KnownAttack {
+        mutant: Mutant::V109,
+        sentence: "Links that say one host and lead to another, by a name before an @, a look-alike letter, an \
+                   address in decimal, were shown as they were typed (WHATWG URL; CVE-2020-20093): here a link is \
+                   shown as it was written, and opens whatever it is",
+        invariant: "links_show_their_host",
+        scenario: "canary/links-as-typed",
+    },
+    KnownAttack {
+        mutant: Mutant::V110,
+        sentence: "Previews of links were fetched by who got them, and told the sender where the reader is (class \
+                   of CVE-2026-23866): here the reader's device fetches what a message links to",
+        invariant: "nothing_is_fetched_on_receipt",
+        scenario: "canary/previews-are-fetched",
+    },
+    KnownAttack {
+        mutant: Mutant::V115,
+        sentence: "A place that was sent inside an end-to-end encrypted chat was drawn with a map tile from \
+                   somebody else, in clear (Telegram): here a location is shown on a third party's map",
+        invariant: "nothing_is_fetched_on_receipt",
+        scenario: "canary/map-is-fetched",
+    },
+    KnownAttack {
+        mutant: Mutant::V116,
+        sentence: "Photographs told where and when they were taken to whoever got them (class): here a picture \
+                   leaves as the camera filed it",
+        invariant: "pictures_carry_no_metadata",
+        scenario: "canary/picture-tells-its-place",
+    },
+    KnownAttack {
         mutant: Mutant::V117,
         sentence: "Block lists were gone after a crash where the answer did not wait for the disk (class): here the \
                    server says that it is done before the transaction is durable",
         invariant: "acknowledged_changes_survive_a_crash",
         scenario: "canary/done-before-durable",
+    },
+    KnownAttack {
+        mutant: Mutant::V120,
+        sentence: "The number of a card goes out in a message like any other word (promise R14): here nobody is \
+                   asked once more before it does",
+        invariant: "card_numbers_are_warned_of",
+        scenario: "canary/card-number-goes-out",
     },
     KnownAttack {
         mutant: Mutant::V122,
@@ -385,6 +421,34 @@ pub const MUTANTS: &[KnownAttack] = &[
                    here the server takes an accept from any device",
         invariant: "server_and_devices_agree",
         scenario: "canary/caller-accepts",
+    },
+    KnownAttack {
+        mutant: Mutant::V156,
+        sentence: "Read receipts went out although their user had switched them off (class): here the setting is \
+                   only shown",
+        invariant: "receipts_are_the_readers_choice",
+        scenario: "canary/read-receipts-anyway",
+    },
+    KnownAttack {
+        mutant: Mutant::V157,
+        sentence: "Who is no friend writes all the same where only the app asks first (class of V20): here the \
+                   server gives strangers keys and takes what they write",
+        invariant: "strangers_ask_before_they_write",
+        scenario: "canary/strangers-write",
+    },
+    KnownAttack {
+        mutant: Mutant::V158,
+        sentence: "What was said while a device was away never came to it (class): here the server tells a device \
+                   that comes back of what follows only",
+        invariant: "threads_read_alike",
+        scenario: "canary/away-is-forgotten",
+    },
+    KnownAttack {
+        mutant: Mutant::V159,
+        sentence: "A service that wants to search what people write gets a copy of it (class of V41): here the text \
+                   goes beside the sealed bodies",
+        invariant: "message_texts_are_sealed",
+        scenario: "canary/server-searches-texts",
     },
 ];
 

@@ -106,7 +106,7 @@ mod tests {
         let header = EnvelopeHeader {
             version,
             kind: EnvelopeKind::Offer,
-            call: CallId([7; 16]),
+            subject: [7; 16],
             thread: "alice+bob".into(),
             from: "alice-phone".into(),
             to: "bob-phone".into(),

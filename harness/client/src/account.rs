@@ -2,14 +2,16 @@
 
 mod devices;
 mod rows;
+mod threads;
 
 pub(crate) use devices::Wanted;
 use kernel::{
-    ActorName, CallId, Datagram, Micros, SimTime, UserName, event, event::SecretKind, mutant, random::SeedTree,
+    ActorName, CallId, Datagram, MessageId, Micros, SimTime, UserName, event, event::SecretKind, mutant,
+    random::SeedTree,
 };
 use protocol::{
-    ClientChannel, ClientMessage, DeviceKeys, DeviceList, PROTOCOL_VERSION, RequestId, Route, ServerIdentityPublic,
-    ServerMessage,
+    ClientChannel, ClientMessage, DeviceKeys, DeviceList, PROTOCOL_VERSION, RequestId, Route, RowEntry,
+    ServerIdentityPublic, ServerMessage,
 };
 use rows::{Arrival, Rows};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -70,6 +72,10 @@ pub(crate) enum AccountEvent {
     ChangesWanted,
     /// This device was logged out.
     LoggedOut,
+    /// The server took a message, or did not.
+    MessageAnswered(MessageId, bool),
+    /// A message about a thread.
+    Thread(Box<ServerMessage>),
     /// A message about a call.
     Call(Box<ServerMessage>),
 }
@@ -81,6 +87,8 @@ pub(crate) struct Roster {
     friends: BTreeMap<UserName, u64>,
     friendships: u64,
     blocked: BTreeSet<UserName>,
+    /// Who agreed to read what the user writes, without being a friend.
+    open: BTreeSet<UserName>,
     /// The last list seen of each user's devices.
     lists: BTreeMap<UserName, DeviceList>,
 }
@@ -98,6 +106,16 @@ impl Roster {
     pub(crate) fn older_friends(&self, than: &UserName) -> impl Iterator<Item = &UserName> {
         let since = self.friends.get(than).copied().unwrap_or(u64::MAX);
         self.friends.iter().filter(move |(_, begun)| **begun < since).map(|(friend, _)| friend)
+    }
+
+    /// Whether somebody is a friend, as far as this device knows.
+    pub(crate) fn is_friend(&self, user: &UserName) -> bool {
+        self.friends.contains_key(user)
+    }
+
+    /// Whether somebody reads what the user writes, as far as this device knows.
+    pub(crate) fn may_write(&self, user: &UserName) -> bool {
+        self.is_friend(user) || self.open.contains(user)
     }
 
     /// Whether the user of this device blocked somebody.
@@ -132,6 +150,7 @@ enum Request {
     Friends,
     Keys(UserName),
     Devices,
+    Message(MessageId),
 }
 
 /// The account of a device.
@@ -384,7 +403,9 @@ impl Account {
         match message {
             ServerMessage::SignedIn { request, token } => self.signed_in(request, token),
             ServerMessage::Done { request } => {
-                self.requests.remove(&request);
+                if let Some(Request::Message(message)) = self.requests.remove(&request) {
+                    self.events.push_back(AccountEvent::MessageAnswered(message, true));
+                }
             }
             ServerMessage::Refused { request } => self.refused(request, now),
             ServerMessage::Keys { request, links } => self.keys(request, links),
@@ -402,12 +423,25 @@ impl Account {
             ServerMessage::FriendRemoved { user } => {
                 self.roster.friends.remove(&user);
             }
-            ServerMessage::CallRow { previous, number, ref row } => {
-                match self.rows.arrive(previous, number, row.call) {
-                    Arrival::Next => self.events.push_back(AccountEvent::Call(Box::new(message))),
-                    Arrival::Gap => self.queue(ClientMessage::FetchRows { after: self.rows.last() }),
-                    Arrival::Known | Arrival::Waits => {}
+            ServerMessage::Row { previous, number, more, ref row, .. } => {
+                let call = if let RowEntry::Call(row) = row { Some(row.call) } else { None };
+                let arrival = self.rows.arrive(previous, number, call);
+                if arrival == Arrival::Gap || arrival == Arrival::Next && more {
+                    self.queue(ClientMessage::FetchRows { after: self.rows.last() });
                 }
+                if arrival == Arrival::Next {
+                    self.events.push_back(AccountEvent::Thread(Box::new(message)));
+                }
+            }
+            ServerMessage::ThreadOpened { ref user } => {
+                if self.roster.open.len() < MAX_FRIENDS {
+                    self.roster.open.insert(user.clone());
+                }
+                self.ask_keys(user.clone());
+                self.events.push_back(AccountEvent::Thread(Box::new(message)));
+            }
+            ServerMessage::ThreadRequest { .. } | ServerMessage::Receipt { .. } => {
+                self.events.push_back(AccountEvent::Thread(Box::new(message)));
             }
             about_a_call => self.events.push_back(AccountEvent::Call(Box::new(about_a_call))),
         }
@@ -435,6 +469,7 @@ impl Account {
     fn refused(&mut self, request: RequestId, now: SimTime) {
         match self.requests.remove(&request) {
             Some(Request::Keys(user)) => self.events.push_back(AccountEvent::KeysRefused(user)),
+            Some(Request::Message(message)) => self.events.push_back(AccountEvent::MessageAnswered(message, false)),
             Some(Request::SignIn) if self.awaits_account() => {
                 self.refused_sign_ins += 1;
                 self.sign_in_at = Some(now + SIGN_IN_PAUSE);

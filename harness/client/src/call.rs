@@ -302,8 +302,8 @@ impl Call {
     }
 
     fn header(&self, kind: EnvelopeKind, from: &ActorName, to: &ActorName, sequence: u32) -> EnvelopeHeader {
-        let (version, call, thread) = (PROTOCOL_VERSION, self.id, self.thread.clone());
-        EnvelopeHeader { version, kind, call, thread, from: from.clone(), to: to.clone(), sequence }
+        let (version, subject, thread) = (PROTOCOL_VERSION, self.id.0, self.thread.clone());
+        EnvelopeHeader { version, kind, subject, thread, from: from.clone(), to: to.clone(), sequence }
     }
 
     fn next_header(&mut self, kind: EnvelopeKind, from: &ActorName, to: &ActorName) -> EnvelopeHeader {

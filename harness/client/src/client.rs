@@ -9,12 +9,14 @@ mod media;
 mod messages;
 mod misbehaviour;
 mod reconnect;
+mod writing;
 
 use crate::{
     account::{Account, AccountConfig, AccountEvent, Wanted},
     call::{Call, Own},
     config::{ClientConfig, HOARD_PORTS, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORTS},
     machine::{Event, Machine, ServerEvent, UserEvent},
+    threads::Threads,
     transport::TransportConfig,
 };
 use e2ee::DeviceIdentity;
@@ -47,6 +49,9 @@ pub struct Client {
     signaling: Vec<SocketAddr>,
     class: DeviceClass,
     relay_only: bool,
+    read_receipts: bool,
+    photograph: Vec<u8>,
+    place: [i32; 2],
     stun: Option<SocketAddr>,
     media: MediaPlan,
     seeds: SeedTree,
@@ -56,6 +61,8 @@ pub struct Client {
     identity: DeviceIdentity,
     calls: Stream,
     sealing: Stream,
+    message_sealing: Stream,
+    threads: Threads,
     account: Account,
     insistence: Insistence,
     machine: Machine,
@@ -107,6 +114,9 @@ impl Client {
             signaling: config.signaling,
             class: config.device_class,
             relay_only: config.relay_only,
+            read_receipts: config.read_receipts,
+            photograph: config.photograph,
+            place: config.place,
             stun: config.stun,
             media: config.media,
             seeds,
@@ -116,6 +126,8 @@ impl Client {
             identity,
             calls: seeds.stream("calls"),
             sealing: seeds.stream("sealing"),
+            message_sealing: seeds.stream("message sealing"),
+            threads: Threads::new(seeds.stream("messages")),
             account: Account::new(account, now),
             insistence: Insistence::default(),
             machine: Machine::new(),
@@ -224,6 +236,12 @@ impl Client {
             Act::Resume => self.step(Event::User(UserEvent::Resume), now),
             Act::ConfirmDevice { device } => self.account.change_devices(Wanted::Add(device), now),
             Act::RemoveDevice { device } => self.account.change_devices(Wanted::Remove(device), now),
+            Act::Write { user, text, attached } => self.write(user, text, attached, now),
+            Act::SendAnyway { user } => self.send_anyway(&user, now),
+            Act::Read { user } => self.read(&user, now),
+            Act::AcceptMessages { user } => self.account.answer_thread(user, true, now),
+            Act::DeclineMessages { user } => self.account.answer_thread(user, false, now),
+            Act::SetAvatar => self.set_avatar(now),
         }
     }
 
@@ -258,11 +276,20 @@ impl Client {
             AccountEvent::SignedIn => {
                 self.outputs.push_back(Output::SignedIn);
                 self.resume(now);
+                self.resume_threads(now);
             }
             AccountEvent::FriendRequest(user) => self.outputs.push_back(Output::FriendRequest(user)),
             AccountEvent::FriendAdded(user) => self.outputs.push_back(Output::FriendAdded(user)),
-            AccountEvent::KeysKnown(user) => self.keys_known(&user, now),
-            AccountEvent::KeysRefused(user) => self.keys_refused(&user, now),
+            AccountEvent::KeysKnown(user) => {
+                self.keys_known(&user, now);
+                self.list_known(&user, now);
+            }
+            AccountEvent::KeysRefused(user) => {
+                self.keys_refused(&user, now);
+                self.list_refused(&user, now);
+            }
+            AccountEvent::MessageAnswered(message, taken) => self.message_answered(message, taken, now),
+            AccountEvent::Thread(message) => self.thread_message(*message, now),
             AccountEvent::NewDevice(device) => self.outputs.push_back(Output::NewDevice(device)),
             AccountEvent::ChangesWanted => {
                 let own = Own { device: &self.device, identity: &self.identity };

@@ -35,6 +35,12 @@ pub struct ClientConfig {
     pub device_class: DeviceClass,
     /// Hide the own addresses from peers: only relayed candidates are gathered, offered and used.
     pub relay_only: bool,
+    /// Whether whoever writes to the user is told what was read.
+    pub read_receipts: bool,
+    /// What the camera of the device gives when a photograph is taken: a JPEG file with all that cameras write into it.
+    pub photograph: Vec<u8>,
+    /// Where the device is, in ten-thousandths of a degree north and east.
+    pub place: [i32; 2],
     /// The password for the account.
     pub password: String,
     /// Whether the device makes the account; otherwise it signs in to one that is there, or soon will be.
@@ -78,6 +84,8 @@ pub enum Misbehaviour {
     ListThirdParties,
     /// It asks for an ICE restart with the fingerprint of another certificate.
     ChangeFingerprint,
+    /// It writes to strangers who did not agree to read it.
+    WriteUnasked,
 }
 
 /// Who holds the hop between SRTP and SFrame on the receiving side: a relay that terminates SRTP would.

@@ -11,11 +11,13 @@ mod account;
 mod call;
 mod client;
 mod config;
+mod content;
 pub mod crypto;
 pub mod engine;
 mod likeness;
 pub mod machine;
 mod sequence;
+mod threads;
 pub mod transport;
 
 pub use client::Client;

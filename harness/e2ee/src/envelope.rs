@@ -10,7 +10,7 @@ use hpke::{
 };
 use kernel::{
     mutant,
-    names::{ActorName, CallId, ThreadId},
+    names::{ActorName, ThreadId},
     random::Stream,
 };
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,8 @@ pub enum EnvelopeKind {
     Answer,
     /// Any later message of the call.
     Peer,
+    /// A direct message.
+    Message,
 }
 
 /// The clear header: associated data of the seal, and signed.
@@ -44,15 +46,15 @@ pub struct EnvelopeHeader {
     pub version: u16,
     /// What the body is.
     pub kind: EnvelopeKind,
-    /// The call.
-    pub call: CallId,
-    /// The thread of the call.
+    /// The id of the call or, by the kind, of the direct message.
+    pub subject: [u8; 16],
+    /// Its thread.
     pub thread: ThreadId,
     /// Sending device.
     pub from: ActorName,
     /// Receiving device.
     pub to: ActorName,
-    /// Counts the sender's envelopes of this call from 0.
+    /// Counts the sender's envelopes of this call, or of this message, from 0.
     pub sequence: u32,
 }
 
@@ -108,7 +110,7 @@ pub enum EnvelopeError {
     /// Not signed by the device that it names.
     #[error("the signature is wrong")]
     BadSignature,
-    /// Another version, call, sender, receiver, kind or sequence number than expected.
+    /// Another version, subject, sender, receiver, kind or sequence number than expected.
     #[error("the header is wrong")]
     WrongHeader,
 }
@@ -190,7 +192,7 @@ mod tests {
         EnvelopeHeader {
             version: ENVELOPE_VERSION,
             kind: EnvelopeKind::Offer,
-            call: CallId([7; 16]),
+            subject: [7; 16],
             thread: "alice+bob".into(),
             from: "alice-phone".into(),
             to: "bob-laptop".into(),
@@ -254,7 +256,7 @@ mod tests {
     fn every_header_field_is_bound() {
         let changes: [fn(&mut EnvelopeHeader); 6] = [
             |header| header.kind = EnvelopeKind::Answer,
-            |header| header.call.0[15] ^= 1,
+            |header| header.subject[15] ^= 1,
             |header| header.thread = "alice+carol".into(),
             |header| header.from = "alice-laptop".into(),
             |header| header.to = "bob-phone".into(),

@@ -123,6 +123,6 @@ pub(crate) fn confirm(device: usize, by: usize) -> ClientMessage {
 pub(crate) fn envelope(kind: EnvelopeKind, call: CallId, from: usize, to: &ActorName) -> SealedEnvelope {
     let thread = ThreadId::between(&user(ALICE), &user(BOB));
     let (version, sequence) = (PROTOCOL_VERSION, 0);
-    let header = EnvelopeHeader { version, kind, call, thread, from: name(from), to: to.clone(), sequence };
+    let header = EnvelopeHeader { version, kind, subject: call.0, thread, from: name(from), to: to.clone(), sequence };
     SealedEnvelope { header, encapsulated: Vec::new(), ciphertext: Vec::new() }
 }

@@ -80,39 +80,52 @@ impl ThreadId {
     }
 }
 
-/// A call: 128 random bits chosen by the caller, never reused.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CallId(pub [u8; 16]);
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; 16]);
 
-impl fmt::Display for CallId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for CallId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CallId({self})")
-    }
-}
-
-impl Serialize for CallId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
-    }
-}
-
-impl<'de> Deserialize<'de> for CallId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if !deserializer.is_human_readable() {
-            return <[u8; 16]>::deserialize(deserializer).map(CallId);
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
         }
-        let text = String::deserialize(deserializer)?;
-        let mut id = [0; 16];
-        from_hex(&text, &mut id).ok_or_else(|| serde::de::Error::custom("a call id is 32 hexadecimal digits"))?;
-        Ok(CallId(id))
-    }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if !deserializer.is_human_readable() {
+                    return <[u8; 16]>::deserialize(deserializer).map($name);
+                }
+                let text = String::deserialize(deserializer)?;
+                let mut id = [0; 16];
+                from_hex(&text, &mut id).ok_or_else(|| serde::de::Error::custom("an id is 32 hexadecimal digits"))?;
+                Ok($name(id))
+            }
+        }
+    };
 }
+
+id!(
+    /// A call: 128 random bits chosen by the caller, never reused.
+    CallId
+);
+id!(
+    /// A direct message: 128 random bits chosen by the writer's device, never reused.
+    MessageId
+);
 
 /// Reads hexadecimal digits into `bytes`; `None` when the length or a digit is wrong.
 pub fn from_hex(text: &str, bytes: &mut [u8]) -> Option<()> {

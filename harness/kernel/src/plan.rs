@@ -149,6 +149,9 @@ pub struct Participant {
     pub interfaces: Vec<InterfacePlan>,
     /// Hide the own addresses from peers: media goes through a relay only.
     pub relay_only: bool,
+    /// Whoever writes to the user is told what was read. Left out where it is so.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub read_receipts: bool,
     /// For whom the user's name is meant to be taken, somebody else or the service. Left out where for nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imitates: Option<UserName>,
@@ -160,6 +163,14 @@ pub struct Participant {
     /// Left out where it is 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub priority: u32,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(setting: &bool) -> bool {
+    *setting
 }
 
 fn one() -> u32 {
@@ -342,6 +353,8 @@ pub enum AdversaryPlan {
     ForgedBindings,
     /// A host off the path sends both devices and the relays what is no valid SRTP or SRTCP, in the peer's name too.
     GarbageMedia,
+    /// Who writes to a stranger does so without being allowed to.
+    WriteUnasked,
     /// A host guesses the password of the first participant's account over forty connections at one instant.
     GuessPassword,
 }

@@ -14,7 +14,7 @@ pub struct Trouble {
 
 /// The kinds of messages about calls, as the event `Signal` names them. Those before a call (sign-up, friendships) are asked
 /// and answered once a connection; faults spare them.
-pub const MESSAGE_KINDS: [&str; 16] = [
+pub const MESSAGE_KINDS: [&str; 18] = [
     "invite",
     "ring",
     "ringing",
@@ -31,6 +31,8 @@ pub const MESSAGE_KINDS: [&str; 16] = [
     "rejected",
     "ended",
     "call_row",
+    "message_row",
+    "send_message",
 ];
 
 /// What becomes of messages of one kind, at the server: packet loss cannot do this, QUIC repeats what it loses.

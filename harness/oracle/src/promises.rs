@@ -26,6 +26,7 @@ pub const PROMISES: &[Promise] = &[
             "server_and_devices_agree",
             "one_call_of_two_at_a_time",
             "no_ring_older_than_a_minute",
+            "threads_read_alike",
         ],
         metrics: &[],
     },
@@ -66,6 +67,7 @@ pub const PROMISES: &[Promise] = &[
             "tampering_is_rejected",
             "replayed_frames_are_rejected",
             "fingerprint_swap_ends_the_call",
+            "message_texts_are_sealed",
         ],
         metrics: &[],
     },
@@ -104,7 +106,12 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         id: "R10",
         truth: "Nobody passes for somebody else: forged names, links and keys are seen before a call is accepted.",
-        invariants: &["fingerprint_swap_ends_the_call", "look_alikes_are_marked"],
+        invariants: &[
+            "fingerprint_swap_ends_the_call",
+            "look_alikes_are_marked",
+            "links_show_their_host",
+            "strangers_ask_before_they_write",
+        ],
         metrics: &[],
     },
     Promise {
@@ -115,6 +122,8 @@ pub const PROMISES: &[Promise] = &[
             "no_address_to_others",
             "relay_sends_to_who_authenticated",
             "refusals_are_alike",
+            "nothing_is_fetched_on_receipt",
+            "pictures_carry_no_metadata",
         ],
         metrics: &[],
     },
@@ -127,13 +136,13 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         id: "R13",
         truth: "Each privacy setting is obeyed.",
-        invariants: &["relay_only_hides_addresses"],
+        invariants: &["relay_only_hides_addresses", "receipts_are_the_readers_choice"],
         metrics: &[],
     },
     Promise {
         id: "R14",
         truth: "Who is about to send a card number to an unverified contact is warned, on the own device alone.",
-        invariants: &[],
+        invariants: &["card_numbers_are_warned_of"],
         metrics: &[],
     },
     Promise {

@@ -112,7 +112,13 @@ impl Graph {
             | Fact::CallRinging { .. }
             | Fact::CallLive { .. }
             | Fact::CallOver { .. }
-            | Fact::RelayCredentialIssued { .. } => Vec::new(),
+            | Fact::RelayCredentialIssued { .. }
+            | Fact::ThreadRequested { .. }
+            | Fact::ThreadOpened { .. }
+            | Fact::ThreadDeclined { .. }
+            | Fact::MessageStored { .. }
+            | Fact::MessageReceipt { .. }
+            | Fact::AvatarSet { .. } => Vec::new(),
         }
     }
 

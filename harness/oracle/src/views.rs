@@ -116,6 +116,8 @@ pub(crate) struct Search<'a> {
     pub(crate) keys: Vec<Exposure<'a, Seen<'a, Secret>>>,
     /// Passwords and tokens, also where they may be.
     pub(crate) credentials: Vec<Exposure<'a, Seen<'a, Secret>>>,
+    /// Texts of messages.
+    pub(crate) texts: Vec<Exposure<'a, Seen<'a, Secret>>>,
     /// Frames with windows that were searched for.
     pub(crate) frames_searched: u64,
     /// Frames too short, or without a telling window.
@@ -124,6 +126,8 @@ pub(crate) struct Search<'a> {
     pub(crate) keys_searched: u64,
     /// Secrets of the kinds that [`Search::credentials`] is about.
     pub(crate) credentials_searched: u64,
+    /// Texts that were long enough to be searched for.
+    pub(crate) texts_searched: u64,
     /// Bytes that were searched.
     pub(crate) bytes: u64,
 }
@@ -146,10 +150,12 @@ pub(crate) fn search<'a>(run: &Run<'a>) -> Search<'a> {
         frames: Vec::new(),
         keys: Vec::new(),
         credentials: Vec::new(),
+        texts: Vec::new(),
         frames_searched: 0,
         frames_skipped: 0,
         keys_searched: 0,
         credentials_searched: 0,
+        texts_searched: 0,
         bytes: 0,
     };
     let mut needles: Vec<(Needle, Vec<u8>)> = Vec::new();
@@ -180,6 +186,7 @@ pub(crate) fn search<'a>(run: &Run<'a>) -> Search<'a> {
                 Needle::Credential(secret) => {
                     search.credentials.push(Exposure { what: run.events.secrets[secret], exhibit });
                 }
+                Needle::Text(secret) => search.texts.push(Exposure { what: run.events.secrets[secret], exhibit }),
             });
         }
     }
@@ -192,8 +199,11 @@ enum Needle {
     Frame(FrameIndex),
     Key(usize),
     Credential(usize),
+    Text(usize),
 }
 
+/// Texts below this are not searched for.
+const MIN_TEXT: usize = 16;
 /// Frames below this are counted and skipped: a window of them says too little.
 const MIN_FRAME: usize = 24;
 const WINDOW: usize = 16;
@@ -261,9 +271,16 @@ fn register_secrets(run: &Run, search: &mut Search, needles: &mut Vec<(Needle, V
                 search.credentials_searched += 1;
                 spellings(secret.value.as_bytes())
             }
+            // What is shorter may stand anywhere by chance.
+            SecretKind::MessageText if secret.value.len() < MIN_TEXT => continue,
+            SecretKind::MessageText => {
+                search.texts_searched += 1;
+                spellings(secret.value.as_bytes())
+            }
         };
         let needle = match secret.kind {
             SecretKind::FrameKey | SecretKind::PrivateKey => Needle::Key(index),
+            SecretKind::MessageText => Needle::Text(index),
             _ => Needle::Credential(index),
         };
         needles.extend(forms.into_iter().filter(|form| form.len() >= MIN_NEEDLE).map(|form| (needle, form)));

@@ -10,15 +10,19 @@ pub mod message;
 mod relay_stream;
 mod secure_stream;
 mod stream_link;
+mod thread;
 pub mod tls;
 pub mod wire;
 
 pub use channel::{ChannelEvent, ClientChannel, ConnectionId, Route, STREAM_PORTS, SendError, ServerChannel};
 pub use message::{
-    CallEnd, CallRowEntry, ClientMessage, PROTOCOL_VERSION, PathDescription, PeerMessage, RelayGrant, RelayTls,
-    RequestId, ServerMessage, SessionDescription,
+    CallEnd, ClientMessage, PROTOCOL_VERSION, PathDescription, PeerMessage, RelayGrant, RelayTls, RequestId,
+    ServerMessage, SessionDescription,
 };
 pub use relay_stream::{BrokenStream, RelayStream};
+pub use thread::{
+    Attachment, CallRowEntry, DirectMessage, MAX_PICTURE_BYTES, MAX_TEXT_BYTES, MessageRowEntry, RowEntry,
+};
 pub use tls::{ServerIdentity, ServerIdentityPublic};
 // The sealed part of a message: the server reads its header only.
 pub use e2ee::{

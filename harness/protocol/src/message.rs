@@ -1,9 +1,9 @@
 //! Messages of the signaling protocol. On the wire: postcard, in frames of the channel (a 4-byte big-endian length).
 
+use crate::thread::RowEntry;
 use e2ee::{DeviceKeys, DeviceLink, SealedEnvelope};
 use kernel::{
-    event::CallOutcome,
-    names::{ActorName, CallId, ThreadId, UserName},
+    names::{ActorName, CallId, MessageId, UserName},
     time::Micros,
 };
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ pub enum ClientMessage {
         version: u16,
         /// The token.
         token: String,
-        /// The number of the last call row that this device has; 0 for none.
+        /// The number of the last row that this device has; 0 for none.
         rows: u32,
     },
     /// Asks somebody to be friends.
@@ -144,7 +144,7 @@ pub enum ClientMessage {
         /// The device's consent to being in the user's list.
         consent: Vec<u8>,
     },
-    /// Asks for the call rows behind one. Answered by a `CallRow` for each.
+    /// Asks for the rows behind one. Answered by a `Row` for each, up to a page of them.
     FetchRows {
         /// The number of the last row that this device has.
         after: u32,
@@ -156,6 +156,52 @@ pub enum ClientMessage {
         request: RequestId,
         /// The next link of the list.
         link: Box<DeviceLink>,
+    },
+    /// Asks somebody who is no friend to be allowed to write. What is to be said stays on the device: keys of a stranger's
+    /// devices are given to nobody. Answered by `Done` or `Refused`.
+    RequestThread {
+        /// Joins the answer.
+        request: RequestId,
+        /// Who is asked.
+        user: UserName,
+    },
+    /// Answers a request to write.
+    AnswerThread {
+        /// Joins the answer.
+        request: RequestId,
+        /// Who asked.
+        user: UserName,
+        /// Yes or no.
+        accept: bool,
+    },
+    /// Writes to a friend, or to somebody who agreed to read it. Answered by `Done`, the second time too, or by `Refused`.
+    SendMessage {
+        /// Joins the answer.
+        request: RequestId,
+        /// 128 random bits.
+        message: MessageId,
+        /// To whom.
+        to: UserName,
+        /// What it says, sealed to every other device of both users.
+        bodies: Vec<SealedEnvelope>,
+        /// What it says, in clear: nothing ever. The planted bug V159 sends it.
+        searchable: String,
+    },
+    /// Rows up to one came to this device, or its user read them.
+    Receipt {
+        /// The number of the row among the own user's.
+        row: u32,
+        /// Whether the user read it.
+        read: bool,
+        /// Whether the writer may know.
+        tell: bool,
+    },
+    /// Shows the friends another picture of the user.
+    SetAvatar {
+        /// Joins the answer.
+        request: RequestId,
+        /// A JPEG file.
+        picture: Vec<u8>,
     },
 }
 
@@ -267,14 +313,44 @@ pub enum ServerMessage {
         /// The sealed body.
         body: SealedEnvelope,
     },
-    /// A call is over, and its row in its thread. Rows are numbered for each user, from 1.
-    CallRow {
+    /// A row of a thread. Rows are numbered for each user, from 1.
+    Row {
         /// Rows up to this one were sent, or are no longer kept.
         previous: u32,
         /// The row's number.
         number: u32,
+        /// Whether there are rows behind it that were not sent: they can be asked for.
+        more: bool,
         /// The row.
-        row: CallRowEntry,
+        row: RowEntry,
+        /// Of a message what it says, sealed to this device; none where it was written, or sealed before it was there.
+        body: Option<Box<SealedEnvelope>>,
+    },
+    /// A stranger asks to write.
+    ThreadRequest {
+        /// Who.
+        from: UserName,
+    },
+    /// Somebody who was asked agrees to read what the user writes.
+    ThreadOpened {
+        /// Who.
+        user: UserName,
+    },
+    /// A friend's avatar.
+    Avatar {
+        /// Whose.
+        user: UserName,
+        /// A JPEG file.
+        picture: Vec<u8>,
+    },
+    /// How far a message came, and all before it.
+    Receipt {
+        /// The message.
+        message: MessageId,
+        /// Whose devices have it: the other user's, or for what was read elsewhere the own.
+        by: UserName,
+        /// Whether it was read.
+        read: bool,
     },
     /// Somebody signed in to the own account with a new device.
     NewDevice {
@@ -309,21 +385,6 @@ pub enum CallEnd {
     Unfriended,
     /// No such call (any more).
     Unknown,
-}
-
-/// A row of a thread that stands for a call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CallRowEntry {
-    /// The thread.
-    pub thread: ThreadId,
-    /// The call.
-    pub call: CallId,
-    /// Who called.
-    pub caller: UserName,
-    /// How it ended.
-    pub outcome: CallOutcome,
-    /// How long it was live.
-    pub duration: Micros,
 }
 
 /// A short-lived relay credential.

@@ -1,7 +1,7 @@
 //! How messages are called in events.
 
 use kernel::names::CallId;
-use protocol::{ClientMessage, ServerMessage};
+use protocol::{ClientMessage, RowEntry, ServerMessage};
 
 /// The kind of a device's message, as in the event `Signal`: `sign_up`, `invite`, `hang_up`, …
 pub fn kind_of_client_message(message: &ClientMessage) -> &'static str {
@@ -24,6 +24,11 @@ pub fn kind_of_client_message(message: &ClientMessage) -> &'static str {
         ClientMessage::SignIn { .. } => "sign_in",
         ClientMessage::FetchRows { .. } => "fetch_rows",
         ClientMessage::ExtendDevices { .. } => "extend_devices",
+        ClientMessage::RequestThread { .. } => "request_thread",
+        ClientMessage::AnswerThread { .. } => "answer_thread",
+        ClientMessage::SendMessage { .. } => "send_message",
+        ClientMessage::Receipt { .. } => "receipt",
+        ClientMessage::SetAvatar { .. } => "set_avatar",
     }
 }
 
@@ -45,7 +50,12 @@ pub fn kind_of_server_message(message: &ServerMessage) -> &'static str {
         ServerMessage::Ended { .. } => "ended",
         ServerMessage::Glare { .. } => "glare",
         ServerMessage::FromPeer { .. } => "from_peer",
-        ServerMessage::CallRow { .. } => "call_row",
+        ServerMessage::Row { row: RowEntry::Call(_), .. } => "call_row",
+        ServerMessage::Row { row: RowEntry::Message(_), .. } => "message_row",
+        ServerMessage::ThreadRequest { .. } => "thread_request",
+        ServerMessage::ThreadOpened { .. } => "thread_opened",
+        ServerMessage::Receipt { .. } => "receipt",
+        ServerMessage::Avatar { .. } => "avatar",
         ServerMessage::NewDevice { .. } => "new_device",
         ServerMessage::DevicesChanged { .. } => "devices_changed",
         ServerMessage::LoggedOut => "logged_out",
@@ -78,7 +88,7 @@ pub fn call_of_server_message(message: &ServerMessage) -> Option<CallId> {
         | ServerMessage::Ended { call, .. }
         | ServerMessage::Glare { call, .. }
         | ServerMessage::FromPeer { call, .. } => Some(*call),
-        ServerMessage::CallRow { row, .. } => Some(row.call),
+        ServerMessage::Row { row: RowEntry::Call(row), .. } => Some(row.call),
         _ => None,
     }
 }

@@ -147,7 +147,8 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
     let seeds = seeds(plan, device);
     // Who calls first is the hostile one where the plan has a hostile caller; who is called sits behind the hop.
     let armed = armed(plan);
-    let calls = plan.timeline.iter().any(|step| plan.takes(device, step) && matches!(step.act, Act::Call { .. }));
+    let begins = |act: &Act| matches!(act, Act::Call { .. } | Act::Write { .. });
+    let calls = plan.timeline.iter().any(|step| plan.takes(device, step) && begins(&step.act));
     let first = plan.devices_of(me.user.as_str()).next().unwrap_or(device);
     ClientConfig {
         user: me.user.clone(),
@@ -157,6 +158,9 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
         interfaces: interfaces(me),
         device_class: me.device_class,
         relay_only: me.relay_only,
+        read_receipts: me.read_receipts,
+        photograph: fixtures::photograph().expect("the photograph is compiled in").to_vec(),
+        place: place(&self::seeds(plan, device)),
         // One of the user, not of the device.
         password: password(&self::seeds(plan, first)),
         makes_account: first == device,
@@ -180,6 +184,12 @@ fn interfaces(participant: &Participant) -> Vec<Interface> {
         access.ipv6.map(|ipv6| ipv6.address).into_iter().chain([address]).collect()
     };
     up.map(|interface| Interface { addresses: both(interface) }).collect()
+}
+
+/// Somewhere on land or sea, as its receiver of satellites says.
+fn place(seeds: &SeedTree) -> [i32; 2] {
+    let mut stream = seeds.stream("place");
+    [90, 180].map(|degrees| stream.below(2 * degrees * 10_000) as i32 - degrees as i32 * 10_000)
 }
 
 /// A password as a careful person has one: 20 random characters.

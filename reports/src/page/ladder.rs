@@ -4,7 +4,7 @@
 use crate::metric_name::{instant, time};
 use kernel::{
     ActorName, Log, SimTime, Track,
-    event::{Act, EndReason, Event, OpenVerdict},
+    event::{Act, Attached, EndReason, Event, OpenVerdict},
     plan::Plan,
 };
 use std::{collections::BTreeSet, fmt::Write};
@@ -149,6 +149,16 @@ fn act_sentence(user: &str, act: &Act) -> String {
         Act::Resume => format!("{user} takes the call up again"),
         Act::ConfirmDevice { device } => format!("{user} confirms {device}"),
         Act::RemoveDevice { device } => format!("{user} logs {device} out"),
+        Act::Write { user: other, attached, .. } => match attached {
+            None => format!("{user} writes to {other}"),
+            Some(Attached::Picture) => format!("{user} sends {other} a picture"),
+            Some(Attached::Location) => format!("{user} tells {other} the place"),
+        },
+        Act::SendAnyway { user: other } => format!("{user} sends it to {other} all the same"),
+        Act::Read { user: other } => format!("{user} reads what {other} wrote"),
+        Act::AcceptMessages { user: other } => format!("{user} agrees to read what {other} writes"),
+        Act::DeclineMessages { user: other } => format!("{user} does not agree to read what {other} writes"),
+        Act::SetAvatar => format!("{user} shows another avatar"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{people::People, within};
 use crate::{
-    file::{Adversary, Attack, Does, Scenario, Schedule, Step as StepEntry},
+    file::{Adversary, Attached, Attack, Does, Scenario, Schedule, Step as StepEntry},
     located::Located,
     problem::Problems,
 };
@@ -13,6 +13,8 @@ use kernel::{
     time::{Micros, SimTime},
 };
 
+/// Longest text of a message, as the protocol has it.
+const MAX_TEXT_BYTES: usize = 4_096;
 /// How often an adversary acts on frames when the file does not say.
 const EVERY: u32 = 10;
 /// How much later a replay comes when the file does not say.
@@ -100,6 +102,7 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
     }
     let video = entry.video.as_ref().is_none_or(|video| **video);
     let other_device = target(entry, does, people, problems);
+    let text = text(entry, does, problems);
     Some(match (**does, with) {
         (Does::RequestFriend, Some(user)) => Act::RequestFriend { user },
         (Does::AcceptFriend, Some(user)) => Act::AcceptFriend { user },
@@ -119,7 +122,45 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::Resume, None) => Act::Resume,
         (Does::ConfirmDevice, None) => Act::ConfirmDevice { device: other_device? },
         (Does::RemoveDevice, None) => Act::RemoveDevice { device: other_device? },
+        (Does::Write, Some(user)) => Act::Write { user, text: text?, attached: attached(entry) },
+        (Does::SendAnyway, Some(user)) => Act::SendAnyway { user },
+        (Does::Read, Some(user)) => Act::Read { user },
+        (Does::AcceptMessages, Some(user)) => Act::AcceptMessages { user },
+        (Does::DeclineMessages, Some(user)) => Act::DeclineMessages { user },
+        (Does::SetAvatar, None) => Act::SetAvatar,
         _ => return None,
+    })
+}
+
+/// What is written; notes when it is missing, too long, or not wanted.
+fn text(entry: &StepEntry, does: &Located<Does>, problems: &mut Problems) -> Option<String> {
+    let writes = **does == Does::Write;
+    if let Some(attached) = entry.attached.as_ref().filter(|_| !writes) {
+        problems.note(attached.span(), "only what is written has something `attached`", "means nothing here");
+    }
+    match &entry.text {
+        Some(text) if !writes => {
+            problems.note(text.span(), "only `write` has a `text`", "means nothing here");
+            None
+        }
+        Some(text) if text.len() > MAX_TEXT_BYTES => {
+            let message = format!("a message has up to {MAX_TEXT_BYTES} bytes, this has {}", text.len());
+            problems.note(text.span(), message, "too long");
+            None
+        }
+        Some(text) => Some(String::clone(text)),
+        None if writes => {
+            problems.note(does.span(), "a message says something", "`text` is missing");
+            None
+        }
+        None => None,
+    }
+}
+
+fn attached(entry: &StepEntry) -> Option<kernel::event::Attached> {
+    entry.attached.as_ref().map(|attached| match **attached {
+        Attached::Picture => kernel::event::Attached::Picture,
+        Attached::Location => kernel::event::Attached::Location,
     })
 }
 
@@ -149,7 +190,17 @@ fn target(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &m
 fn with(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut Problems) -> Option<UserName> {
     let alone = !matches!(
         **does,
-        Does::RequestFriend | Does::AcceptFriend | Does::DeclineFriend | Does::Unfriend | Does::Block | Does::Call
+        Does::RequestFriend
+            | Does::AcceptFriend
+            | Does::DeclineFriend
+            | Does::Unfriend
+            | Does::Block
+            | Does::Call
+            | Does::Write
+            | Does::SendAnyway
+            | Does::Read
+            | Does::AcceptMessages
+            | Does::DeclineMessages
     );
     match (&entry.with, alone) {
         (None, true) => None,
@@ -200,6 +251,7 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::HelloInThePeersName => AdversaryPlan::HelloInThePeersName,
         Attack::ForgedBindings => AdversaryPlan::ForgedBindings,
         Attack::GarbageMedia => AdversaryPlan::GarbageMedia,
+        Attack::WriteUnasked => AdversaryPlan::WriteUnasked,
         Attack::GuessPassword => AdversaryPlan::GuessPassword,
     })
 }

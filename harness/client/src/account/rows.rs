@@ -1,4 +1,4 @@
-//! The call rows of the user's threads, which every device of the user comes to have.
+//! The rows of the user's threads, which every device of the user comes to have.
 //!
 //! The server numbers the rows of each user. A device takes them in order and says on a new connection which was its last;
 //! it asks again after a gap, and when a call that it had a part in is over and no row of it comes.
@@ -50,7 +50,7 @@ impl Rows {
     }
 
     /// A row came, and before it the server sent, or has, none later than `previous`.
-    pub(super) fn arrive(&mut self, previous: u32, number: u32, call: CallId) -> Arrival {
+    pub(super) fn arrive(&mut self, previous: u32, number: u32, call: Option<CallId>) -> Arrival {
         if number <= self.last {
             return Arrival::Known;
         }
@@ -60,7 +60,7 @@ impl Rows {
         }
         self.last = number;
         self.asked = None;
-        self.awaited.retain(|awaited| awaited.call != call);
+        self.awaited.retain(|awaited| Some(awaited.call) != call);
         Arrival::Next
     }
 
@@ -101,18 +101,18 @@ mod tests {
     #[test]
     fn rows_are_taken_once_and_in_order() {
         let mut rows = Rows::default();
-        assert_eq!(rows.arrive(0, 1, call(1)), Arrival::Next);
-        assert_eq!(rows.arrive(0, 1, call(1)), Arrival::Known);
-        assert_eq!(rows.arrive(2, 3, call(3)), Arrival::Gap);
-        assert_eq!(rows.arrive(3, 4, call(4)), Arrival::Waits, "one question a gap");
-        assert_eq!(rows.arrive(1, 2, call(2)), Arrival::Next);
-        assert_eq!((rows.arrive(2, 3, call(3)), rows.last()), (Arrival::Next, 3));
+        assert_eq!(rows.arrive(0, 1, Some(call(1))), Arrival::Next);
+        assert_eq!(rows.arrive(0, 1, Some(call(1))), Arrival::Known);
+        assert_eq!(rows.arrive(2, 3, Some(call(3))), Arrival::Gap);
+        assert_eq!(rows.arrive(3, 4, Some(call(4))), Arrival::Waits, "one question a gap");
+        assert_eq!(rows.arrive(1, 2, Some(call(2))), Arrival::Next);
+        assert_eq!((rows.arrive(2, 3, Some(call(3))), rows.last()), (Arrival::Next, 3));
     }
 
     #[test]
     fn rows_that_the_server_forgot_leave_no_gap() {
         let mut rows = Rows::default();
-        assert_eq!((rows.arrive(0, 500, call(1)), rows.last()), (Arrival::Next, 500));
+        assert_eq!((rows.arrive(0, 500, Some(call(1))), rows.last()), (Arrival::Next, 500));
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
         let mut rows = Rows::default();
         rows.expect(call(1), SimTime::ZERO);
         rows.expect(call(2), SimTime::ZERO);
-        rows.arrive(0, 1, call(2));
+        rows.arrive(0, 1, Some(call(2)));
         let mut asked = Vec::new();
         while let Some(at) = rows.next_wake() {
             assert!(!rows.is_due(SimTime(at.0 - 1)) && rows.is_due(at));

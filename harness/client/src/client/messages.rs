@@ -11,7 +11,7 @@ use kernel::{
     event::{AttackKind, CallStateName},
     mutant,
 };
-use protocol::{CallRowEntry, ClientMessage, DeviceKeys, PeerMessage, RelayGrant, SealedEnvelope, ServerMessage};
+use protocol::{ClientMessage, DeviceKeys, PeerMessage, RelayGrant, SealedEnvelope, ServerMessage};
 
 /// A ring as the server sends it.
 #[derive(Clone)]
@@ -81,7 +81,6 @@ impl Client {
                 self.step(Event::Server(ServerEvent::Glare { call, other }), now);
             }
             ServerMessage::FromPeer { call, body } => self.peer_message(call, body, now),
-            ServerMessage::CallRow { row, .. } => self.row(row),
             // The account took the others.
             _ => {}
         }
@@ -95,11 +94,6 @@ impl Client {
 
     fn notice(&self, call: CallId, message: &str) {
         event!(Notice { device: self.device.clone(), call, message: message.to_owned() });
-    }
-
-    fn row(&self, row: CallRowEntry) {
-        let CallRowEntry { thread, call, caller, outcome, duration } = row;
-        event!(CallRow { device: self.device.clone(), thread, call, caller, outcome, duration });
     }
 
     /// Looks at the outer fields only; the offer stays sealed until the user accepts.

@@ -6,7 +6,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::people::CallOutcome;
+use super::{people::CallOutcome, thread::Attached};
 
 /// What a user does with the device in hand. Also what a scenario's timeline holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +77,38 @@ pub enum Act {
         /// The device.
         device: ActorName,
     },
+    /// Writes to somebody. To a stranger it goes once they agree to read it.
+    Write {
+        /// The other user.
+        user: UserName,
+        /// What.
+        text: String,
+        /// What goes with it.
+        #[serde(default)]
+        attached: Option<Attached>,
+    },
+    /// Sends what was held back with a warning.
+    SendAnyway {
+        /// To whom.
+        user: UserName,
+    },
+    /// Looks at the thread with somebody: what came is read.
+    Read {
+        /// The other user.
+        user: UserName,
+    },
+    /// Agrees to read what a stranger writes, and to be written to.
+    AcceptMessages {
+        /// Who asked.
+        user: UserName,
+    },
+    /// Does not agree. Who asked is not told.
+    DeclineMessages {
+        /// Who asked.
+        user: UserName,
+    },
+    /// Shows a photograph as the own avatar.
+    SetAvatar,
 }
 
 /// A user did something.

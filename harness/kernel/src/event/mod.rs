@@ -8,6 +8,7 @@ mod media;
 mod network;
 mod people;
 mod secrecy;
+mod thread;
 mod traffic;
 
 pub use call::{
@@ -28,6 +29,7 @@ pub use people::{
     Recovered, Signal, Store, StoreInterrupted,
 };
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
+pub use thread::{Attached, Fetched, LinkShown, MessageHeld, MessageRow, PictureSent, ReceiptShown, ThreadAsked};
 pub use traffic::{TrafficMeasured, TrafficTransferred};
 
 use crate::{log::BlobRef, plan, time::SimTime};
@@ -90,6 +92,20 @@ events! {
     Pending,
     /// A device knows a call row of a thread.
     CallRow,
+    /// A device shows a message of a thread.
+    MessageRow,
+    /// A device shows that a stranger asks to write.
+    ThreadAsked,
+    /// A device shows how far a message came.
+    ReceiptShown,
+    /// A device holds a message back until its user says once more that it should go.
+    MessageHeld,
+    /// A device shows a link in a message.
+    LinkShown,
+    /// A device asked a host of the internet for something that is not the service's.
+    Fetched,
+    /// A picture leaves a device.
+    PictureSent(bytes),
     /// A device shows that somebody signed in to its account with a new device.
     DeviceAnnounced,
     /// A device was shown a list of a user's devices.

@@ -2,7 +2,7 @@
 
 use crate::{
     log::BlobRef,
-    names::{ActorName, CallId, ThreadId, UserName},
+    names::{ActorName, CallId, MessageId, ThreadId, UserName},
     time::Micros,
 };
 use serde::{Deserialize, Serialize};
@@ -155,10 +155,58 @@ pub enum Fact {
         /// To the device.
         device: ActorName,
     },
+    /// A stranger asks to write; that one may be written to by the other from now on.
+    ThreadRequested {
+        /// Who asks.
+        from: UserName,
+        /// Who is asked.
+        to: UserName,
+    },
+    /// Two who are no friends may write to each other.
+    ThreadOpened {
+        /// Who agreed.
+        by: UserName,
+        /// Who had asked.
+        other: UserName,
+    },
+    /// Who was asked does not agree.
+    ThreadDeclined {
+        /// Who does not agree.
+        by: UserName,
+        /// Who had asked.
+        other: UserName,
+    },
+    /// A message is in its thread.
+    MessageStored {
+        /// The message.
+        message: MessageId,
+        /// Its thread.
+        thread: ThreadId,
+        /// Who wrote it.
+        sender: UserName,
+        /// Its number among the rows of the sender, and among those of the other.
+        numbers: [u32; 2],
+    },
+    /// A message, and all before it, came to a device of a user, or was read there.
+    MessageReceipt {
+        /// The message.
+        message: MessageId,
+        /// Whose device.
+        by: UserName,
+        /// Whether it was read.
+        read: bool,
+        /// Whether the writer is told.
+        told: bool,
+    },
+    /// A user shows another avatar.
+    AvatarSet {
+        /// Whose.
+        user: UserName,
+    },
 }
 
 /// The kinds of facts, as saved logs name them.
-pub const FACT_KINDS: [&str; 15] = [
+pub const FACT_KINDS: [&str; 21] = [
     "account_created",
     "session_created",
     "device_added",
@@ -174,6 +222,12 @@ pub const FACT_KINDS: [&str; 15] = [
     "call_live",
     "call_over",
     "relay_credential_issued",
+    "thread_requested",
+    "thread_opened",
+    "thread_declined",
+    "message_stored",
+    "message_receipt",
+    "avatar_set",
 ];
 
 impl Fact {
@@ -195,6 +249,12 @@ impl Fact {
             Fact::CallLive { .. } => "call_live",
             Fact::CallOver { .. } => "call_over",
             Fact::RelayCredentialIssued { .. } => "relay_credential_issued",
+            Fact::ThreadRequested { .. } => "thread_requested",
+            Fact::ThreadOpened { .. } => "thread_opened",
+            Fact::ThreadDeclined { .. } => "thread_declined",
+            Fact::MessageStored { .. } => "message_stored",
+            Fact::MessageReceipt { .. } => "message_receipt",
+            Fact::AvatarSet { .. } => "avatar_set",
         }
     }
 }

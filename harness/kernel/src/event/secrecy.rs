@@ -44,6 +44,8 @@ pub enum SecretKind {
     SessionToken,
     /// A relay password: its device, signaling that issued it, the relay that checks it.
     RelayPassword,
+    /// The text of a direct message: the devices of its two users.
+    MessageText,
 }
 
 /// A secret came into being. The log is the oracle's: nobody in the simulation reads it.
@@ -113,6 +115,8 @@ pub enum AttackKind {
     OffPath,
     /// A host guessed a password.
     GuessPassword,
+    /// Somebody wrote to a stranger who did not agree to read it.
+    WriteUnasked,
     /// Any other fault that a canary plants.
     Canary,
 }

@@ -77,6 +77,21 @@ pub(crate) fn no_credential_in_foreign_views(evidence: &Evidence) -> Checks {
     checks
 }
 
+/// CNF-1 of what is written: a text is nowhere but on the devices of its two users, at no server and on no wire.
+pub(crate) fn message_texts_are_sealed(evidence: &Evidence) -> Checks {
+    let search = evidence.search;
+    let mut checks = Checks::default();
+    checks.held(search.texts_searched);
+    for exposure in &search.texts {
+        let exhibit = exposure.exhibit;
+        checks.fail(exhibit.at(), exhibit.record(), || {
+            let writer = exposure.what.holders.first().map(ActorName::as_str).unwrap_or_default();
+            format!("what {writer} wrote can be read in view {}, {}", exhibit.view(), exhibit.place())
+        });
+    }
+    checks
+}
+
 /// Whether a credential belongs where it was found: in a message between its owner and signaling, which is inside TLS;
 /// a relay password also in what its issuer and its relay hold. Passwords and tokens are stored as hashes only.
 fn may_hold(run: &Run, secret: &Seen<Secret>, exhibit: &Exhibit) -> bool {
@@ -111,6 +126,7 @@ fn kind(kind: SecretKind) -> &'static str {
         SecretKind::Password => "password",
         SecretKind::SessionToken => "session token",
         SecretKind::RelayPassword => "relay password",
+        SecretKind::MessageText => "text of a message",
     }
 }
 

@@ -130,7 +130,7 @@ fn says(row: Seen<CallRow>, caller: Option<&UserName>, fact: &Fact) -> bool {
 
 /// From when on a device counts as its user's: a further one when it is confirmed. None for one that never is, or that is
 /// taken out again.
-fn counts_from(run: &Run, device: usize) -> Option<SimTime> {
+pub(super) fn counts_from(run: &Run, device: usize) -> Option<SimTime> {
     let name = run.cast.name(device);
     let (mut from, mut is_new) = (SimTime::ZERO, false);
     for seen in &run.events.facts {

@@ -193,7 +193,7 @@ fn friends_at_two_cores_get_through() {
     race.at(READY + Micros::from_secs(3), BOB, ClientMessage::HangUp { call: call_id(1) });
     race.run(READY + Micros::from_secs(5));
     for whom in [ALICE, BOB] {
-        assert_eq!(race.told(whom, |message| matches!(message, ServerMessage::CallRow { .. })), 1);
+        assert_eq!(race.told(whom, |message| matches!(message, ServerMessage::Row { .. })), 1);
     }
     assert!(race.cluster.is_at_rest());
 }

@@ -148,7 +148,7 @@ fn envelope(kind: EnvelopeKind, from: &str, to: &str) -> SealedEnvelope {
     let header = EnvelopeHeader {
         version: PROTOCOL_VERSION,
         kind,
-        call: CallId([9; 16]),
+        subject: [9; 16],
         thread: "alice+bob".into(),
         from: from.into(),
         to: to.into(),

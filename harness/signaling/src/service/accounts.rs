@@ -113,13 +113,14 @@ impl Service {
         self.catch_up_rows(&device, rows, work);
     }
 
-    /// Tells a device the call rows behind the last one that it has.
+    /// Tells a device the rows behind the last one that it has.
     fn catch_up_rows(&mut self, device: &ActorName, after: u32, work: &mut Transaction) {
         let Some(user) = self.store.owner(device).cloned() else { return };
-        if !self.is_confirmed(&user, device) {
+        // V158: who was away is told of what follows only.
+        if !self.is_confirmed(&user, device) || mutant!(V158) {
             return;
         }
-        self.store.rows_after(&user, after).into_iter().for_each(|row| work.tell(device, row));
+        self.tell_rows(&user, device, after, work);
     }
 
     /// Tells a device that is back what it missed.

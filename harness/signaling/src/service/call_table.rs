@@ -7,7 +7,7 @@ use kernel::{
     names::ActorName,
     time::{Micros, SimTime},
 };
-use protocol::{CallEnd, CallRowEntry, ClientMessage, EnvelopeKind, RequestId, ServerMessage};
+use protocol::{CallEnd, CallRowEntry, ClientMessage, EnvelopeKind, RequestId, RowEntry, ServerMessage};
 
 fn friends() -> (Conversation, ActorName, ActorName) {
     let mut conversation = Conversation::new(&["alice", "bob", "carol"]);
@@ -38,7 +38,9 @@ fn ends(messages: &[ServerMessage]) -> Vec<CallEnd> {
 }
 
 fn rows(messages: &[ServerMessage]) -> Vec<CallRowEntry> {
-    let row = |m: &ServerMessage| if let ServerMessage::CallRow { row, .. } = m { Some(row.clone()) } else { None };
+    let row = |m: &ServerMessage| {
+        if let ServerMessage::Row { row: RowEntry::Call(row), .. } = m { Some(row.clone()) } else { None }
+    };
     messages.iter().filter_map(row).collect()
 }
 
@@ -263,7 +265,7 @@ fn either_end_can_hang_up_and_the_row_says_how_long_it_was() {
         let (mut conversation, alice, bob) = live();
         conversation.pass(Micros::from_secs(12));
         conversation.say(&hangs_up, ClientMessage::HangUp { call: call_id(1) });
-        let row = rows(&conversation.service.store.rows_after(&"alice".into(), 0))[0].clone();
+        let row = rows(&conversation.service.store.rows_after(&"alice".into(), &"alice-phone".into(), 0))[0].clone();
         assert!((12_000_000..12_100_000).contains(&row.duration.0), "{row:?}");
         assert_over(&mut conversation, &[&alice, &bob], CallEnd::HungUp, CallOutcome::Answered);
         conversation.say(&hangs_up, ClientMessage::HangUp { call: call_id(1) });

@@ -5,7 +5,7 @@
 
 use super::{
     Service, redacted,
-    store::{Call, Stage},
+    store::{Call, Stage, Stored},
     transaction::{Effect, Transaction},
 };
 use kernel::{
@@ -15,7 +15,7 @@ use kernel::{
     time::{Micros, SimTime},
 };
 use protocol::{
-    CallEnd, CallRowEntry, ConnectionId, EnvelopeKind, RelayGrant, RequestId, SealedEnvelope, ServerMessage,
+    CallEnd, CallRowEntry, ConnectionId, EnvelopeKind, RelayGrant, RequestId, RowEntry, SealedEnvelope, ServerMessage,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,7 +73,8 @@ impl Service {
         (user, other): (&UserName, &UserName),
         work: &mut Transaction,
     ) {
-        if user != other && !self.may_ring(user, other, work.at) {
+        let may_call = user == other || self.may_ring(user, other, work.at);
+        if !may_call && !self.store.relation(user, other).allows_messages() && !mutant!(V157) {
             return work.refuse(connection, request);
         }
         match self.store.account(other) {
@@ -415,20 +416,10 @@ impl Service {
         let row = CallRowEntry { thread: ended.thread, call, caller: ended.caller.clone(), outcome, duration };
         // V72: who only lets it ring leaves no trace.
         if !mutant!(V72) || outcome != CallOutcome::Cancelled {
-            self.write_row([&ended.caller, &ended.callee], &row, work);
+            let row = Stored { entry: RowEntry::Call(row), bodies: BTreeMap::new() };
+            self.write_row([(&ended.caller, row.clone()), (&ended.callee, row)], work);
         }
         self.log("info", format!("call {call}: over ({reason:?})"));
-    }
-}
-
-impl Service {
-    /// Writes a call's row for both users, and tells all their devices.
-    fn write_row(&mut self, users: [&UserName; 2], row: &CallRowEntry, work: &mut Transaction) {
-        let numbers = self.store.insert_row(users, row);
-        for (user, number) in users.into_iter().zip(numbers) {
-            let row = ServerMessage::CallRow { previous: number - 1, number, row: row.clone() };
-            work.tell_all(&self.store.devices(user), &row);
-        }
     }
 }
 
@@ -474,5 +465,9 @@ fn envelope_is_for(
     thread: &ThreadId,
 ) -> bool {
     let header = &envelope.header;
-    header.kind == kind && header.call == call && header.from == *from && header.to == *to && header.thread == *thread
+    header.kind == kind
+        && header.subject == call.0
+        && header.from == *from
+        && header.to == *to
+        && header.thread == *thread
 }

@@ -15,8 +15,12 @@ pub enum TableName {
     Edges,
     /// Threads by their ids.
     Threads,
-    /// Call rows by user and number.
+    /// Rows of threads by user and number.
     Rows,
+    /// How far readers came, by thread and user.
+    Marks,
+    /// Avatars by user.
+    Avatars,
     /// Calls that ring or are live.
     Calls,
     /// Past call ids by the order of their use.
@@ -29,12 +33,14 @@ pub enum TableName {
 
 impl TableName {
     /// Every table.
-    pub const ALL: [TableName; 9] = [
+    pub const ALL: [TableName; 11] = [
         TableName::Accounts,
         TableName::Sessions,
         TableName::Edges,
         TableName::Threads,
         TableName::Rows,
+        TableName::Marks,
+        TableName::Avatars,
         TableName::Calls,
         TableName::UsedCalls,
         TableName::Outboxes,
@@ -49,6 +55,8 @@ impl TableName {
             TableName::Edges => "edges",
             TableName::Threads => "threads",
             TableName::Rows => "rows",
+            TableName::Marks => "marks",
+            TableName::Avatars => "avatars",
             TableName::Calls => "calls",
             TableName::UsedCalls => "used_calls",
             TableName::Outboxes => "outboxes",

@@ -210,7 +210,7 @@ impl Conversation {
                     let of = self.connections.iter().find(|(_, own)| **own == connection).map(|(device, _)| device);
                     if let Some(of) = of {
                         assert!(device.is_none_or(|device| device == *of), "told over the connection of {of}");
-                        if let ServerMessage::CallRow { number, .. } = &message {
+                        if let ServerMessage::Row { number, .. } = &message {
                             self.rows.insert(of.clone(), *number);
                         }
                         self.inbox.entry(of.clone()).or_default().push_back((self.now, message));
@@ -291,7 +291,7 @@ pub(super) fn envelope(kind: EnvelopeKind, call: CallId, from: &ActorName, to: &
     let header = EnvelopeHeader {
         version: PROTOCOL_VERSION,
         kind,
-        call,
+        subject: call.0,
         thread,
         from: from.clone(),
         to: to.clone(),

@@ -34,6 +34,10 @@ impl Service {
             | ClientMessage::Block { request, .. }
             | ClientMessage::FetchKeys { request, .. }
             | ClientMessage::ExtendDevices { request, .. }
+            | ClientMessage::RequestThread { request, .. }
+            | ClientMessage::AnswerThread { request, .. }
+            | ClientMessage::SendMessage { request, .. }
+            | ClientMessage::SetAvatar { request, .. }
             | ClientMessage::SignUp { request, .. }
             | ClientMessage::SignIn { request, .. }
             | ClientMessage::Attach { request, .. } => work.refuse(connection, *request),
@@ -45,7 +49,7 @@ impl Service {
             | ClientMessage::Busy { call }
             | ClientMessage::HangUp { call }
             | ClientMessage::ToPeer { call, .. } => work.unknown_call(device, *call),
-            ClientMessage::FetchRows { .. } => {}
+            ClientMessage::FetchRows { .. } | ClientMessage::Receipt { .. } => {}
         }
     }
 
@@ -92,9 +96,10 @@ impl Service {
     /// Tells a device that was confirmed what its user's other devices know.
     fn welcome(&mut self, user: &UserName, device: &ActorName, work: &mut Transaction) {
         for user in self.store.friends(user) {
+            self.tell_avatar(&user, std::slice::from_ref(device), work);
             work.tell(device, ServerMessage::FriendAdded { user });
         }
-        self.store.rows_after(user, 0).into_iter().for_each(|row| work.tell(device, row));
+        self.tell_rows(user, device, 0, work);
     }
 
     /// Nothing that a device says counts from now on: its session, its calls and what they hold end in this transaction.

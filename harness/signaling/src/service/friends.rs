@@ -7,6 +7,7 @@ use kernel::{
     names::{ActorName, ThreadId, UserName},
 };
 use protocol::{CallEnd, ConnectionId, RequestId, ServerMessage};
+use std::collections::BTreeSet;
 
 impl Service {
     /// Asks `other` to be friends. Somebody unknown and somebody who blocks look alike. Two who ask each other are
@@ -73,6 +74,10 @@ impl Service {
         self.log("info", format!("{user} and {other} are friends"));
         work.done(connection, request);
         self.tell_both(user, other, |user| ServerMessage::FriendAdded { user }, work);
+        for (shown, sees) in [(user, other), (other, user)] {
+            let devices = self.store.devices(sees);
+            self.tell_avatar(shown, &devices, work);
+        }
     }
 
     /// Ends a friendship, and with it the pair's call.
@@ -109,7 +114,7 @@ impl Service {
             return work.refuse(connection, request);
         }
         let (were_friends, is_new) = (relation.friends, relation.blocked_by.insert(user.clone()));
-        let relation = Relation { friends: false, requested_by: None, ..relation };
+        let relation = Relation { friends: false, requested_by: None, read_by: BTreeSet::new(), ..relation };
         if !self.store.set_relation(user, other, &relation) {
             return work.refuse(connection, request);
         }
@@ -139,7 +144,7 @@ impl Service {
     }
 
     /// Tells every device of both users of the other one.
-    fn tell_both(
+    pub(super) fn tell_both(
         &self,
         user: &UserName,
         other: &UserName,

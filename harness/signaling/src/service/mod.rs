@@ -8,6 +8,7 @@ mod friends;
 mod replica;
 mod store;
 mod table;
+mod threads;
 mod transaction;
 mod view;
 
@@ -21,6 +22,8 @@ pub(crate) mod conversation;
 mod model;
 #[cfg(test)]
 mod refusal_table;
+#[cfg(test)]
+mod thread_table;
 
 pub use change::{BrokenRow, Change, Commit, RowId, TableName};
 pub use view::ActiveCall;
@@ -37,6 +40,7 @@ use protocol::{ClientMessage, ConnectionId, RelayGrant, ServerMessage};
 use replica::Replica;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use store::{Stage, Store};
+use threads::Written;
 use transaction::{Effect, Transaction};
 
 /// How long a call rings (SM-8).
@@ -523,8 +527,19 @@ impl Service {
             ClientMessage::ExtendDevices { request, link } => {
                 self.extend_devices(connection, request, from, *link, work);
             }
-            ClientMessage::FetchRows { after } => {
-                self.store.rows_after(from.user, after).into_iter().for_each(|row| work.tell(from.device, row));
+            ClientMessage::FetchRows { after } => self.tell_rows(from.user, from.device, after, work),
+            ClientMessage::RequestThread { request, user } => {
+                self.request_thread(connection, request, (from.user, &user), work);
+            }
+            ClientMessage::AnswerThread { request, user, accept } => {
+                self.answer_thread(connection, request, (from.user, &user), accept, work);
+            }
+            ClientMessage::SendMessage { request, message, to, bodies, searchable } => {
+                self.send_message((connection, request), from, Written { message, to, bodies, searchable }, work);
+            }
+            ClientMessage::Receipt { row, read, tell } => self.receipt(from, row, (read, tell), work),
+            ClientMessage::SetAvatar { request, picture } => {
+                self.set_avatar((connection, request), from, picture, work);
             }
         }
     }

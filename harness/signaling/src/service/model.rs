@@ -18,7 +18,7 @@ use proptest::{
     test_runner::{RngSeed, TestRunner},
 };
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
-use protocol::{ClientMessage, EnvelopeKind, RequestId, ServerMessage};
+use protocol::{ClientMessage, EnvelopeKind, RequestId, RowEntry, ServerMessage};
 use std::{
     collections::{BTreeMap, BTreeSet},
     panic::catch_unwind,
@@ -485,7 +485,9 @@ fn described(message: &ServerMessage) -> String {
     match (message, call_of_server_message(message)) {
         (ServerMessage::Ended { reason, .. }, Some(call)) => format!("{kind} {} {reason:?}", call.0[0]),
         (ServerMessage::Glare { other, .. }, Some(call)) => format!("{kind} {} {}", call.0[0], other.0[0]),
-        (ServerMessage::CallRow { row, .. }, Some(call)) => format!("{kind} {} {:?}", call.0[0], row.outcome),
+        (ServerMessage::Row { row: RowEntry::Call(row), .. }, Some(call)) => {
+            format!("{kind} {} {:?}", call.0[0], row.outcome)
+        }
         (_, Some(call)) => format!("{kind} {}", call.0[0]),
         (_, None) => kind.into(),
     }

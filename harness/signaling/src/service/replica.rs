@@ -131,11 +131,12 @@ impl Service {
             }
             TableName::Rows if is_there => {
                 let Ok((user, number)) = postcard::from_bytes::<(UserName, u32)>(&change.key) else { return };
-                let row = self.store.rows_after(&user, number.saturating_sub(1)).into_iter().next();
+                let Some(row) = self.store.row(&user, number).cloned() else { return };
                 let mut devices = self.store.devices(&user);
                 devices.retain(|device| self.online.contains_key(device));
-                for (device, row) in devices.into_iter().zip(row.iter().cycle()) {
-                    self.tell(device, row.clone());
+                for device in devices {
+                    let told = row.told(number, number.saturating_sub(1), &device, false);
+                    self.tell(device, told);
                 }
             }
             TableName::Homes if is_there => {

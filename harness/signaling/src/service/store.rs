@@ -1,5 +1,9 @@
 //! What the server holds. Every access is counted, so that simulated time can be charged for it.
 
+mod threads;
+
+pub(super) use threads::Stored;
+
 use super::{
     DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT,
     change::{BrokenRow, Change, RowId, TableName},
@@ -12,21 +16,18 @@ use kernel::{
     names::{ActorName, CallId, ThreadId, UserName},
     time::{Micros, SimTime},
 };
-use protocol::{
-    CallRowEntry, DeviceChange, DeviceKeys, DeviceLink, DeviceList, RelayGrant, SealedEnvelope, ServerMessage,
-};
+use protocol::{DeviceChange, DeviceKeys, DeviceLink, DeviceList, RelayGrant, SealedEnvelope, ServerMessage};
 use serde::{Deserialize, Serialize};
 use std::{
     cell::Cell,
     collections::{BTreeMap, BTreeSet, VecDeque},
 };
+use threads::Mark;
 
 /// Most accounts.
 pub(super) const MAX_ACCOUNTS: usize = 10_000;
 /// Most relations (requests, friendships, blocks) of one account.
 pub(super) const MAX_RELATIONS: u32 = 1_000;
-/// Most call rows that are kept for a user; older ones go.
-const MAX_ROWS: u32 = 1_000;
 /// Most messages that wait for a device without a connection; older ones go.
 const MAX_OUTBOX: usize = 256;
 /// How many past call ids are remembered against reuse.
@@ -43,7 +44,10 @@ pub(super) struct Store {
     edges: Table<(UserName, UserName), Edge>,
     threads: Table<ThreadId, Thread>,
     /// By user and number, from 1.
-    rows: Table<(UserName, u32), CallRowEntry>,
+    rows: Table<(UserName, u32), Stored>,
+    /// How far who reads a thread came.
+    marks: Table<(ThreadId, UserName), Mark>,
+    avatars: Table<UserName, Vec<u8>>,
     calls: Table<CallId, Call>,
     used: Table<u64, CallId>,
     outboxes: Table<(ActorName, u64), ServerMessage>,
@@ -79,6 +83,8 @@ struct Edge {
     wants: bool,
     /// To be left alone.
     blocks: bool,
+    /// To be written to, though they may be no friends.
+    reads: bool,
 }
 
 /// What is between two users: their two edges.
@@ -90,12 +96,19 @@ pub(super) struct Relation {
     pub(super) friends: bool,
     /// Who of the two blocks the other.
     pub(super) blocked_by: BTreeSet<UserName>,
+    /// Who of the two agreed to read what the other writes.
+    pub(super) read_by: BTreeSet<UserName>,
 }
 
 impl Relation {
     /// Whether one may call the other: friends, and no block either way.
     pub(super) fn allows_calls(&self) -> bool {
         self.friends && self.blocked_by.is_empty()
+    }
+
+    /// Whether they may write to each other: friends, or both agreed to read, and no block either way.
+    pub(super) fn allows_messages(&self) -> bool {
+        (self.friends || self.read_by.len() == 2) && self.blocked_by.is_empty()
     }
 }
 
@@ -230,6 +243,8 @@ impl Store {
             TableName::Edges => &mut self.edges,
             TableName::Threads => &mut self.threads,
             TableName::Rows => &mut self.rows,
+            TableName::Marks => &mut self.marks,
+            TableName::Avatars => &mut self.avatars,
             TableName::Calls => &mut self.calls,
             TableName::UsedCalls => &mut self.used,
             TableName::Outboxes => &mut self.outboxes,
@@ -364,6 +379,7 @@ impl Store {
             requested_by: of(one, there.wants && !back.wants).or(of(other, back.wants && !there.wants)),
             friends: there.wants && back.wants,
             blocked_by: of(one, there.blocks).into_iter().chain(of(other, back.blocks)).collect(),
+            read_by: of(one, there.reads).into_iter().chain(of(other, back.reads)).collect(),
         }
     }
 
@@ -386,7 +402,8 @@ impl Store {
         for (from, to) in pair {
             let wants = relation.friends || relation.requested_by.as_ref() == Some(&from);
             let blocks = relation.blocked_by.contains(&from);
-            self.edges.insert((from, to), Edge { wants, blocks });
+            let reads = relation.read_by.contains(&from);
+            self.edges.insert((from, to), Edge { wants, blocks, reads });
         }
         true
     }
@@ -452,19 +469,6 @@ impl Store {
         Some(call)
     }
 
-    /// Adds a row for each of two users, and gives its number for each.
-    pub(super) fn insert_row(&mut self, users: [&UserName; 2], row: &CallRowEntry) -> [u32; 2] {
-        self.touch();
-        users.map(|user| {
-            let number = self.last_row(user) + 1;
-            self.rows.insert((user.clone(), number), row.clone());
-            if let Some(oldest) = number.checked_sub(MAX_ROWS) {
-                self.rows.remove(&(user.clone(), oldest));
-            }
-            number
-        })
-    }
-
     /// See [`super::Service::essence`].
     pub(super) fn essence(&self) -> Vec<u8> {
         let calls: Vec<_> = self
@@ -481,11 +485,6 @@ impl Store {
             .expect("the store serializes into memory")
     }
 
-    /// The number of a user's newest row; 0 before the first.
-    fn last_row(&self, user: &UserName) -> u32 {
-        self.rows_of(user, 0).next_back().map_or(0, |(number, _)| number)
-    }
-
     /// Which core serves a device, where there are several. Not charged: the balancer's.
     pub(super) fn home(&self, device: &ActorName) -> Option<u8> {
         self.homes.get(device).copied()
@@ -495,27 +494,10 @@ impl Store {
         self.homes.insert(device.clone(), core);
     }
 
-    /// The rows of a user behind one, with their numbers, oldest first.
-    fn rows_of(&self, user: &UserName, after: u32) -> impl DoubleEndedIterator<Item = (u32, &CallRowEntry)> {
-        let behind = (user.clone(), after.saturating_add(1))..=(user.clone(), u32::MAX);
-        self.rows.range(behind).map(|((_, number), row)| (*number, row))
-    }
-
-    /// The rows of a user behind one, as a device is told of them. What is no longer kept cannot be waited for.
-    pub(super) fn rows_after(&self, user: &UserName, after: u32) -> Vec<ServerMessage> {
-        self.touch();
-        let oldest = self.rows_of(user, 0).next().map_or(0, |(number, _)| number);
-        let told = |(number, row): (u32, &CallRowEntry)| {
-            let previous = if number == oldest { after.min(oldest - 1) } else { number - 1 };
-            ServerMessage::CallRow { previous, number, row: row.clone() }
-        };
-        self.rows_of(user, after).map(told).collect()
-    }
-
     /// Keeps a message for a device until it attaches. Rows are kept already. Each core has places of its own: `core` of so
     /// many.
     pub(super) fn keep(&mut self, device: &ActorName, message: ServerMessage, (core, of): (u8, u8)) {
-        if is_row(&message) {
+        if matches!(message, ServerMessage::Row { .. }) {
             return;
         }
         let waiting: Vec<u64> = self.waiting(device).collect();
@@ -536,49 +518,5 @@ impl Store {
         self.touch();
         let waiting: Vec<u64> = self.waiting(device).collect();
         waiting.into_iter().filter_map(|order| self.outboxes.remove(&(device.clone(), order))).collect()
-    }
-}
-
-fn is_row(message: &ServerMessage) -> bool {
-    matches!(message, ServerMessage::CallRow { .. })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use kernel::event::CallOutcome;
-
-    fn row(n: u8) -> CallRowEntry {
-        let (alice, bob) = ("alice".into(), "bob".into());
-        let (thread, outcome, duration) = (ThreadId::between(&alice, &bob), CallOutcome::Missed, Micros::ZERO);
-        CallRowEntry { thread, call: CallId([n; 16]), caller: alice, outcome, duration }
-    }
-
-    fn numbers(store: &Store, after: u32) -> Vec<(u32, u32)> {
-        let number = |message| match message {
-            ServerMessage::CallRow { previous, number, .. } => (previous, number),
-            other => panic!("{other:?}"),
-        };
-        store.rows_after(&"bob".into(), after).into_iter().map(number).collect()
-    }
-
-    #[test]
-    fn rows_are_numbered_for_each_user_and_told_behind_any() {
-        let mut store = Store::default();
-        assert_eq!(store.insert_row([&"bob".into(), &"carol".into()], &row(1)), [1, 1]);
-        assert_eq!(store.insert_row([&"alice".into(), &"bob".into()], &row(2)), [1, 2]);
-        assert_eq!(numbers(&store, 0), [(0, 1), (1, 2)]);
-        assert_eq!((numbers(&store, 1), numbers(&store, 2)), (vec![(1, 2)], vec![]));
-    }
-
-    #[test]
-    fn of_many_rows_the_last_are_kept_and_nobody_waits_for_the_others() {
-        let mut store = Store::default();
-        (0..MAX_ROWS + 5).for_each(|n| {
-            store.insert_row([&"alice".into(), &"bob".into()], &row(n as u8));
-        });
-        let told = numbers(&store, 2);
-        assert_eq!((told.len(), told[0], told[1]), (MAX_ROWS as usize, (2, 6), (6, 7)));
-        assert_eq!(numbers(&store, 5)[0], (5, 6));
     }
 }

@@ -189,7 +189,7 @@ fn envelope(kind: EnvelopeKind, call: CallId, from: usize, to: usize) -> SealedE
     let header = EnvelopeHeader {
         version: PROTOCOL_VERSION,
         kind,
-        call,
+        subject: call.0,
         thread: ThreadId::between(&user(from), &user(to)),
         from: device(from),
         to: device(to),

@@ -95,6 +95,7 @@ fn participant(user: &str, address: IpAddr) -> Participant {
         },
         interfaces: Vec::new(),
         relay_only: false,
+        read_receipts: true,
         imitates: None,
         signs_in: None,
         priority: 1,

@@ -214,6 +214,7 @@ fn plan() -> Plan {
         },
         interfaces: Vec::new(),
         relay_only: false,
+        read_receipts: true,
         imitates: None,
         signs_in: None,
         priority: 1,

@@ -1,0 +1,297 @@
+//! What a device knows of its user's threads: what goes out, what came, and how far the user read.
+
+use kernel::{MessageId, ThreadId, UserName, random::Stream};
+use protocol::{ClientMessage, DirectMessage, RowEntry, SealedEnvelope};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Messages that wait to go out; further ones are not taken.
+const MAX_OUTGOING: usize = 64;
+/// How often a message is sealed anew because the server knows of other devices.
+const MOST_TRIES: u32 = 3;
+/// Messages that are remembered, so that none is shown twice: as many as a server keeps rows.
+const MAX_KNOWN: usize = 1_000;
+/// Others whose messages are counted as read or not; messages of further ones are shown all the same.
+const MAX_OTHERS: usize = 4_096;
+/// Rows that wait for the list of a writer's devices; further ones are shown at once, unreadable.
+const MAX_WAITING: usize = 64;
+/// Receipts that are said again over a new connection.
+const MAX_RECEIPTS: usize = 64;
+
+/// A message on its way out.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) message: MessageId,
+    pub(crate) to: UserName,
+    pub(crate) body: DirectMessage,
+    stage: Stage,
+    tries: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// With a warning for the user, who has to say once more that it should go.
+    Held,
+    /// For the other's consent, for keys, or for the one before it.
+    Waits,
+    /// At the server, which has not said so.
+    Sent,
+    /// In the thread; its row has not come yet.
+    Stored,
+}
+
+/// A row as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrived {
+    pub(crate) number: u32,
+    pub(crate) row: RowEntry,
+    pub(crate) body: Option<SealedEnvelope>,
+}
+
+impl Arrived {
+    pub(crate) fn thread(&self) -> &ThreadId {
+        match &self.row {
+            RowEntry::Call(row) => &row.thread,
+            RowEntry::Message(row) => &row.thread,
+        }
+    }
+}
+
+/// The threads of a device's user.
+pub(crate) struct Threads {
+    ids: Stream,
+    outgoing: VecDeque<Outgoing>,
+    known: VecDeque<MessageId>,
+    known_ids: BTreeSet<MessageId>,
+    /// Whom this device asked to be allowed to write.
+    asked: BTreeSet<UserName>,
+    /// The number of the last row that holds a message of somebody, by writer.
+    came: BTreeMap<UserName, u32>,
+    waiting: VecDeque<Arrived>,
+    receipts: VecDeque<ClientMessage>,
+}
+
+impl Threads {
+    pub(crate) fn new(ids: Stream) -> Threads {
+        Threads {
+            ids,
+            outgoing: VecDeque::new(),
+            known: VecDeque::new(),
+            known_ids: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            came: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            receipts: VecDeque::new(),
+        }
+    }
+
+    /// Takes a message that the user wrote; none when too many wait already.
+    pub(crate) fn compose(&mut self, to: UserName, body: DirectMessage, held: bool) -> Option<MessageId> {
+        if self.outgoing.len() >= MAX_OUTGOING {
+            return None;
+        }
+        let message = MessageId(self.ids.bytes());
+        let stage = if held { Stage::Held } else { Stage::Waits };
+        self.outgoing.push_back(Outgoing { message, to, body, stage, tries: 0 });
+        Some(message)
+    }
+
+    /// The user said once more that what is held back should go.
+    pub(crate) fn release(&mut self, to: &UserName) {
+        self.outgoing.iter_mut().filter(|out| out.to == *to && out.stage == Stage::Held).for_each(Outgoing::wait);
+    }
+
+    /// What goes to somebody next, if nothing is on its way: messages keep their order. What is held back by a warning
+    /// holds nothing else.
+    pub(crate) fn next(&self, to: &UserName) -> Option<&Outgoing> {
+        let under_way = |out: &&Outgoing| matches!(out.stage, Stage::Waits | Stage::Sent);
+        self.outgoing.iter().filter(|out| out.to == *to).find(under_way).filter(|out| out.stage == Stage::Waits)
+    }
+
+    /// Everybody to whom something waits to go.
+    pub(crate) fn awaited(&self) -> BTreeSet<UserName> {
+        self.outgoing.iter().filter(|out| out.stage == Stage::Waits).map(|out| out.to.clone()).collect()
+    }
+
+    pub(crate) fn sent(&mut self, message: MessageId) {
+        self.change(message, |out| out.stage = Stage::Sent);
+    }
+
+    /// The server has it. Gives to whom it went.
+    pub(crate) fn stored(&mut self, message: MessageId) -> Option<UserName> {
+        self.change(message, |out| out.stage = Stage::Stored);
+        if self.known_ids.contains(&message) {
+            return self.take(message).map(|out| out.to);
+        }
+        self.outgoing.iter().find(|out| out.message == message).map(|out| out.to.clone())
+    }
+
+    /// The server does not take it as it is. Gives to whom it should go, if it is worth another try.
+    pub(crate) fn refused(&mut self, message: MessageId) -> Option<UserName> {
+        let tries = self.outgoing.iter().find(|out| out.message == message)?.tries + 1;
+        if tries >= MOST_TRIES {
+            self.take(message);
+            return None;
+        }
+        self.change(message, |out| (out.stage, out.tries) = (Stage::Waits, tries));
+        self.outgoing.iter().find(|out| out.message == message).map(|out| out.to.clone())
+    }
+
+    /// The connection is another: what was on its way may be lost. Gives what is to be said again.
+    pub(crate) fn resume(&mut self) -> Vec<ClientMessage> {
+        self.outgoing.iter_mut().filter(|out| out.stage == Stage::Sent).for_each(Outgoing::wait);
+        self.receipts.iter().cloned().collect()
+    }
+
+    /// Nobody gives keys of somebody: what waits for them never goes.
+    pub(crate) fn give_up(&mut self, to: &UserName) {
+        self.outgoing.retain(|out| out.to != *to || out.stage != Stage::Waits);
+    }
+
+    /// Whether somebody is to be asked to be allowed to write: once.
+    pub(crate) fn asks(&mut self, user: &UserName) -> bool {
+        self.asked.len() < MAX_OTHERS && self.asked.insert(user.clone())
+    }
+
+    /// Whether a message was not shown yet. From now on it was.
+    pub(crate) fn is_new(&mut self, message: MessageId) -> bool {
+        if !self.known_ids.insert(message) {
+            return false;
+        }
+        if self.known.len() == MAX_KNOWN
+            && let Some(oldest) = self.known.pop_front()
+        {
+            self.known_ids.remove(&oldest);
+        }
+        self.known.push_back(message);
+        true
+    }
+
+    /// What this device itself wrote, when its row comes.
+    pub(crate) fn take(&mut self, message: MessageId) -> Option<Outgoing> {
+        let at = self.outgoing.iter().position(|out| out.message == message)?;
+        self.outgoing.remove(at)
+    }
+
+    /// A row waits for the list of its writer's devices, or behind one that does; false when too many do.
+    pub(crate) fn wait(&mut self, arrived: Arrived) -> bool {
+        let fits = self.waiting.len() < MAX_WAITING;
+        if fits {
+            self.waiting.push_back(arrived);
+        }
+        fits
+    }
+
+    /// Whether rows of a thread wait: later ones wait behind them.
+    pub(crate) fn waits(&self, thread: &ThreadId) -> bool {
+        self.waiting.iter().any(|arrived| arrived.thread() == thread)
+    }
+
+    /// What waited, in order.
+    pub(crate) fn take_waiting(&mut self) -> VecDeque<Arrived> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// A message of somebody came, in a row of this number.
+    pub(crate) fn came(&mut self, sender: &UserName, number: u32) {
+        if self.came.len() < MAX_OTHERS || self.came.contains_key(sender) {
+            self.came.insert(sender.clone(), number);
+        }
+    }
+
+    /// The row up to which the user read when looking at the thread with somebody.
+    pub(crate) fn last_of(&self, sender: &UserName) -> Option<u32> {
+        self.came.get(sender).copied()
+    }
+
+    /// Remembers a receipt, to be said again over another connection.
+    pub(crate) fn remember(&mut self, receipt: ClientMessage) {
+        if self.receipts.len() == MAX_RECEIPTS {
+            self.receipts.pop_front();
+        }
+        self.receipts.push_back(receipt);
+    }
+
+    fn change(&mut self, message: MessageId, change: impl FnOnce(&mut Outgoing)) {
+        if let Some(out) = self.outgoing.iter_mut().find(|out| out.message == message) {
+            change(out);
+        }
+    }
+}
+
+impl Outgoing {
+    fn wait(&mut self) {
+        self.stage = Stage::Waits;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::random::SeedTree;
+
+    fn threads() -> Threads {
+        Threads::new(SeedTree::root(1).stream("messages"))
+    }
+
+    fn body(text: &str) -> DirectMessage {
+        DirectMessage { text: text.into(), attachment: None }
+    }
+
+    fn next(threads: &Threads, to: &str) -> Option<String> {
+        threads.next(&to.into()).map(|out| out.body.text.clone())
+    }
+
+    #[test]
+    fn messages_to_one_go_in_order_and_one_at_a_time() {
+        let mut threads = threads();
+        let first = threads.compose("bob".into(), body("one"), false).unwrap();
+        let second = threads.compose("bob".into(), body("two"), false).unwrap();
+        threads.compose("carol".into(), body("hers"), false).unwrap();
+        assert_eq!(next(&threads, "bob").as_deref(), Some("one"));
+        threads.sent(first);
+        assert_eq!((next(&threads, "bob"), next(&threads, "carol").as_deref()), (None, Some("hers")));
+        assert_eq!(threads.stored(first), Some("bob".into()));
+        assert_eq!(next(&threads, "bob").as_deref(), Some("two"));
+        threads.sent(second);
+        assert_eq!(next(&threads, "bob"), None);
+        threads.resume();
+        assert_eq!(next(&threads, "bob").as_deref(), Some("two"), "what was on its way may be lost");
+    }
+
+    #[test]
+    fn what_is_held_back_goes_when_the_user_says_so_and_holds_nothing_else() {
+        let mut threads = threads();
+        threads.compose("bob".into(), body("the number of my card"), true).unwrap();
+        threads.compose("bob".into(), body("hello"), false).unwrap();
+        assert_eq!(next(&threads, "bob").as_deref(), Some("hello"));
+        threads.release(&"bob".into());
+        assert_eq!(next(&threads, "bob").as_deref(), Some("the number of my card"));
+    }
+
+    #[test]
+    fn a_refused_message_is_tried_a_bounded_number_of_times() {
+        let mut threads = threads();
+        let message = threads.compose("bob".into(), body("one"), false).unwrap();
+        for _ in 1..MOST_TRIES {
+            threads.sent(message);
+            assert_eq!(threads.refused(message), Some("bob".into()));
+        }
+        threads.sent(message);
+        assert_eq!((threads.refused(message), threads.take(message).is_none()), (None, true));
+    }
+
+    #[test]
+    fn queues_are_bounded() {
+        let mut threads = threads();
+        let composed = (0..MAX_OUTGOING + 5).filter_map(|_| threads.compose("bob".into(), body(""), false)).count();
+        assert_eq!(composed, MAX_OUTGOING);
+        for n in 0..2 * MAX_KNOWN as u128 {
+            assert!(threads.is_new(MessageId(n.to_be_bytes())));
+            threads.came(&format!("user-{n}").into(), 1);
+            threads.remember(ClientMessage::FetchRows { after: 0 });
+        }
+        assert_eq!((threads.known.len(), threads.known_ids.len()), (MAX_KNOWN, MAX_KNOWN));
+        assert_eq!(threads.receipts.len(), MAX_RECEIPTS);
+        assert!(!threads.is_new(MessageId((2 * MAX_KNOWN as u128 - 1).to_be_bytes())));
+    }
+}

@@ -1,0 +1,73 @@
+//! Threads of direct messages: their rows, and what a message says inside its envelopes.
+
+use kernel::{
+    event::CallOutcome,
+    names::{CallId, MessageId, ThreadId, UserName},
+    time::Micros,
+};
+use serde::{Deserialize, Serialize};
+
+/// Longest text of a message, in bytes.
+pub const MAX_TEXT_BYTES: usize = 4_096;
+/// Longest picture of a message or avatar, in bytes: it goes inside one envelope.
+pub const MAX_PICTURE_BYTES: usize = 24 * 1024;
+
+/// A row of a thread.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RowEntry {
+    /// It stands for a call.
+    Call(CallRowEntry),
+    /// It stands for a message.
+    Message(MessageRowEntry),
+}
+
+/// A row of a thread that stands for a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRowEntry {
+    /// The thread.
+    pub thread: ThreadId,
+    /// The call.
+    pub call: CallId,
+    /// Who called.
+    pub caller: UserName,
+    /// How it ended.
+    pub outcome: CallOutcome,
+    /// How long it was live.
+    pub duration: Micros,
+}
+
+/// A row of a thread that stands for a message. What it says is sealed to each device apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageRowEntry {
+    /// The thread.
+    pub thread: ThreadId,
+    /// The message.
+    pub message: MessageId,
+    /// Who wrote it.
+    pub sender: UserName,
+    /// What it says, in clear: never. The planted bug V159 lets the server search it.
+    pub searchable: String,
+}
+
+/// What a message says, sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectMessage {
+    /// The text, at most [`MAX_TEXT_BYTES`].
+    pub text: String,
+    /// What goes with it.
+    pub attachment: Option<Attachment>,
+}
+
+/// What goes with a message: all of it, so that nothing has to be fetched from anywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Attachment {
+    /// A JPEG file, at most [`MAX_PICTURE_BYTES`], without what its camera wrote into it.
+    Picture(Vec<u8>),
+    /// A place, in ten-thousandths of a degree north and east. It is shown as numbers: a map would have to be fetched.
+    Location {
+        /// North.
+        latitude: i32,
+        /// East.
+        longitude: i32,
+    },
+}
