@@ -287,6 +287,8 @@ pub(crate) struct Step {
     pub(crate) target: Option<Located<String>>,
     /// With the camera, or by voice only: with it unless given.
     pub(crate) video: Option<Located<bool>>,
+    /// The link that is opened: `callproof://call/bob?video=1`.
+    pub(crate) link: Option<Located<String>>,
 }
 
 /// What a user does.
@@ -329,6 +331,24 @@ pub(crate) enum Does {
     ConfirmDevice,
     /// Logs another device of the own account out.
     RemoveDevice,
+    /// Puts the app away: it sleeps, without a connection, until a push or an act of its user wakes it.
+    Sleep,
+    /// Locks the device.
+    Lock,
+    /// Unlocks it.
+    Unlock,
+    /// Opens a `link`.
+    OpenLink,
+    /// Takes the permission for the camera from the app.
+    DenyCamera,
+    /// Gives it back.
+    AllowCamera,
+    /// Takes the permission for the microphone from the app.
+    DenyMicrophone,
+    /// Gives it back.
+    AllowMicrophone,
+    /// Marks somebody as verified, whose safety number was compared.
+    Verify,
 }
 
 /// Something that the adversary does.
@@ -383,6 +403,10 @@ pub(crate) enum Attack {
     GarbageMedia,
     /// A host guesses the password of the first participant over forty connections at one instant.
     GuessPassword,
+    /// The caller writes a display name into the offer that is not its own, against the protocol.
+    NameInOffer,
+    /// The caller writes a candidate with a host name into the offer, against the protocol.
+    HostNameInOffer,
 }
 
 /// What is sent.

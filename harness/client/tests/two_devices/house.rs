@@ -146,6 +146,7 @@ impl House {
                 misbehaviour: if n == 0 { story.misbehaviour.clone() } else { Vec::new() },
                 null_srtp: false,
                 hop: None,
+                push_token: None,
             };
             Client::new(config, SimTime::ZERO)
         };

@@ -113,6 +113,8 @@ pub enum AttackKind {
     OffPath,
     /// A host guessed a password.
     GuessPassword,
+    /// A caller wrote into its offer what does not belong there: a name, a host name.
+    DressUpOffer,
     /// Any other fault that a canary plants.
     Canary,
 }

@@ -15,6 +15,8 @@ pub(crate) mod key_hygiene;
 pub(crate) mod off;
 pub(crate) mod path;
 pub(crate) mod privacy;
+pub(crate) mod push;
 pub(crate) mod refusals;
 pub(crate) mod relays;
+pub(crate) mod screens;
 pub(crate) mod third_parties;
