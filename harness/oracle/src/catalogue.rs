@@ -96,8 +96,8 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         id: "CON-5/CON-6",
         name: "nothing_captured_while_off",
-        truth: "From when its user switches camera or microphone off until it is switched on again, the device is \
-                closed, and what is sent of the track has no content.",
+        truth: "From when its user switches camera or microphone off, or the operating system denies it, until it is switched \
+                on again, the device is closed, and what is sent of the track has no content.",
         foreign: false,
         mutants: &[Mutant::V07],
         checker: off::nothing_captured_while_off,

@@ -187,6 +187,18 @@ impl House {
         self.act(0, Act::Call { user: "bob".into(), video });
     }
 
+    /// A push reaches a device.
+    pub(crate) fn push(&mut self, who: usize) {
+        random::act_as(NAMES[who].1);
+        self.clients[who].handle(Input::Push, self.now);
+        self.drain();
+    }
+
+    /// Whether a device has no timer: its app sleeps.
+    pub(crate) fn is_still(&self, who: usize) -> bool {
+        self.clients[who].next_wake().is_none()
+    }
+
     /// The server drops a device's connection.
     pub(crate) fn cut(&mut self, who: usize) {
         let (connection, _) = self.server.devices[who].clone().unwrap();
