@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 
 /// How long packets that were on their way inside the device may still leave it ...
 const AFTERGLOW: Micros = Micros::from_millis(500);
-/// ... and how long what has left may be repeated for a peer that misses it: as long as str0m keeps it.
+/// ... and how long after the last of them has left it may be repeated for a peer that misses it, or to probe the rate: as
+/// long as str0m keeps it.
 const REPAIR: Micros = Micros::from_secs(3);
 /// The most that a sealed frame without content has: SFrame header and tag (RFC 9605 sections 4.3 and 4.5).
 const EMPTY: u32 = 17 + 16;
@@ -116,7 +117,7 @@ fn judge_packets(run: &Run, part: &Part, track: Track, (off, on): (Moment, Momen
         .collect();
     let late = run.events.rtp_sent.iter().find(|rtp| {
         rtp.index < on.1
-            && rtp.at > off.0 + if rtp.repair { REPAIR } else { AFTERGLOW }
+            && rtp.at > off.0 + AFTERGLOW + if rtp.repair { REPAIR } else { Micros::ZERO }
             && rtp.device == *device
             && rtp.track == track
             && with_content.contains(&rtp.frame)
