@@ -293,6 +293,8 @@ pub(crate) struct Step {
     pub(crate) text: Option<Located<String>>,
     /// What goes with it.
     pub(crate) attached: Option<Located<Attached>>,
+    /// The link that is opened: `callproof://call/bob?video=1`.
+    pub(crate) link: Option<Located<String>>,
 }
 
 /// What goes with a message.
@@ -357,6 +359,24 @@ pub(crate) enum Does {
     DeclineMessages,
     /// Shows a photograph as the own avatar.
     SetAvatar,
+    /// Puts the app away: it sleeps, without a connection, until a push or an act of its user wakes it.
+    Sleep,
+    /// Locks the device.
+    Lock,
+    /// Unlocks it.
+    Unlock,
+    /// Opens a `link`.
+    OpenLink,
+    /// Takes the permission for the camera from the app.
+    DenyCamera,
+    /// Gives it back.
+    AllowCamera,
+    /// Takes the permission for the microphone from the app.
+    DenyMicrophone,
+    /// Gives it back.
+    AllowMicrophone,
+    /// Marks somebody as verified, whose safety number was compared.
+    Verify,
 }
 
 /// Something that the adversary does.
@@ -413,6 +433,10 @@ pub(crate) enum Attack {
     GuessPassword,
     /// Who writes to a stranger does so without being allowed to.
     WriteUnasked,
+    /// The caller writes a display name into the offer that is not its own, against the protocol.
+    NameInOffer,
+    /// The caller writes a candidate with a host name into the offer, against the protocol.
+    HostNameInOffer,
 }
 
 /// What is sent.

@@ -15,6 +15,7 @@ mod content;
 pub mod crypto;
 pub mod engine;
 mod likeness;
+mod link;
 pub mod machine;
 mod sequence;
 mod threads;

@@ -67,6 +67,8 @@ pub(crate) struct Threads {
     /// The number of the last row that holds a message of somebody, by writer.
     came: BTreeMap<UserName, u32>,
     waiting: VecDeque<Arrived>,
+    /// How many rows each thread has.
+    counts: BTreeMap<ThreadId, u32>,
     receipts: VecDeque<ClientMessage>,
 }
 
@@ -80,6 +82,7 @@ impl Threads {
             asked: BTreeSet::new(),
             came: BTreeMap::new(),
             waiting: VecDeque::new(),
+            counts: BTreeMap::new(),
             receipts: VecDeque::new(),
         }
     }
@@ -170,6 +173,18 @@ impl Threads {
     pub(crate) fn take(&mut self, message: MessageId) -> Option<Outgoing> {
         let at = self.outgoing.iter().position(|out| out.message == message)?;
         self.outgoing.remove(at)
+    }
+
+    /// A thread has one row more.
+    pub(crate) fn count(&mut self, thread: &ThreadId) {
+        if self.counts.len() < MAX_OTHERS || self.counts.contains_key(thread) {
+            *self.counts.entry(thread.clone()).or_default() += 1;
+        }
+    }
+
+    /// How many rows a thread has.
+    pub(crate) fn rows(&self, thread: &ThreadId) -> u32 {
+        self.counts.get(thread).copied().unwrap_or(0)
     }
 
     /// A row waits for the list of its writer's devices, or behind one that does; false when too many do.

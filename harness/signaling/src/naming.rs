@@ -29,6 +29,7 @@ pub fn kind_of_client_message(message: &ClientMessage) -> &'static str {
         ClientMessage::SendMessage { .. } => "send_message",
         ClientMessage::Receipt { .. } => "receipt",
         ClientMessage::SetAvatar { .. } => "set_avatar",
+        ClientMessage::RegisterPush { .. } => "register_push",
     }
 }
 

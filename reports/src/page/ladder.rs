@@ -159,6 +159,13 @@ fn act_sentence(user: &str, act: &Act) -> String {
         Act::AcceptMessages { user: other } => format!("{user} agrees to read what {other} writes"),
         Act::DeclineMessages { user: other } => format!("{user} does not agree to read what {other} writes"),
         Act::SetAvatar => format!("{user} shows another avatar"),
+        Act::Sleep => format!("{user} puts the app away"),
+        Act::Lock => format!("{user} locks the device"),
+        Act::Unlock => format!("{user} unlocks the device"),
+        Act::OpenLink { link } => format!("{user} opens {link}"),
+        Act::DenyAccess { track } => format!("{user} denies the app {track}"),
+        Act::AllowAccess { track } => format!("{user} allows the app {track}"),
+        Act::Verify { user: other } => format!("{user} compared the safety number with {other}"),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 use kernel::{
     event::Act,
-    names::{ActorName, UserName},
+    names::{ActorName, Track, UserName},
     plan::{AdversaryPlan, SchedulePlan, Step, When},
     time::{Micros, SimTime},
 };
@@ -103,6 +103,7 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
     let video = entry.video.as_ref().is_none_or(|video| **video);
     let other_device = target(entry, does, people, problems);
     let text = text(entry, does, problems);
+    let link = link(entry, does, problems);
     Some(match (**does, with) {
         (Does::RequestFriend, Some(user)) => Act::RequestFriend { user },
         (Does::AcceptFriend, Some(user)) => Act::AcceptFriend { user },
@@ -128,6 +129,15 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::AcceptMessages, Some(user)) => Act::AcceptMessages { user },
         (Does::DeclineMessages, Some(user)) => Act::DeclineMessages { user },
         (Does::SetAvatar, None) => Act::SetAvatar,
+        (Does::Sleep, None) => Act::Sleep,
+        (Does::Lock, None) => Act::Lock,
+        (Does::Unlock, None) => Act::Unlock,
+        (Does::OpenLink, None) => Act::OpenLink { link: link? },
+        (Does::DenyCamera, None) => Act::DenyAccess { track: Track::Video },
+        (Does::AllowCamera, None) => Act::AllowAccess { track: Track::Video },
+        (Does::DenyMicrophone, None) => Act::DenyAccess { track: Track::Audio },
+        (Does::AllowMicrophone, None) => Act::AllowAccess { track: Track::Audio },
+        (Does::Verify, Some(user)) => Act::Verify { user },
         _ => return None,
     })
 }
@@ -162,6 +172,22 @@ fn attached(entry: &StepEntry) -> Option<kernel::event::Attached> {
         Attached::Picture => kernel::event::Attached::Picture,
         Attached::Location => kernel::event::Attached::Location,
     })
+}
+
+/// The link of a step; notes when one is missing or not wanted. Any text may be opened as a link.
+fn link(entry: &StepEntry, does: &Located<Does>, problems: &mut Problems) -> Option<String> {
+    match (&entry.link, **does == Does::OpenLink) {
+        (None, true) => {
+            let note = problems.note(does.span(), "this act opens a link", "`link` is missing");
+            note.with_help("`link = \"callproof://call/bob?video=1\"` asks for a call with bob");
+            None
+        }
+        (Some(link), false) => {
+            problems.note(link.span(), "this act opens no link", "means nothing here");
+            None
+        }
+        (link, _) => link.as_ref().map(|link| (**link).clone()),
+    }
 }
 
 /// The other device of the user in a step; notes when one is missing, not wanted, or the one in hand.
@@ -201,6 +227,7 @@ fn with(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut
             | Does::Read
             | Does::AcceptMessages
             | Does::DeclineMessages
+            | Does::Verify
     );
     match (&entry.with, alone) {
         (None, true) => None,
@@ -253,5 +280,7 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::GarbageMedia => AdversaryPlan::GarbageMedia,
         Attack::WriteUnasked => AdversaryPlan::WriteUnasked,
         Attack::GuessPassword => AdversaryPlan::GuessPassword,
+        Attack::NameInOffer => AdversaryPlan::NameInOffer,
+        Attack::HostNameInOffer => AdversaryPlan::HostNameInOffer,
     })
 }

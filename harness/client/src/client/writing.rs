@@ -9,7 +9,7 @@ use crate::{
 use e2ee::envelope;
 use kernel::{
     ActorName, MessageId, SimTime, ThreadId, UserName, event,
-    event::{Attached, AttackKind, SecretKind},
+    event::{Attached, AttackKind, SecretKind, Verification},
     mutant,
 };
 use protocol::{
@@ -25,7 +25,7 @@ impl Client {
         if text.len() > MAX_TEXT_BYTES || to == self.user {
             return;
         }
-        let held = card::is_in(&text) && !self.is_verified(&to) && !mutant!(V120);
+        let held = card::is_in(&text) && self.verification(&to) != Verification::Verified && !mutant!(V120);
         let body = DirectMessage { text, attachment: attached.and_then(|attached| self.attachment(attached)) };
         let (text, picture) = (body.text.clone(), body.attachment.clone());
         let Some(message) = self.threads.compose(to.clone(), body, held) else { return };
@@ -49,7 +49,7 @@ impl Client {
     /// The user looks at the thread with somebody.
     pub(super) fn read(&mut self, other: &UserName, now: SimTime) {
         if let Some(row) = self.threads.last_of(other) {
-            let tell = self.read_receipts || mutant!(V156);
+            let tell = self.read_receipts || mutant!(V160);
             self.say_receipt(ClientMessage::Receipt { row, read: true, tell }, now);
         }
     }
@@ -192,6 +192,7 @@ impl Client {
     }
 
     fn show_row(&mut self, arrived: Arrived, now: SimTime) {
+        self.threads.count(arrived.thread());
         match arrived.row {
             RowEntry::Call(row) => self.call_row(row),
             RowEntry::Message(entry) => self.show_message(arrived.number, entry, arrived.body.as_ref(), now),
@@ -240,11 +241,6 @@ impl Client {
         let writer = self.account.roster().device(&entry.sender, &header.from).filter(|_| fits)?;
         let body = envelope::open(sealed, &self.identity, &writer.signing).ok()?;
         from_canonical_bytes(&body).ok()
-    }
-
-    /// Whether the user compared the safety number with somebody.
-    fn is_verified(&self, _user: &UserName) -> bool {
-        false
     }
 
     fn say_receipt(&mut self, receipt: ClientMessage, now: SimTime) {

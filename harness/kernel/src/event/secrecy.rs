@@ -117,6 +117,8 @@ pub enum AttackKind {
     GuessPassword,
     /// Somebody wrote to a stranger who did not agree to read it.
     WriteUnasked,
+    /// A caller wrote into its offer what does not belong there: a name, a host name.
+    DressUpOffer,
     /// Any other fault that a canary plants.
     Canary,
 }

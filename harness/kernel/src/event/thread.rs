@@ -16,7 +16,7 @@ pub enum Attached {
     Location,
 }
 
-/// A device shows a message of a thread.
+/// A device has a message of a thread, and shows it when its user looks there.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MessageRow {
     /// The device.

@@ -1,7 +1,14 @@
 //! PH, PRV: what a message may do to who reads it, and what leaves with it.
 
-use crate::{catalogue::Evidence, checks::Checks, run::Seen};
-use kernel::event::{Act, Fact, LinkShown, MessageRow, UserAct};
+use crate::{
+    catalogue::Evidence,
+    checks::Checks,
+    run::{Run, Seen},
+};
+use kernel::{
+    UserName,
+    event::{Act, Fact, LinkShown, MessageRow, UserAct},
+};
 use url::Url;
 
 /// PH-2, PH-3. What is written as a link is shown by the host that a tap reaches, in ASCII; it opens by HTTPS or not at all.
@@ -102,10 +109,11 @@ pub(crate) fn card_numbers_are_warned_of(evidence: &Evidence) -> Checks {
     let mut checks = Checks::default();
     for act in &run.events.user_acts {
         let Act::Write { user, text, .. } = &act.get().what else { continue };
+        let warns = holds_card_number(text) && !is_verified(run, *act, user);
         let held = run.events.held_messages.of(&act.device).find(|held| held.at == act.at && held.index > act.index);
-        checks.check(held.is_some() == holds_card_number(text), act.at, act.index, || match held {
+        checks.check(held.is_some() == warns, act.at, act.index, || match held {
             None => format!("{} sends a card number to {user} without asking {} once more", act.device, act.user),
-            Some(_) => format!("{} holds back what is no card number", act.device),
+            Some(_) => format!("{} holds back what needs no second word", act.device),
         });
     }
     for held in run.events.held_messages.iter() {
@@ -125,6 +133,20 @@ pub(crate) fn card_numbers_are_warned_of(evidence: &Evidence) -> Checks {
         });
     }
     checks
+}
+
+/// Whether the user of a device had compared the safety number with somebody whose list of devices is the same since.
+fn is_verified(run: &Run, act: Seen<UserAct>, other: &UserName) -> bool {
+    let mut verified = run.events.user_acts.iter().filter(|earlier| {
+        let is_it = matches!(&earlier.what, Act::Verify { user } if user == other);
+        is_it && earlier.device == act.device && earlier.index < act.index
+    });
+    let Some(last) = verified.next_back() else { return false };
+    let changes = |fact: &Fact| match fact {
+        Fact::DeviceConfirmed { user, .. } | Fact::DeviceRemoved { user, .. } => user == other,
+        _ => false,
+    };
+    !run.events.facts.iter().any(|seen| changes(&seen.fact) && last.index < seen.index && seen.index < act.index)
 }
 
 /// Whether a text holds 13 to 19 digits, with nothing but spaces and hyphens between them, that pass Luhn's check
@@ -285,6 +307,9 @@ mod tests {
             card(number, true, false, true).fails_only(CARDS),
             "what alice-phone held back is sent though nobody said so"
         );
-        assert_eq!(card("hello", true, true, true).fails_only(CARDS), "alice-phone holds back what is no card number");
+        assert_eq!(
+            card("hello", true, true, true).fails_only(CARDS),
+            "alice-phone holds back what needs no second word"
+        );
     }
 }

@@ -29,11 +29,13 @@ pub enum TableName {
     Outboxes,
     /// Where there are several cores, which one serves each device.
     Homes,
+    /// What a push service knows each device by.
+    PushTokens,
 }
 
 impl TableName {
     /// Every table.
-    pub const ALL: [TableName; 11] = [
+    pub const ALL: [TableName; 12] = [
         TableName::Accounts,
         TableName::Sessions,
         TableName::Edges,
@@ -45,6 +47,7 @@ impl TableName {
         TableName::UsedCalls,
         TableName::Outboxes,
         TableName::Homes,
+        TableName::PushTokens,
     ];
 
     /// The name as text.
@@ -61,6 +64,7 @@ impl TableName {
             TableName::UsedCalls => "used_calls",
             TableName::Outboxes => "outboxes",
             TableName::Homes => "homes",
+            TableName::PushTokens => "push_tokens",
         }
     }
 }

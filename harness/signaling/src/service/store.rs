@@ -16,7 +16,9 @@ use kernel::{
     names::{ActorName, CallId, ThreadId, UserName},
     time::{Micros, SimTime},
 };
-use protocol::{DeviceChange, DeviceKeys, DeviceLink, DeviceList, RelayGrant, SealedEnvelope, ServerMessage};
+use protocol::{
+    DeviceChange, DeviceKeys, DeviceLink, DeviceList, PushToken, RelayGrant, SealedEnvelope, ServerMessage,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     cell::Cell,
@@ -52,6 +54,9 @@ pub(super) struct Store {
     used: Table<u64, CallId>,
     outboxes: Table<(ActorName, u64), ServerMessage>,
     homes: Table<ActorName, u8>,
+    /// Left out where there is none, so that what is held without a push service stays what it was.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    push_tokens: Table<ActorName, PushToken>,
     /// Whose each device is.
     #[serde(skip)]
     owners: BTreeMap<ActorName, UserName>,
@@ -249,6 +254,7 @@ impl Store {
             TableName::UsedCalls => &mut self.used,
             TableName::Outboxes => &mut self.outboxes,
             TableName::Homes => &mut self.homes,
+            TableName::PushTokens => &mut self.push_tokens,
         }
     }
 
@@ -341,6 +347,7 @@ impl Store {
         self.owners.remove(device);
         self.sessions.retain(|_, holder| holder != device);
         self.outboxes.retain(|(waiting, _), _| waiting != device);
+        self.push_tokens.remove(device);
     }
 
     /// The friends of a user.
@@ -492,6 +499,16 @@ impl Store {
 
     pub(super) fn set_home(&mut self, device: &ActorName, core: u8) {
         self.homes.insert(device.clone(), core);
+    }
+
+    /// What the push service knows a device by, if it said so. Not charged: looked up once something was said to it.
+    pub(super) fn push_token(&self, device: &ActorName) -> Option<PushToken> {
+        self.push_tokens.get(device).copied()
+    }
+
+    pub(super) fn set_push_token(&mut self, device: &ActorName, token: PushToken) {
+        self.touch();
+        self.push_tokens.insert(device.clone(), token);
     }
 
     /// Keeps a message for a device until it attaches. Rows are kept already. Each core has places of its own: `core` of so
