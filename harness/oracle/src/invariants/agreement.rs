@@ -297,9 +297,13 @@ mod tests {
 
     #[test]
     fn a_call_is_over_at_a_device_whose_app_crashes() {
-        assert!(crashed("bob-phone").holds("server_and_devices_agree") > 2);
-        let sentence = crashed("relay").fails_only("server_and_devices_agree");
-        assert_eq!(sentence, "the call is over at the server, and bob-phone still has it 35000.000 ms later");
+        let report = crashed("bob-phone").report("server_and_devices_agree");
+        assert_eq!((report.checks, report.violations), (4, 0));
+        let report = crashed("relay").report("server_and_devices_agree");
+        assert_eq!(
+            report.first_violation.unwrap().message,
+            "the call is over at the server, and bob-phone still has it 35000.000 ms later"
+        );
     }
 
     #[test]
