@@ -2,6 +2,7 @@
 
 mod devices;
 mod rows;
+mod saved;
 mod sleep;
 mod threads;
 
@@ -15,6 +16,7 @@ use protocol::{
     ServerIdentityPublic, ServerMessage,
 };
 use rows::{Arrival, Rows};
+pub(crate) use saved::SavedAccount;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// First wait before a new connection; it doubles.
@@ -84,7 +86,7 @@ pub(crate) enum AccountEvent {
 }
 
 /// Friends and what is known of their devices.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Roster {
     /// Each with how many friendships had begun before.
     friends: BTreeMap<UserName, u64>,
@@ -192,8 +194,8 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// An account that begins to connect and to sign up.
-    pub(crate) fn new(config: AccountConfig, now: SimTime) -> Account {
+    /// An account that begins to connect, and to sign up unless it was `saved` with a session.
+    pub(crate) fn new(config: AccountConfig, saved: SavedAccount, now: SimTime) -> Account {
         event!(Secret {
             holders: vec![config.device.clone(), SIGNALING.into()],
             kind: SecretKind::Password,
@@ -225,6 +227,7 @@ impl Account {
             events: VecDeque::new(),
             sends: VecDeque::new(),
         };
+        account.restore(saved);
         account.drive(now);
         account
     }

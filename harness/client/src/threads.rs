@@ -1,6 +1,6 @@
 //! What a device knows of its user's threads: what goes out, what came, and how far the user read.
 
-use kernel::{MessageId, ThreadId, UserName, random::Stream};
+use kernel::{MessageId, ThreadId, UserName};
 use protocol::{ClientMessage, DirectMessage, RowEntry, SealedEnvelope};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -56,9 +56,9 @@ impl Arrived {
     }
 }
 
-/// The threads of a device's user.
+/// The threads of a device's user, as the device keeps them.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Threads {
-    ids: Stream,
     outgoing: VecDeque<Outgoing>,
     known: VecDeque<MessageId>,
     known_ids: BTreeSet<MessageId>,
@@ -73,29 +73,14 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    pub(crate) fn new(ids: Stream) -> Threads {
-        Threads {
-            ids,
-            outgoing: VecDeque::new(),
-            known: VecDeque::new(),
-            known_ids: BTreeSet::new(),
-            asked: BTreeSet::new(),
-            came: BTreeMap::new(),
-            waiting: VecDeque::new(),
-            counts: BTreeMap::new(),
-            receipts: VecDeque::new(),
+    /// Takes a message that the user wrote; false when too many wait already.
+    pub(crate) fn compose(&mut self, message: MessageId, to: UserName, body: DirectMessage, held: bool) -> bool {
+        let fits = self.outgoing.len() < MAX_OUTGOING;
+        if fits {
+            let stage = if held { Stage::Held } else { Stage::Waits };
+            self.outgoing.push_back(Outgoing { message, to, body, stage, tries: 0 });
         }
-    }
-
-    /// Takes a message that the user wrote; none when too many wait already.
-    pub(crate) fn compose(&mut self, to: UserName, body: DirectMessage, held: bool) -> Option<MessageId> {
-        if self.outgoing.len() >= MAX_OUTGOING {
-            return None;
-        }
-        let message = MessageId(self.ids.bytes());
-        let stage = if held { Stage::Held } else { Stage::Waits };
-        self.outgoing.push_back(Outgoing { message, to, body, stage, tries: 0 });
-        Some(message)
+        fits
     }
 
     /// The user said once more that what is held back should go.
@@ -242,10 +227,10 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kernel::random::SeedTree;
 
-    fn threads() -> Threads {
-        Threads::new(SeedTree::root(1).stream("messages"))
+    fn compose(threads: &mut Threads, n: u8, to: &str, text: &str, held: bool) -> MessageId {
+        assert!(threads.compose(MessageId([n; 16]), to.into(), body(text), held));
+        MessageId([n; 16])
     }
 
     fn body(text: &str) -> DirectMessage {
@@ -258,10 +243,10 @@ mod tests {
 
     #[test]
     fn messages_to_one_go_in_order_and_one_at_a_time() {
-        let mut threads = threads();
-        let first = threads.compose("bob".into(), body("one"), false).unwrap();
-        let second = threads.compose("bob".into(), body("two"), false).unwrap();
-        threads.compose("carol".into(), body("hers"), false).unwrap();
+        let mut threads = Threads::default();
+        let first = compose(&mut threads, 1, "bob", "one", false);
+        let second = compose(&mut threads, 2, "bob", "two", false);
+        compose(&mut threads, 3, "carol", "hers", false);
         assert_eq!(next(&threads, "bob").as_deref(), Some("one"));
         threads.sent(first);
         assert_eq!((next(&threads, "bob"), next(&threads, "carol").as_deref()), (None, Some("hers")));
@@ -275,9 +260,9 @@ mod tests {
 
     #[test]
     fn what_is_held_back_goes_when_the_user_says_so_and_holds_nothing_else() {
-        let mut threads = threads();
-        threads.compose("bob".into(), body("the number of my card"), true).unwrap();
-        threads.compose("bob".into(), body("hello"), false).unwrap();
+        let mut threads = Threads::default();
+        compose(&mut threads, 1, "bob", "the number of my card", true);
+        compose(&mut threads, 2, "bob", "hello", false);
         assert_eq!(next(&threads, "bob").as_deref(), Some("hello"));
         threads.release(&"bob".into());
         assert_eq!(next(&threads, "bob").as_deref(), Some("the number of my card"));
@@ -285,8 +270,8 @@ mod tests {
 
     #[test]
     fn a_refused_message_is_tried_a_bounded_number_of_times() {
-        let mut threads = threads();
-        let message = threads.compose("bob".into(), body("one"), false).unwrap();
+        let mut threads = Threads::default();
+        let message = compose(&mut threads, 1, "bob", "one", false);
         for _ in 1..MOST_TRIES {
             threads.sent(message);
             assert_eq!(threads.refused(message), Some("bob".into()));
@@ -297,8 +282,9 @@ mod tests {
 
     #[test]
     fn queues_are_bounded() {
-        let mut threads = threads();
-        let composed = (0..MAX_OUTGOING + 5).filter_map(|_| threads.compose("bob".into(), body(""), false)).count();
+        let mut threads = Threads::default();
+        let all = 0..MAX_OUTGOING as u8 + 5;
+        let composed = all.filter(|n| threads.compose(MessageId([*n; 16]), "bob".into(), body(""), false)).count();
         assert_eq!(composed, MAX_OUTGOING);
         for n in 0..2 * MAX_KNOWN as u128 {
             assert!(threads.is_new(MessageId(n.to_be_bytes())));

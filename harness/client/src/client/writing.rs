@@ -28,7 +28,10 @@ impl Client {
         let held = card::is_in(&text) && self.verification(&to) != Verification::Verified && !mutant!(V120);
         let body = DirectMessage { text, attachment: attached.and_then(|attached| self.attachment(attached)) };
         let (text, picture) = (body.text.clone(), body.attachment.clone());
-        let Some(message) = self.threads.compose(to.clone(), body, held) else { return };
+        let message = MessageId(self.message_ids.bytes());
+        if !self.threads.compose(message, to.clone(), body, held) {
+            return;
+        }
         event!(Secret { holders: self.readers(&to), kind: SecretKind::MessageText, kid: None, value: text });
         if let Some(Attachment::Picture(bytes)) = picture {
             self.picture_leaves(Some(message), &bytes);

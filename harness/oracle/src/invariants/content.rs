@@ -7,7 +7,7 @@ use crate::{
 };
 use kernel::{
     UserName,
-    event::{Act, Fact, LinkShown, MessageRow, UserAct},
+    event::{Act, Fact, LinkShown, MessageHeld, MessageRow, UserAct},
 };
 use url::Url;
 
@@ -110,7 +110,8 @@ pub(crate) fn card_numbers_are_warned_of(evidence: &Evidence) -> Checks {
     for act in &run.events.user_acts {
         let Act::Write { user, text, .. } = &act.get().what else { continue };
         let warns = holds_card_number(text) && !is_verified(run, *act, user);
-        let held = run.events.held_messages.of(&act.device).find(|held| held.at == act.at && held.index > act.index);
+        let is_its = |held: &&Seen<MessageHeld>| held.at == act.at && held.index > act.index && held.to == *user;
+        let held = run.events.held_messages.of(&act.device).find(is_its);
         checks.check(held.is_some() == warns, act.at, act.index, || match held {
             None => format!("{} sends a card number to {user} without asking {} once more", act.device, act.user),
             Some(_) => format!("{} holds back what needs no second word", act.device),
