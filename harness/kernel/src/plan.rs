@@ -344,6 +344,12 @@ pub enum AdversaryPlan {
     GarbageMedia,
     /// A host guesses the password of the first participant's account over forty connections at one instant.
     GuessPassword,
+    /// A caller to whom the server gives no keys sends the invite all the same.
+    AskAnyway,
+    /// A caller looks forty handles up at one instant.
+    EnumerateHandles,
+    /// A host off the path sends the relays data as if it were one of their clients, once a second.
+    SpeakToRelays,
 }
 
 /// What is sent.

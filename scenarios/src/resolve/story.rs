@@ -2,12 +2,12 @@
 
 use super::{people::People, within};
 use crate::{
-    file::{Adversary, Attack, Does, Scenario, Schedule, Step as StepEntry},
+    file::{Adversary, Attack, Does, Scenario, Schedule, Step as StepEntry, Whom},
     located::Located,
     problem::Problems,
 };
 use kernel::{
-    event::Act,
+    event::{Act, Audience, Setting},
     names::{ActorName, UserName},
     plan::{AdversaryPlan, SchedulePlan, Step, When},
     time::{Micros, SimTime},
@@ -100,12 +100,23 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
     }
     let video = entry.video.as_ref().is_none_or(|video| **video);
     let other_device = target(entry, does, people, problems);
+    let whom = whom(entry, does, problems);
     Some(match (**does, with) {
         (Does::RequestFriend, Some(user)) => Act::RequestFriend { user },
         (Does::AcceptFriend, Some(user)) => Act::AcceptFriend { user },
         (Does::DeclineFriend, Some(user)) => Act::DeclineFriend { user },
         (Does::Unfriend, Some(user)) => Act::Unfriend { user },
         (Does::Block, Some(user)) => Act::Block { user },
+        (Does::CancelRequest, Some(user)) => Act::CancelRequest { user },
+        (Does::Unblock, Some(user)) => Act::Unblock { user },
+        (Does::Follow, Some(user)) => Act::Follow { user },
+        (Does::Unfollow, Some(user)) => Act::Unfollow { user },
+        (Does::LookUp, Some(user)) => Act::LookUp { user },
+        (Does::AskLastSeen, Some(user)) => Act::AskLastSeen { user },
+        (Does::AddCloseFriend, Some(user)) => Act::Set { setting: Setting::CloseFriend { user, listed: true } },
+        (Does::RemoveCloseFriend, Some(user)) => Act::Set { setting: Setting::CloseFriend { user, listed: false } },
+        (Does::LetCall, None) => Act::Set { setting: Setting::Callers(whom?) },
+        (Does::LetSee, None) => Act::Set { setting: Setting::LastSeen(whom?) },
         (Does::Call, Some(user)) => Act::Call { user, video },
         (Does::Accept, None) => Act::Accept { video },
         (Does::Decline, None) => Act::Decline,
@@ -121,6 +132,27 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::RemoveDevice, None) => Act::RemoveDevice { device: other_device? },
         _ => return None,
     })
+}
+
+/// Whom a step's setting lets; notes when it is missing or not wanted.
+fn whom(entry: &StepEntry, does: &Located<Does>, problems: &mut Problems) -> Option<Audience> {
+    let is_wanted = matches!(**does, Does::LetCall | Does::LetSee);
+    match &entry.whom {
+        None if is_wanted => {
+            let note = problems.note(does.span(), "this act chooses whom a setting lets", "`whom` is missing");
+            note.with_help("`whom = \"friends\"`, `\"close-friends\"` or `\"nobody\"`");
+            None
+        }
+        Some(whom) if !is_wanted => {
+            problems.note(whom.span(), "this act chooses no setting", "means nothing here");
+            None
+        }
+        whom => whom.as_ref().map(|whom| match **whom {
+            Whom::Friends => Audience::Friends,
+            Whom::CloseFriends => Audience::CloseFriends,
+            Whom::Nobody => Audience::Nobody,
+        }),
+    }
 }
 
 /// The other device of the user in a step; notes when one is missing, not wanted, or the one in hand.
@@ -149,7 +181,20 @@ fn target(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &m
 fn with(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut Problems) -> Option<UserName> {
     let alone = !matches!(
         **does,
-        Does::RequestFriend | Does::AcceptFriend | Does::DeclineFriend | Does::Unfriend | Does::Block | Does::Call
+        Does::RequestFriend
+            | Does::AcceptFriend
+            | Does::DeclineFriend
+            | Does::Unfriend
+            | Does::Block
+            | Does::CancelRequest
+            | Does::Unblock
+            | Does::Follow
+            | Does::Unfollow
+            | Does::LookUp
+            | Does::AskLastSeen
+            | Does::AddCloseFriend
+            | Does::RemoveCloseFriend
+            | Does::Call
     );
     match (&entry.with, alone) {
         (None, true) => None,
@@ -201,5 +246,8 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::ForgedBindings => AdversaryPlan::ForgedBindings,
         Attack::GarbageMedia => AdversaryPlan::GarbageMedia,
         Attack::GuessPassword => AdversaryPlan::GuessPassword,
+        Attack::AskAnyway => AdversaryPlan::AskAnyway,
+        Attack::EnumerateHandles => AdversaryPlan::EnumerateHandles,
+        Attack::SpeakToRelays => AdversaryPlan::SpeakToRelays,
     })
 }

@@ -113,6 +113,10 @@ pub enum AttackKind {
     OffPath,
     /// A host guessed a password.
     GuessPassword,
+    /// A stranger asked the server without what it takes to ask.
+    AskAnyway,
+    /// A user looked many handles up.
+    EnumerateHandles,
     /// Any other fault that a canary plants.
     Canary,
 }

@@ -130,6 +130,7 @@ kinds! {
     lists: DeviceListSeen of device,
     logged_out: LoggedOut of device,
     pending: Pending of device,
+    described: Described of device,
     parsers: ParserEntered of device,
     signals: Signal of to,
     facts: Store,

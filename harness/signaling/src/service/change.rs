@@ -25,11 +25,17 @@ pub enum TableName {
     Outboxes,
     /// Where there are several cores, which one serves each device.
     Homes,
+    /// Privacy settings, and what came to a user, by user.
+    Doors,
+    /// Rings of the last hour, by (caller, callee).
+    Rings,
+    /// Handles looked up within the last hour, by who is counted.
+    Lookups,
 }
 
 impl TableName {
     /// Every table.
-    pub const ALL: [TableName; 9] = [
+    pub const ALL: [TableName; 12] = [
         TableName::Accounts,
         TableName::Sessions,
         TableName::Edges,
@@ -39,6 +45,9 @@ impl TableName {
         TableName::UsedCalls,
         TableName::Outboxes,
         TableName::Homes,
+        TableName::Doors,
+        TableName::Rings,
+        TableName::Lookups,
     ];
 
     /// The name as text.
@@ -53,6 +62,9 @@ impl TableName {
             TableName::UsedCalls => "used_calls",
             TableName::Outboxes => "outboxes",
             TableName::Homes => "homes",
+            TableName::Doors => "doors",
+            TableName::Rings => "rings",
+            TableName::Lookups => "lookups",
         }
     }
 }

@@ -32,6 +32,12 @@ impl Service {
             | ClientMessage::AnswerFriend { request, .. }
             | ClientMessage::Unfriend { request, .. }
             | ClientMessage::Block { request, .. }
+            | ClientMessage::CancelRequest { request, .. }
+            | ClientMessage::Unblock { request, .. }
+            | ClientMessage::Follow { request, .. }
+            | ClientMessage::LookUp { request, .. }
+            | ClientMessage::AskLastSeen { request, .. }
+            | ClientMessage::Set { request, .. }
             | ClientMessage::FetchKeys { request, .. }
             | ClientMessage::ExtendDevices { request, .. }
             | ClientMessage::SignUp { request, .. }

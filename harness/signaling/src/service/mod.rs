@@ -5,7 +5,9 @@ mod calls;
 mod change;
 mod devices;
 mod friends;
+mod limits;
 mod replica;
+mod settings;
 mod store;
 mod table;
 mod transaction;
@@ -35,7 +37,10 @@ use kernel::{
 };
 use protocol::{ClientMessage, ConnectionId, RelayGrant, ServerMessage};
 use replica::Replica;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::IpAddr,
+};
 use store::{Stage, Store};
 use transaction::{Effect, Transaction};
 
@@ -58,6 +63,8 @@ pub struct TxId(pub u64);
 pub enum ServiceInput {
     /// A message came over a connection.
     Message(ConnectionId, ClientMessage),
+    /// From where a connection was last heard: it comes before the message.
+    Heard(ConnectionId, IpAddr),
     /// A connection is gone.
     Closed(ConnectionId),
     /// [`Service::next_wake`] has come.
@@ -141,6 +148,8 @@ pub struct Service {
 #[derive(Clone, Default)]
 struct Connection {
     device: Option<ActorName>,
+    /// From where it was last heard.
+    address: Option<IpAddr>,
     waiting: u32,
 }
 
@@ -218,6 +227,9 @@ impl Service {
     pub fn handle(&mut self, input: ServiceInput, now: SimTime) {
         match input {
             ServiceInput::Message(connection, message) => self.enqueue(connection, message),
+            ServiceInput::Heard(connection, address) => {
+                self.connections.entry(connection).or_default().address = Some(address);
+            }
             ServiceInput::Closed(connection) => {
                 // From now on messages wait for the device. Requests that came before are still worked on.
                 self.online.retain(|_, online| *online != connection);
@@ -508,6 +520,18 @@ impl Service {
             }
             ClientMessage::Unfriend { request, user } => self.unfriend(connection, request, (from.user, &user), work),
             ClientMessage::Block { request, user } => self.block(connection, request, (from.user, &user), work),
+            ClientMessage::CancelRequest { request, user } => {
+                self.cancel_request(connection, request, (from.user, &user), work);
+            }
+            ClientMessage::Unblock { request, user } => self.unblock(connection, request, (from.user, &user), work),
+            ClientMessage::Follow { request, user, follow } => {
+                self.follow(connection, request, (from.user, &user), follow, work);
+            }
+            ClientMessage::LookUp { request, handle } => self.look_up(connection, request, (from.user, &handle), work),
+            ClientMessage::AskLastSeen { request, user } => {
+                self.tell_last_seen(connection, request, (from.user, &user), work);
+            }
+            ClientMessage::Set { request, setting } => self.set(connection, request, from.user, setting, work),
             ClientMessage::FetchKeys { request, user } => {
                 self.fetch_keys(connection, request, (from.user, &user), work);
             }
@@ -540,6 +564,10 @@ impl Service {
         self.store.change_calls(is_its, |call| {
             call.gone.insert(device.clone(), work.at);
         });
+        if let Some(user) = self.store.owner(device).cloned() {
+            self.store.door_mut(&user).seen = Some(work.at);
+            self.store.clear_home(device);
+        }
         self.log("info", format!("{device} lost its connection"));
     }
 
