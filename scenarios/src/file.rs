@@ -289,6 +289,8 @@ pub(crate) struct Step {
     pub(crate) whom: Option<Located<Whom>>,
     /// With the camera, or by voice only: with it unless given.
     pub(crate) video: Option<Located<bool>>,
+    /// The link that is opened: `callproof://call/bob?video=1`.
+    pub(crate) link: Option<Located<String>>,
 }
 
 /// Whom a privacy setting lets.
@@ -363,6 +365,24 @@ pub(crate) enum Does {
     ConfirmDevice,
     /// Logs another device of the own account out.
     RemoveDevice,
+    /// Puts the app away: it sleeps, without a connection, until a push or an act of its user wakes it.
+    Sleep,
+    /// Locks the device.
+    Lock,
+    /// Unlocks it.
+    Unlock,
+    /// Opens a `link`.
+    OpenLink,
+    /// Takes the permission for the camera from the app.
+    DenyCamera,
+    /// Gives it back.
+    AllowCamera,
+    /// Takes the permission for the microphone from the app.
+    DenyMicrophone,
+    /// Gives it back.
+    AllowMicrophone,
+    /// Marks somebody as verified, whose safety number was compared.
+    Verify,
 }
 
 /// Something that the adversary does.
@@ -423,6 +443,10 @@ pub(crate) enum Attack {
     EnumerateHandles,
     /// A host off the path speaks to the relays as if it were a client of theirs, once a second.
     SpeakToRelays,
+    /// The caller writes a display name into the offer that is not its own, against the protocol.
+    NameInOffer,
+    /// The caller writes a candidate with a host name into the offer, against the protocol.
+    HostNameInOffer,
 }
 
 /// What is sent.

@@ -507,3 +507,15 @@ fn acts_about_devices_that_cannot_be_meant_are_refused() {
     ]);
     insta::assert_snapshot!(errors(&story, &Overrides::default()));
 }
+
+#[test]
+fn a_step_that_opens_a_link_has_one_and_no_other_has() {
+    let story = changed(&[(
+        r#"    { after_ring = "2s", user = "bob", does = "accept" },"#,
+        r#"    { at = "2s", user = "bob", does = "open-link" },
+    { at = "3s", user = "bob", does = "lock", link = "callproof://call/alice" },
+    { at = "4s", user = "bob", does = "verify" },
+    { at = "5s", user = "bob", does = "sleep", with = "alice" },"#,
+    )]);
+    insta::assert_snapshot!(errors(&story, &Overrides::default()));
+}

@@ -350,6 +350,10 @@ pub enum AdversaryPlan {
     EnumerateHandles,
     /// A host off the path sends the relays data as if it were one of their clients, once a second.
     SpeakToRelays,
+    /// The caller writes a display name into the offer that is not its own, against the protocol.
+    NameInOffer,
+    /// The caller writes a candidate with a host name into the offer, against the protocol.
+    HostNameInOffer,
 }
 
 /// What is sent.
@@ -487,6 +491,11 @@ impl Plan {
     /// The devices of a user, the first one first: it makes the account.
     pub fn devices_of(&self, user: &str) -> impl Iterator<Item = &ActorName> {
         self.participants.iter().filter(move |participant| participant.user == *user).map(|found| &found.device)
+    }
+
+    /// Whether there is a push service: where somebody puts an app away.
+    pub fn has_push_service(&self) -> bool {
+        self.timeline.iter().any(|step| step.act == Act::Sleep)
     }
 
     /// Whether a device takes a step.

@@ -30,6 +30,7 @@ pub fn kind_of_client_message(message: &ClientMessage) -> &'static str {
         ClientMessage::SignIn { .. } => "sign_in",
         ClientMessage::FetchRows { .. } => "fetch_rows",
         ClientMessage::ExtendDevices { .. } => "extend_devices",
+        ClientMessage::RegisterPush { .. } => "register_push",
     }
 }
 

@@ -14,7 +14,9 @@ use kernel::{
     packet::Datagram,
     time::{Micros, SimTime},
 };
-use protocol::{ChannelEvent, ClientMessage, ConnectionId, ServerChannel, ServerIdentityPublic, ServerMessage};
+use protocol::{
+    ChannelEvent, ClientMessage, ConnectionId, PushRequest, ServerChannel, ServerIdentityPublic, ServerMessage,
+};
 use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
@@ -56,6 +58,8 @@ pub enum Output {
         /// TURN user name.
         username: String,
     },
+    /// Ask the push service to wake a device.
+    Push(PushRequest),
 }
 
 /// The signaling server. Sans-IO: after each [`Server::handle`] drain [`Server::poll`], then ask [`Server::next_wake`].
@@ -229,6 +233,7 @@ impl Server {
                     Output::GrantRelay { relay, username, password, lifetime }
                 }
                 ServiceOutput::RevokeRelay { relay, username } => Output::RevokeRelay { relay, username },
+                ServiceOutput::Push(request) => Output::Push(request),
             };
             self.outputs.push_back(output);
         }

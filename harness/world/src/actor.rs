@@ -6,6 +6,7 @@ use kernel::{
     event::{Act, Screen},
     packet::{Datagram, Interface},
 };
+use protocol::PushRequest;
 use signaling::{Commit, TxId};
 
 /// What happens to an actor.
@@ -21,6 +22,8 @@ pub enum ActorInput {
     Interfaces(Vec<Interface>),
     /// The turn of work has come that it queued.
     Work(Work),
+    /// Its operating system wakes its app: a push came.
+    Push,
     /// Its store made a transaction durable.
     Committed(TxId),
     /// Signaling allows a credential at this relay.
@@ -69,6 +72,8 @@ pub enum ActorOutput {
         /// How long it is good for.
         lifetime: Micros,
     },
+    /// Ask the push service to wake a device.
+    Push(PushRequest),
     /// Withdraw a credential at a relay.
     RevokeRelay {
         /// The relay.

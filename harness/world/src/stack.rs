@@ -2,6 +2,7 @@
 
 use crate::{
     actor::{Actor, ActorInput, ActorOutput},
+    push,
     store::Found,
 };
 use adversary::Armed;
@@ -168,6 +169,7 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
         misbehaviour: if calls { armed.misbehaviour } else { Vec::new() },
         null_srtp: armed.null_srtp,
         hop: if calls { None } else { armed.hop.at(device, plan.media.video_codec) },
+        push_token: plan.has_push_service().then(|| push::token(plan.seed, device)),
     }
 }
 
@@ -199,6 +201,7 @@ impl Actor for Device {
             ActorInput::Act(act) => self.0.handle(client::Input::Act(act), now),
             ActorInput::Interfaces(up) => self.0.handle(client::Input::Interfaces(up), now),
             ActorInput::Work(work) => self.0.handle(client::Input::Work(work), now),
+            ActorInput::Push => self.0.handle(client::Input::Push, now),
             ActorInput::Committed(_) | ActorInput::Grant { .. } | ActorInput::Revoke { .. } => {
                 unreachable!("a device has no store and is no relay")
             }
@@ -264,6 +267,7 @@ impl Actor for Signaling {
             ActorInput::Act(_)
             | ActorInput::Interfaces(_)
             | ActorInput::Work(_)
+            | ActorInput::Push
             | ActorInput::Grant { .. }
             | ActorInput::Revoke { .. } => {
                 unreachable!("signaling has no user, one network, and is no relay")
@@ -279,6 +283,7 @@ impl Actor for Signaling {
                 ActorOutput::GrantRelay { relay, username, password, lifetime }
             }
             signaling::Output::RevokeRelay { relay, username } => ActorOutput::RevokeRelay { relay, username },
+            signaling::Output::Push(request) => ActorOutput::Push(request),
         })
     }
 
@@ -300,7 +305,11 @@ impl Actor for RelayServer {
             ActorInput::Timeout => self.0.handle(RelayInput::Timeout, now),
             ActorInput::Grant { username, password, lifetime } => self.0.grant(&username, &password, lifetime, now),
             ActorInput::Revoke { username } => self.0.revoke(&username, now),
-            ActorInput::Act(_) | ActorInput::Interfaces(_) | ActorInput::Work(_) | ActorInput::Committed(_) => {
+            ActorInput::Act(_)
+            | ActorInput::Interfaces(_)
+            | ActorInput::Work(_)
+            | ActorInput::Push
+            | ActorInput::Committed(_) => {
                 unreachable!("a relay has no user, one network and no store")
             }
         }

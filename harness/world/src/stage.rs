@@ -6,6 +6,7 @@
 use crate::{
     actor::{Actor, ActorInput, ActorOutput},
     people::{Intent, People, Sight},
+    push::{Delivery, PushService},
     run::WorldError,
     schedule::{Schedule, Turn},
     store::{Found, StoreDriver},
@@ -41,6 +42,8 @@ enum Todo {
     Link(LinkName, Box<LinkChange>),
     Nat(NatStep),
     Snapshot,
+    /// The push service reaches a device, or does not.
+    Push(ActorName),
 }
 
 /// How often an actor wakes. What wakes again at the same instant is not counted here.
@@ -101,6 +104,7 @@ pub(crate) struct Stage {
     friendships: BTreeSet<(ActorName, UserName)>,
     /// The credentials that hold at each relay: user name, password, and until when.
     grants: BTreeMap<ActorName, BTreeMap<String, (String, SimTime)>>,
+    push_service: PushService,
     stores: BTreeMap<ActorName, StoreDriver>,
     /// What a crash leaves on a disk is drawn below this node.
     disks: SeedTree,
@@ -111,7 +115,13 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(fabric: Fabric, people: People, disks: SeedTree, schedule: Option<Schedule>) -> Stage {
+    pub(crate) fn new(
+        fabric: Fabric,
+        people: People,
+        push_service: PushService,
+        disks: SeedTree,
+        schedule: Option<Schedule>,
+    ) -> Stage {
         Stage {
             fabric,
             seats: BTreeMap::new(),
@@ -124,6 +134,7 @@ impl Stage {
             arrived: BTreeMap::new(),
             friendships: BTreeSet::new(),
             grants: BTreeMap::new(),
+            push_service,
             stores: BTreeMap::new(),
             disks,
             traps: Vec::new(),
@@ -382,6 +393,17 @@ impl Stage {
                 }
             }
             Todo::Snapshot => self.snapshot(),
+            Todo::Push(device) => self.deliver_push(&device),
+        }
+    }
+
+    /// The push service wakes a device that has a network, and tries again where it has none.
+    fn deliver_push(&mut self, device: &ActorName) {
+        let is_reachable = !self.fabric.interfaces(device).is_empty();
+        match self.push_service.deliver(device, is_reachable, time::now()) {
+            Delivery::Wake => self.tell(device, ActorInput::Push),
+            Delivery::Again(at) => self.push(at, Todo::Push(device.clone())),
+            Delivery::Lost => {}
         }
     }
 
@@ -447,6 +469,12 @@ impl Stage {
                 self.grants.entry(relay.clone()).or_default().insert(username.clone(), (password.clone(), until));
                 self.tell(&relay, ActorInput::Grant { username, password, lifetime });
             }
+            // Nor is that between a server, the push service and the operating systems of its devices.
+            ActorOutput::Push(request) => {
+                if let Some((device, at)) = self.push_service.ask(&request, now) {
+                    self.push(at, Todo::Push(device));
+                }
+            }
             ActorOutput::RevokeRelay { relay, username } => {
                 self.grants.entry(relay.clone()).or_default().remove(&username);
                 self.tell(&relay, ActorInput::Revoke { username });
@@ -497,5 +525,6 @@ fn turn_of(todo: &Todo) -> Turn {
         Todo::Durable(node) | Todo::Crash(node) => Turn::Store(node.clone()),
         Todo::Link(..) | Todo::Nat(_) => Turn::Network,
         Todo::Snapshot => Turn::Snapshot,
+        Todo::Push(device) => Turn::Push(device.clone()),
     }
 }

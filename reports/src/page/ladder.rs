@@ -156,6 +156,13 @@ fn act_sentence(user: &str, act: &Act) -> String {
         Act::Resume => format!("{user} takes the call up again"),
         Act::ConfirmDevice { device } => format!("{user} confirms {device}"),
         Act::RemoveDevice { device } => format!("{user} logs {device} out"),
+        Act::Sleep => format!("{user} puts the app away"),
+        Act::Lock => format!("{user} locks the device"),
+        Act::Unlock => format!("{user} unlocks the device"),
+        Act::OpenLink { link } => format!("{user} opens {link}"),
+        Act::DenyAccess { track } => format!("{user} denies the app {track}"),
+        Act::AllowAccess { track } => format!("{user} allows the app {track}"),
+        Act::Verify { user: other } => format!("{user} compared the safety number with {other}"),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 use kernel::{
     event::{Act, Audience, Setting},
-    names::{ActorName, UserName},
+    names::{ActorName, Track, UserName},
     plan::{AdversaryPlan, SchedulePlan, Step, When},
     time::{Micros, SimTime},
 };
@@ -101,6 +101,7 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
     let video = entry.video.as_ref().is_none_or(|video| **video);
     let other_device = target(entry, does, people, problems);
     let whom = whom(entry, does, problems);
+    let link = link(entry, does, problems);
     Some(match (**does, with) {
         (Does::RequestFriend, Some(user)) => Act::RequestFriend { user },
         (Does::AcceptFriend, Some(user)) => Act::AcceptFriend { user },
@@ -130,6 +131,15 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::Resume, None) => Act::Resume,
         (Does::ConfirmDevice, None) => Act::ConfirmDevice { device: other_device? },
         (Does::RemoveDevice, None) => Act::RemoveDevice { device: other_device? },
+        (Does::Sleep, None) => Act::Sleep,
+        (Does::Lock, None) => Act::Lock,
+        (Does::Unlock, None) => Act::Unlock,
+        (Does::OpenLink, None) => Act::OpenLink { link: link? },
+        (Does::DenyCamera, None) => Act::DenyAccess { track: Track::Video },
+        (Does::AllowCamera, None) => Act::AllowAccess { track: Track::Video },
+        (Does::DenyMicrophone, None) => Act::DenyAccess { track: Track::Audio },
+        (Does::AllowMicrophone, None) => Act::AllowAccess { track: Track::Audio },
+        (Does::Verify, Some(user)) => Act::Verify { user },
         _ => return None,
     })
 }
@@ -152,6 +162,22 @@ fn whom(entry: &StepEntry, does: &Located<Does>, problems: &mut Problems) -> Opt
             Whom::CloseFriends => Audience::CloseFriends,
             Whom::Nobody => Audience::Nobody,
         }),
+    }
+}
+
+/// The link of a step; notes when one is missing or not wanted. Any text may be opened as a link.
+fn link(entry: &StepEntry, does: &Located<Does>, problems: &mut Problems) -> Option<String> {
+    match (&entry.link, **does == Does::OpenLink) {
+        (None, true) => {
+            let note = problems.note(does.span(), "this act opens a link", "`link` is missing");
+            note.with_help("`link = \"callproof://call/bob?video=1\"` asks for a call with bob");
+            None
+        }
+        (Some(link), false) => {
+            problems.note(link.span(), "this act opens no link", "means nothing here");
+            None
+        }
+        (link, _) => link.as_ref().map(|link| (**link).clone()),
     }
 }
 
@@ -195,6 +221,7 @@ fn with(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut
             | Does::AddCloseFriend
             | Does::RemoveCloseFriend
             | Does::Call
+            | Does::Verify
     );
     match (&entry.with, alone) {
         (None, true) => None,
@@ -249,5 +276,7 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::AskAnyway => AdversaryPlan::AskAnyway,
         Attack::EnumerateHandles => AdversaryPlan::EnumerateHandles,
         Attack::SpeakToRelays => AdversaryPlan::SpeakToRelays,
+        Attack::NameInOffer => AdversaryPlan::NameInOffer,
+        Attack::HostNameInOffer => AdversaryPlan::HostNameInOffer,
     })
 }

@@ -146,6 +146,7 @@ impl House {
                 misbehaviour: if n == 0 { story.misbehaviour.clone() } else { Vec::new() },
                 null_srtp: false,
                 hop: None,
+                push_token: None,
             };
             Client::new(config, SimTime::ZERO)
         };
@@ -184,6 +185,18 @@ impl House {
 
     pub(crate) fn call(&mut self, video: bool) {
         self.act(0, Act::Call { user: "bob".into(), video });
+    }
+
+    /// A push reaches a device.
+    pub(crate) fn push(&mut self, who: usize) {
+        random::act_as(NAMES[who].1);
+        self.clients[who].handle(Input::Push, self.now);
+        self.drain();
+    }
+
+    /// Whether a device has no timer: its app sleeps.
+    pub(crate) fn is_still(&self, who: usize) -> bool {
+        self.clients[who].next_wake().is_none()
     }
 
     /// The server drops a device's connection.

@@ -3,6 +3,7 @@
 mod handovers;
 mod house;
 mod restarts;
+mod sleep;
 
 use client::Misbehaviour;
 use house::{House, Story, tell};

@@ -117,6 +117,8 @@ pub enum AttackKind {
     AskAnyway,
     /// A user looked many handles up.
     EnumerateHandles,
+    /// A caller wrote into its offer what does not belong there: a name, a host name.
+    DressUpOffer,
     /// Any other fault that a canary plants.
     Canary,
 }

@@ -97,7 +97,10 @@ impl Race {
                     let free = self.committing.back().map_or(self.now, |(at, _)| *at);
                     self.committing.push_back((free.max(self.now) + COMMIT, commit));
                 }
-                ServiceOutput::GrantRelay { .. } | ServiceOutput::RevokeRelay { .. } | ServiceOutput::Close(_) => {}
+                ServiceOutput::GrantRelay { .. }
+                | ServiceOutput::RevokeRelay { .. }
+                | ServiceOutput::Close(_)
+                | ServiceOutput::Push(_) => {}
             }
         }
     }

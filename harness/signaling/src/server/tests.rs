@@ -135,6 +135,7 @@ impl Net {
                 Output::Commit(commit) => self.fly(COMMIT, Pending::Durable(commit.tx)),
                 Output::GrantRelay { .. } => self.granted += 1,
                 Output::RevokeRelay { .. } => self.granted -= 1,
+                Output::Push(_) => panic!("nobody here has a token"),
             }
         }
     }

@@ -31,11 +31,13 @@ pub enum TableName {
     Rings,
     /// Handles looked up within the last hour, by who is counted.
     Lookups,
+    /// What a push service knows each device by.
+    PushTokens,
 }
 
 impl TableName {
     /// Every table.
-    pub const ALL: [TableName; 12] = [
+    pub const ALL: [TableName; 13] = [
         TableName::Accounts,
         TableName::Sessions,
         TableName::Edges,
@@ -48,6 +50,7 @@ impl TableName {
         TableName::Doors,
         TableName::Rings,
         TableName::Lookups,
+        TableName::PushTokens,
     ];
 
     /// The name as text.
@@ -65,6 +68,7 @@ impl TableName {
             TableName::Doors => "doors",
             TableName::Rings => "rings",
             TableName::Lookups => "lookups",
+            TableName::PushTokens => "push_tokens",
         }
     }
 }

@@ -10,7 +10,7 @@ use kernel::{
 };
 use protocol::{
     ClientMessage, ConnectionId, DeviceChange, DeviceIdentity, DeviceKeys, DeviceList, EnvelopeHeader, EnvelopeKind,
-    PROTOCOL_VERSION, RequestId, SealedEnvelope, ServerMessage,
+    PROTOCOL_VERSION, PushRequest, RequestId, SealedEnvelope, ServerMessage,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -28,6 +28,8 @@ pub(super) struct Conversation {
     pub(super) facts: Vec<Fact>,
     /// Credentials that relays hold now: (relay, user name).
     pub(super) granted: Vec<(ActorName, String)>,
+    /// What the push service was asked for, with the time.
+    pub(super) pushed: Vec<(SimTime, PushRequest)>,
     tokens: BTreeMap<ActorName, String>,
     /// The number of the last row that each device got.
     rows: BTreeMap<ActorName, u32>,
@@ -48,6 +50,7 @@ impl Conversation {
             inbox: BTreeMap::new(),
             facts: Vec::new(),
             granted: Vec::new(),
+            pushed: Vec::new(),
             tokens: BTreeMap::new(),
             rows: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -231,6 +234,7 @@ impl Conversation {
                 }
                 ServiceOutput::Close(connection) => self.connections.retain(|_, open| *open != connection),
                 ServiceOutput::GrantRelay { relay, username, .. } => self.granted.push((relay, username)),
+                ServiceOutput::Push(request) => self.pushed.push((self.now, request)),
                 ServiceOutput::RevokeRelay { relay, username } => {
                     let before = self.granted.len();
                     self.granted.retain(|held| *held != (relay.clone(), username.clone()));

@@ -6,6 +6,7 @@ mod change;
 mod devices;
 mod friends;
 mod limits;
+mod push;
 mod replica;
 mod settings;
 mod store;
@@ -22,12 +23,17 @@ pub(crate) mod conversation;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod push_table;
+#[cfg(test)]
 mod refusal_table;
 
 pub use change::{BrokenRow, Change, Commit, RowId, TableName};
 pub use view::ActiveCall;
 
-use crate::config::{Argon2Cost, RelayEndpoint, ServerConfig, ServiceCosts};
+use crate::{
+    config::{Argon2Cost, RelayEndpoint, ServerConfig, ServiceCosts},
+    naming::call_of_server_message,
+};
 use calls::{GateCache, Invite, Sender};
 use kernel::{
     mutant,
@@ -35,7 +41,8 @@ use kernel::{
     random::Stream,
     time::{Micros, SimTime},
 };
-use protocol::{ClientMessage, ConnectionId, RelayGrant, ServerMessage};
+use protocol::{ClientMessage, ConnectionId, PushRequest, RelayGrant, ServerMessage};
+use push::Pushes;
 use replica::Replica;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -112,6 +119,8 @@ pub enum ServiceOutput {
         /// TURN user name.
         username: String,
     },
+    /// Ask the push service to wake a device.
+    Push(PushRequest),
 }
 
 /// Accounts, friends, threads and calls over abstract connections.
@@ -140,6 +149,7 @@ pub struct Service {
     core: (u8, u8),
     replica: Replica,
     gate_cache: GateCache,
+    pushes: Pushes,
     phase: Phase,
     next_tx: u64,
     outputs: VecDeque<ServiceOutput>,
@@ -195,6 +205,7 @@ impl Service {
             core: (0, 1),
             replica: Replica::default(),
             gate_cache: GateCache::default(),
+            pushes: Pushes::default(),
             phase: Phase::Idle,
             next_tx: 1,
             outputs: VecDeque::new(),
@@ -358,9 +369,10 @@ impl Service {
                     let device = self.device_of(connection);
                     self.outputs.push_back(ServiceOutput::Send { connection, device, message });
                 }
-                Effect::Tell(device, message) => self.tell(device, message),
+                Effect::Tell(device, message) => self.tell(device, message, now),
                 Effect::Ring { device, call } => self.ring(&device, call, now),
                 Effect::LogOut(device) => self.disconnect(&device),
+                Effect::Nudge(device) => self.nudge(&device, None, now),
                 Effect::Grant { relay, username, password, lifetime } => {
                     self.outputs.push_back(ServiceOutput::GrantRelay { relay, username, password, lifetime });
                 }
@@ -385,12 +397,16 @@ impl Service {
         self.outputs.push_back(ServiceOutput::Close(connection));
     }
 
-    fn tell(&mut self, device: ActorName, message: ServerMessage) {
+    fn tell(&mut self, device: ActorName, message: ServerMessage, now: SimTime) {
         match self.online.get(&device) {
             Some(&connection) => {
                 self.outputs.push_back(ServiceOutput::Send { connection, device: Some(device), message });
             }
-            None => self.store.keep(&device, message, self.core),
+            None => {
+                let about = call_of_server_message(&message);
+                self.store.keep(&device, message, self.core);
+                self.nudge(&device, about, now);
+            }
         }
     }
 
@@ -407,7 +423,7 @@ impl Service {
     }
 
     fn ring(&mut self, device: &ActorName, call: CallId, now: SimTime) {
-        let Some(&connection) = self.online.get(device) else { return };
+        let Some(&connection) = self.online.get(device) else { return self.nudge(device, Some(call), now) };
         let ringing = self.store.call(call).filter(|found| found.stage == Stage::Ringing);
         let Some((caller, callee)) = ringing.map(|found| (found.caller.clone(), found.callee.clone())) else { return };
         // The gate again, at the delivery.
@@ -446,6 +462,7 @@ impl Service {
         if let Some(entry) = self.connections.get_mut(&connection) {
             entry.device = Some(device.clone());
             self.online.insert(device.clone(), connection);
+            self.is_awake(device);
         }
         if self.is_one_of_several() {
             self.store.set_home(device, self.core.0);
@@ -482,6 +499,7 @@ impl Service {
             ClientMessage::Attach { request, version, token, rows } => {
                 self.attach(connection, (request, version), &token, rows, work);
             }
+            ClientMessage::RegisterPush { token } => self.register_push(connection, token),
             message => {
                 let device = self.device_of(connection);
                 let user = device.as_ref().and_then(|device| self.store.owner(device).cloned());
@@ -512,6 +530,8 @@ impl Service {
             | ClientMessage::Attach { request, .. } => {
                 work.refuse(connection, request);
             }
+            // Any device may be woken.
+            ClientMessage::RegisterPush { token } => self.register_push(connection, token),
             ClientMessage::RequestFriend { request, user } => {
                 self.request_friend(connection, request, (from.user, &user), work);
             }
@@ -551,24 +571,6 @@ impl Service {
                 self.store.rows_after(from.user, after).into_iter().for_each(|row| work.tell(from.device, row));
             }
         }
-    }
-
-    /// A device lost its connection: its calls have a grace until it attaches again.
-    fn run_gone(&mut self, device: &ActorName, work: &Transaction) {
-        if self.is_elsewhere(device) {
-            return;
-        }
-        let is_its = |call: &store::Call| {
-            call.caller_device == *device || call.ends().is_some_and(|(_, callee_device)| callee_device == device)
-        };
-        self.store.change_calls(is_its, |call| {
-            call.gone.insert(device.clone(), work.at);
-        });
-        if let Some(user) = self.store.owner(device).cloned() {
-            self.store.door_mut(&user).seen = Some(work.at);
-            self.store.clear_home(device);
-        }
-        self.log("info", format!("{device} lost its connection"));
     }
 
     fn log(&self, level: &str, line: String) {

@@ -19,7 +19,8 @@ use kernel::{
     time::{Micros, SimTime},
 };
 use protocol::{
-    CallRowEntry, DeviceChange, DeviceKeys, DeviceLink, DeviceList, RelayGrant, SealedEnvelope, ServerMessage,
+    CallRowEntry, DeviceChange, DeviceKeys, DeviceLink, DeviceList, PushToken, RelayGrant, SealedEnvelope,
+    ServerMessage,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -59,6 +60,9 @@ pub(super) struct Store {
     rings: Table<(UserName, UserName), VecDeque<(SimTime, CallId)>>,
     /// Who looked what up within the last hour.
     lookups: Table<Counter, VecDeque<(SimTime, UserName)>>,
+    /// Left out where there is none, so that what is held without a push service stays what it was.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    push_tokens: Table<ActorName, PushToken>,
     /// Whose each device is.
     #[serde(skip)]
     owners: BTreeMap<ActorName, UserName>,
@@ -221,6 +225,7 @@ impl Store {
             TableName::Doors => &mut self.doors,
             TableName::Rings => &mut self.rings,
             TableName::Lookups => &mut self.lookups,
+            TableName::PushTokens => &mut self.push_tokens,
         }
     }
 
@@ -296,6 +301,7 @@ impl Store {
         self.owners.remove(device);
         self.sessions.retain(|_, holder| holder != device);
         self.outboxes.retain(|(waiting, _), _| waiting != device);
+        self.push_tokens.remove(device);
     }
 
     /// Makes the token the only one of the device.
@@ -422,6 +428,16 @@ impl Store {
 
     pub(super) fn set_home(&mut self, device: &ActorName, core: u8) {
         self.homes.insert(device.clone(), core);
+    }
+
+    /// What the push service knows a device by, if it said so. Not charged: looked up once something was said to it.
+    pub(super) fn push_token(&self, device: &ActorName) -> Option<PushToken> {
+        self.push_tokens.get(device).copied()
+    }
+
+    pub(super) fn set_push_token(&mut self, device: &ActorName, token: PushToken) {
+        self.touch();
+        self.push_tokens.insert(device.clone(), token);
     }
 
     /// The rows of a user behind one, with their numbers, oldest first.

@@ -136,7 +136,10 @@ impl Server {
                         self.recording.marks.push((place, Mark::Acknowledged(tx)));
                     }
                 }
-                ServiceOutput::Close(_) | ServiceOutput::GrantRelay { .. } | ServiceOutput::RevokeRelay { .. } => {}
+                ServiceOutput::Close(_)
+                | ServiceOutput::GrantRelay { .. }
+                | ServiceOutput::RevokeRelay { .. }
+                | ServiceOutput::Push(_) => {}
             }
         }
         handed
