@@ -3,6 +3,7 @@
 mod devices;
 mod people;
 mod rows;
+mod saved;
 mod sleep;
 
 pub(crate) use devices::Wanted;
@@ -14,6 +15,7 @@ use protocol::{
     ServerIdentityPublic, ServerMessage,
 };
 use rows::{Arrival, Rows};
+pub(crate) use saved::SavedAccount;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// First wait before a new connection; it doubles.
@@ -79,7 +81,7 @@ pub(crate) enum AccountEvent {
 }
 
 /// Friends and what is known of their devices.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Roster {
     /// Each with how many friendships had begun before.
     friends: BTreeMap<UserName, u64>,
@@ -174,8 +176,8 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// An account that begins to connect and to sign up.
-    pub(crate) fn new(config: AccountConfig, now: SimTime) -> Account {
+    /// An account that begins to connect, and to sign up unless it was `saved` with a session.
+    pub(crate) fn new(config: AccountConfig, saved: SavedAccount, now: SimTime) -> Account {
         event!(Secret {
             holders: vec![config.device.clone(), SIGNALING.into()],
             kind: SecretKind::Password,
@@ -207,6 +209,7 @@ impl Account {
             events: VecDeque::new(),
             sends: VecDeque::new(),
         };
+        account.restore(saved);
         account.drive(now);
         account
     }

@@ -122,7 +122,7 @@ pub const INVARIANTS: &[Invariant] = &[
         checker: settings::settings_are_obeyed,
     },
     Invariant {
-        id: "PRV-3",
+        id: "PRV-3b",
         name: "no_name_in_clear",
         truth: "No description of a side of a call and no clear part of its packets holds the name of a user or device, and \
                 no CNAME serves two calls.",

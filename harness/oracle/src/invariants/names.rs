@@ -1,4 +1,4 @@
-//! PRV-3: what of a call can be read by whoever is no party of it, or kept by whoever is, names nobody.
+//! PRV-3, apart from pushes: what of a call can be read by whoever is no party of it, or kept by whoever is, names nobody.
 
 use crate::{catalogue::Evidence, checks::Checks, run::Run};
 use kernel::event::WireProtocol;
@@ -9,7 +9,7 @@ const CLEAR: usize = 64;
 /// Shorter names could be in a packet by chance.
 const SHORTEST_ON_THE_WIRE: usize = 8;
 
-/// PRV-3. A description is what the peer's application is given, and its CNAME what RTCP repeats (RFC 7022).
+/// PRV-3b. A description is what the peer's application is given, and its CNAME what RTCP repeats (RFC 7022).
 pub(crate) fn no_name_in_clear(evidence: &Evidence) -> Checks {
     let run = evidence.run;
     let mut checks = Checks::default();

@@ -74,8 +74,8 @@ fn question<'a>(run: &Run<'a>, act: &Seen<'a, UserAct>, kind: &str) -> Option<Se
     sent.find(|sent| sent.message == kind).copied()
 }
 
-/// RL-3. By the lists of devices that a device was shown: whose they are, friends of its user at the time at which they
-/// were sent.
+/// RL-3. By the lists of devices that a device was shown after the server sent it keys: whose they are, friends of its user
+/// when they were sent.
 pub(crate) fn only_friends_get_keys(evidence: &Evidence) -> Checks {
     let run = evidence.run;
     let friendships = Friendships::of(run);
@@ -88,6 +88,9 @@ pub(crate) fn only_friends_get_keys(evidence: &Evidence) -> Checks {
         }
         let were_friends = |index| friendships.may_ring(user, &shown.user, index);
         let sent = sent_keys(run, &shown.device, shown.at, shown.index);
+        if sent.is_empty() {
+            continue;
+        }
         checks.check(sent.into_iter().any(were_friends), shown.at, shown.index, || {
             format!("{} is given the keys of {}, who is no friend of {user}", shown.device, shown.user)
         });
