@@ -246,10 +246,10 @@ impl Client {
 
     fn act(&mut self, act: Act, now: SimTime) {
         event!(UserAct { user: self.user.clone(), device: self.device.clone(), what: act.clone() });
-        self.come_to_the_front(now);
         if !self.may(&act) {
             return;
         }
+        self.come_to_the_front(&act, now);
         match act {
             Act::RequestFriend { user } => self.account.request_friend(user, now),
             Act::AcceptFriend { user } => self.account.answer_friend(user, true, now),
