@@ -1,6 +1,7 @@
 //! The account of a device: sign-up, the connection to signaling with reconnection, and the roster of friends.
 
 mod devices;
+mod people;
 mod rows;
 mod saved;
 mod sleep;
@@ -157,7 +158,7 @@ impl Roster {
 #[derive(Debug)]
 enum Request {
     SignIn,
-    Friends,
+    People,
     Keys(UserName),
     Devices,
     Message(MessageId),
@@ -293,33 +294,6 @@ impl Account {
         self.drive(now);
     }
 
-    /// Asks somebody to be friends.
-    pub(crate) fn request_friend(&mut self, user: UserName, now: SimTime) {
-        self.ask(Request::Friends, |request| ClientMessage::RequestFriend { request, user });
-        self.drive(now);
-    }
-
-    /// Answers a friend request.
-    pub(crate) fn answer_friend(&mut self, user: UserName, accept: bool, now: SimTime) {
-        self.ask(Request::Friends, |request| ClientMessage::AnswerFriend { request, user, accept });
-        self.drive(now);
-    }
-
-    /// Ends a friendship.
-    pub(crate) fn unfriend(&mut self, user: UserName, now: SimTime) {
-        self.roster.friends.remove(&user);
-        self.ask(Request::Friends, |request| ClientMessage::Unfriend { request, user });
-        self.drive(now);
-    }
-
-    /// Blocks somebody.
-    pub(crate) fn block(&mut self, user: UserName, now: SimTime) {
-        self.roster.friends.remove(&user);
-        self.roster.blocked.insert(user.clone());
-        self.ask(Request::Friends, |request| ClientMessage::Block { request, user });
-        self.drive(now);
-    }
-
     /// Asks for the keys of a user's devices.
     pub(crate) fn fetch_keys(&mut self, user: UserName, now: SimTime) {
         self.ask_keys(user);
@@ -421,6 +395,9 @@ impl Account {
                 if let Some(Request::Message(message)) = self.requests.remove(&request) {
                     self.events.push_back(AccountEvent::MessageAnswered(message, true));
                 }
+            }
+            ServerMessage::LastSeen { request, .. } => {
+                self.requests.remove(&request);
             }
             ServerMessage::Refused { request } => self.refused(request, now),
             ServerMessage::Keys { request, links } => self.keys(request, links),

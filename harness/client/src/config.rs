@@ -84,6 +84,10 @@ pub enum Misbehaviour {
     FloodKeyFrames,
     /// It names a thousand addresses of third parties as its candidates.
     ListThirdParties,
+    /// It invites a callee whose keys the server does not give it.
+    AskAnyway,
+    /// It looks forty handles up where it is to look up one.
+    EnumerateHandles,
     /// It asks for an ICE restart with the fingerprint of another certificate.
     ChangeFingerprint,
     /// It writes to strangers who did not agree to read it.

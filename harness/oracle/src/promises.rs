@@ -77,6 +77,7 @@ pub const PROMISES: &[Promise] = &[
         truth: "Only friends can start a call, the recipient accepts or declines, and nothing flows before that.",
         invariants: &[
             "only_friends_ring",
+            "rings_are_limited",
             "unfriending_ends_the_call",
             "nothing_before_accept",
             "nothing_parsed_or_sent_before_accept",
@@ -128,6 +129,10 @@ pub const PROMISES: &[Promise] = &[
             "refusals_are_alike",
             "nothing_is_fetched_on_receipt",
             "pictures_carry_no_metadata",
+            "strangers_learn_nothing",
+            "only_friends_get_keys",
+            "lookups_are_limited",
+            "no_name_in_clear",
             "pushes_name_nobody",
             "a_locked_device_shows_the_caller_only",
         ],
@@ -142,7 +147,7 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         id: "R13",
         truth: "Each privacy setting is obeyed.",
-        invariants: &["relay_only_hides_addresses", "receipts_are_the_readers_choice"],
+        invariants: &["relay_only_hides_addresses", "settings_are_obeyed", "receipts_are_the_readers_choice"],
         metrics: &[],
     },
     Promise {

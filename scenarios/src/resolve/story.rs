@@ -2,12 +2,12 @@
 
 use super::{people::People, within};
 use crate::{
-    file::{Adversary, Attached, Attack, Does, Scenario, Schedule, Step as StepEntry},
+    file::{Adversary, Attached, Attack, Does, Scenario, Schedule, Step as StepEntry, Whom},
     located::Located,
     problem::Problems,
 };
 use kernel::{
-    event::Act,
+    event::{Act, Audience, Setting},
     names::{ActorName, Track, UserName},
     plan::{AdversaryPlan, SchedulePlan, Step, When},
     time::{Micros, SimTime},
@@ -103,6 +103,7 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
     let video = entry.video.as_ref().is_none_or(|video| **video);
     let other_device = target(entry, does, people, problems);
     let text = text(entry, does, problems);
+    let whom = whom(entry, does, problems);
     let link = link(entry, does, problems);
     Some(match (**does, with) {
         (Does::RequestFriend, Some(user)) => Act::RequestFriend { user },
@@ -110,6 +111,16 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::DeclineFriend, Some(user)) => Act::DeclineFriend { user },
         (Does::Unfriend, Some(user)) => Act::Unfriend { user },
         (Does::Block, Some(user)) => Act::Block { user },
+        (Does::CancelRequest, Some(user)) => Act::CancelRequest { user },
+        (Does::Unblock, Some(user)) => Act::Unblock { user },
+        (Does::Follow, Some(user)) => Act::Follow { user },
+        (Does::Unfollow, Some(user)) => Act::Unfollow { user },
+        (Does::LookUp, Some(user)) => Act::LookUp { user },
+        (Does::AskLastSeen, Some(user)) => Act::AskLastSeen { user },
+        (Does::AddCloseFriend, Some(user)) => Act::Set { setting: Setting::CloseFriend { user, listed: true } },
+        (Does::RemoveCloseFriend, Some(user)) => Act::Set { setting: Setting::CloseFriend { user, listed: false } },
+        (Does::LetCall, None) => Act::Set { setting: Setting::Callers(whom?) },
+        (Does::LetSee, None) => Act::Set { setting: Setting::LastSeen(whom?) },
         (Does::Call, Some(user)) => Act::Call { user, video },
         (Does::Accept, None) => Act::Accept { video },
         (Does::Decline, None) => Act::Decline,
@@ -174,6 +185,27 @@ fn attached(entry: &StepEntry) -> Option<kernel::event::Attached> {
     })
 }
 
+/// Whom a step's setting lets; notes when it is missing or not wanted.
+fn whom(entry: &StepEntry, does: &Located<Does>, problems: &mut Problems) -> Option<Audience> {
+    let is_wanted = matches!(**does, Does::LetCall | Does::LetSee);
+    match &entry.whom {
+        None if is_wanted => {
+            let note = problems.note(does.span(), "this act chooses whom a setting lets", "`whom` is missing");
+            note.with_help("`whom = \"friends\"`, `\"close-friends\"` or `\"nobody\"`");
+            None
+        }
+        Some(whom) if !is_wanted => {
+            problems.note(whom.span(), "this act chooses no setting", "means nothing here");
+            None
+        }
+        whom => whom.as_ref().map(|whom| match **whom {
+            Whom::Friends => Audience::Friends,
+            Whom::CloseFriends => Audience::CloseFriends,
+            Whom::Nobody => Audience::Nobody,
+        }),
+    }
+}
+
 /// The link of a step; notes when one is missing or not wanted. Any text may be opened as a link.
 fn link(entry: &StepEntry, does: &Located<Does>, problems: &mut Problems) -> Option<String> {
     match (&entry.link, **does == Does::OpenLink) {
@@ -221,6 +253,14 @@ fn with(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut
             | Does::DeclineFriend
             | Does::Unfriend
             | Does::Block
+            | Does::CancelRequest
+            | Does::Unblock
+            | Does::Follow
+            | Does::Unfollow
+            | Does::LookUp
+            | Does::AskLastSeen
+            | Does::AddCloseFriend
+            | Does::RemoveCloseFriend
             | Does::Call
             | Does::Write
             | Does::SendAnyway
@@ -280,6 +320,9 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::GarbageMedia => AdversaryPlan::GarbageMedia,
         Attack::WriteUnasked => AdversaryPlan::WriteUnasked,
         Attack::GuessPassword => AdversaryPlan::GuessPassword,
+        Attack::AskAnyway => AdversaryPlan::AskAnyway,
+        Attack::EnumerateHandles => AdversaryPlan::EnumerateHandles,
+        Attack::SpeakToRelays => AdversaryPlan::SpeakToRelays,
         Attack::NameInOffer => AdversaryPlan::NameInOffer,
         Attack::HostNameInOffer => AdversaryPlan::HostNameInOffer,
     })

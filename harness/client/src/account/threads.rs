@@ -7,13 +7,13 @@ use protocol::{ClientMessage, SealedEnvelope};
 impl Account {
     /// Asks somebody who is no friend to be allowed to write.
     pub(crate) fn request_thread(&mut self, user: UserName, now: SimTime) {
-        self.ask(Request::Friends, |request| ClientMessage::RequestThread { request, user });
+        self.ask(Request::People, |request| ClientMessage::RequestThread { request, user });
         self.drive(now);
     }
 
     /// Answers somebody who asks.
     pub(crate) fn answer_thread(&mut self, user: UserName, accept: bool, now: SimTime) {
-        self.ask(Request::Friends, |request| ClientMessage::AnswerThread { request, user, accept });
+        self.ask(Request::People, |request| ClientMessage::AnswerThread { request, user, accept });
         self.drive(now);
     }
 
@@ -37,7 +37,7 @@ impl Account {
 
     /// Shows the friends another picture.
     pub(crate) fn set_avatar(&mut self, picture: Vec<u8>, now: SimTime) {
-        self.ask(Request::Friends, |request| ClientMessage::SetAvatar { request, picture });
+        self.ask(Request::People, |request| ClientMessage::SetAvatar { request, picture });
         self.drive(now);
     }
 }

@@ -13,7 +13,8 @@ mod thread;
 mod traffic;
 
 pub use call::{
-    Act, CallRow, CallState, CallStateName, EndReason, Ended, ParserEntered, Pending, Ring, Screen, Ui, UserAct,
+    Act, CallRow, CallState, CallStateName, Described, EndReason, Ended, ParserEntered, Pending, Ring, Screen, Ui,
+    UserAct,
 };
 pub use call_table::{is_listed, listed_event};
 pub use device::{AppSlept, Dns, PushAsked, ThreadShown, Verification};
@@ -27,8 +28,8 @@ pub use network::{
     PairSelected, UncheckedDropped, UncheckedReason, WireProtocol,
 };
 pub use people::{
-    CallOutcome, DeviceAnnounced, DeviceListSeen, FACT_KINDS, Fact, HeldEdge, HeldSession, LoggedOut, Notice,
-    Recovered, Signal, Store, StoreInterrupted,
+    Audience, CallOutcome, DeviceAnnounced, DeviceListSeen, FACT_KINDS, Fact, HeldEdge, HeldSession, LoggedOut, Notice,
+    Recovered, Setting, Signal, Store, StoreInterrupted,
 };
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
 pub use thread::{Attached, Fetched, LinkShown, MessageHeld, MessageRow, PictureSent, ReceiptShown, ThreadAsked};
@@ -114,6 +115,8 @@ events! {
     DeviceListSeen,
     /// A device was logged out.
     LoggedOut,
+    /// A device described its side of a call.
+    Described,
     /// A parser of untrusted call content was entered.
     ParserEntered,
     /// A device's app was put to sleep, or woken.

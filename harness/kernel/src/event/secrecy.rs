@@ -117,6 +117,10 @@ pub enum AttackKind {
     GuessPassword,
     /// Somebody wrote to a stranger who did not agree to read it.
     WriteUnasked,
+    /// A stranger asked the server without what it takes to ask.
+    AskAnyway,
+    /// A user looked many handles up.
+    EnumerateHandles,
     /// A caller wrote into its offer what does not belong there: a name, a host name.
     DressUpOffer,
     /// Any other fault that a canary plants.

@@ -149,7 +149,7 @@ pub(crate) fn strangers_ask_before_they_write(evidence: &Evidence) -> Checks {
 }
 
 /// Whether two who are no friends had agreed to read each other, just before a record.
-fn is_open(run: &Run, one: &UserName, other: &UserName, index: u64) -> bool {
+pub(super) fn is_open(run: &Run, one: &UserName, other: &UserName, index: u64) -> bool {
     let is_pair = |a: &UserName, b: &UserName| [(a, b), (b, a)].contains(&(one, other));
     let mut open = false;
     for fact in run.events.facts.iter().take_while(|seen| seen.index < index) {

@@ -137,6 +137,7 @@ kinds! {
     lists: DeviceListSeen of device,
     logged_out: LoggedOut of device,
     pending: Pending of device,
+    described: Described of device,
     parsers: ParserEntered of device,
     pushes: PushAsked,
     names_asked: Dns of device,

@@ -163,12 +163,17 @@ fn who_cannot_be_asked_looks_like_nobody() {
 }
 
 #[test]
-fn the_planted_bug_v157_lets_strangers_write() {
-    let mut conversation = Conversation::new(&["alice", "bob"]);
-    mutant::plant(&[Mutant::V157]);
-    let answers = attempt(&mut conversation);
-    mutant::plant(&[]);
-    assert!(matches!(answers[..], [ServerMessage::Keys { .. }, ServerMessage::Done { .. }]), "{answers:?}");
+fn who_was_a_friend_writes_no_more_unless_v157_is_planted() {
+    for (planted, is_taken) in [(&[][..], false), (&[Mutant::V157], true)] {
+        let (mut conversation, [alice, bob, laptop]) = friends();
+        conversation.say(&bob, ClientMessage::Unfriend { request: REQUEST, user: "alice".into() });
+        conversation.inbox.clear();
+        mutant::plant(planted);
+        conversation.say(&alice, message(1, &[&bob, &laptop]));
+        mutant::plant(&[]);
+        let taken = answers(&mut conversation, &alice) == [ServerMessage::Done { request: REQUEST }];
+        assert_eq!((taken, rows(&mut conversation, &bob).len()), (is_taken, usize::from(is_taken)));
+    }
 }
 
 fn receipt(row: u32, read: bool, tell: bool) -> ClientMessage {

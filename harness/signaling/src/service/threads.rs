@@ -36,7 +36,8 @@ impl Service {
     ) {
         let relation = self.store.relation(user, other);
         let exists = self.store.account(other).is_some();
-        if !exists || user == other || !relation.blocked_by.is_empty() {
+        let may_know = relation.is_known_to(user) || self.may_look_up(connection, (user, other), work);
+        if !may_know || !exists || user == other || !relation.blocked_by.is_empty() {
             return work.refuse(connection, request);
         }
         if relation.read_by.contains(user) || relation.allows_messages() {
@@ -144,7 +145,7 @@ impl Service {
     /// the user is there (PRV-5).
     pub(super) fn receipt(&mut self, from: Sender<'_>, row: u32, (read, tell): (bool, bool), work: &mut Transaction) {
         let Some(entry) = self.store.mark(from.user, row, read) else { return };
-        let friends = self.store.relation(from.user, &entry.sender).allows_calls();
+        let friends = self.store.relation(from.user, &entry.sender).is_friendship();
         let told = tell && friends;
         let (message, by) = (entry.message, from.user.clone());
         work.facts.push(Fact::MessageReceipt { message, by: by.clone(), read, told });

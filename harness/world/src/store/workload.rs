@@ -1,4 +1,4 @@
-//! A workload of accounts, friendships, blocks, sessions and calls, and what it asks of a disk.
+//! A workload of accounts, friendships, follows, blocks, settings, sessions and calls, and what it asks of a disk.
 
 use super::{
     database::Tables,
@@ -6,7 +6,7 @@ use super::{
 };
 use kernel::{
     ActorName, CallId, Micros, SimTime, UserName,
-    event::Fact,
+    event::{Fact, Setting},
     names::ThreadId,
     random::{SeedTree, Stream},
 };
@@ -171,7 +171,7 @@ fn message(number: usize, dice: &mut Stream) -> (usize, ClientMessage) {
     let call = |number: usize| CallId((number as u128).to_be_bytes());
     let recent = call(number.saturating_sub(1 + dice.below(6) as usize));
     let user = user(other);
-    let message = match dice.below(40) {
+    let message = match dice.below(48) {
         0..=12 => ClientMessage::RequestFriend { request, user },
         13..=18 => ClientMessage::AnswerFriend { request, user, accept: true },
         19..=20 => ClientMessage::AnswerFriend { request, user, accept: false },
@@ -183,7 +183,13 @@ fn message(number: usize, dice: &mut Stream) -> (usize, ClientMessage) {
             ClientMessage::Invite { call: call(number), to: user, video: false, offers }
         }
         35..=37 => ClientMessage::Accept { call: recent, answer: envelope(EnvelopeKind::Answer, recent, from, other) },
-        _ => ClientMessage::HangUp { call: recent },
+        38..=39 => ClientMessage::HangUp { call: recent },
+        40..=41 => ClientMessage::Follow { request, user, follow: true },
+        42 => ClientMessage::Follow { request, user, follow: false },
+        43 => ClientMessage::CancelRequest { request, user },
+        44..=45 => ClientMessage::Unblock { request, user },
+        46 => ClientMessage::Set { request, setting: Setting::CloseFriend { user, listed: true } },
+        _ => ClientMessage::LookUp { request, handle: user },
     };
     (from, message)
 }
