@@ -285,6 +285,8 @@ pub(crate) struct Step {
     pub(crate) with: Option<Located<String>>,
     /// The other device of the same user, where the act has one: `laptop`.
     pub(crate) target: Option<Located<String>>,
+    /// The password, where the act has one.
+    pub(crate) password: Option<Located<String>>,
     /// With the camera, or by voice only: with it unless given.
     pub(crate) video: Option<Located<bool>>,
 }
@@ -329,6 +331,14 @@ pub(crate) enum Does {
     ConfirmDevice,
     /// Logs another device of the own account out.
     RemoveDevice,
+    /// Changes the own password, with the old one.
+    ChangePassword,
+    /// Sets a password in the place of one that was forgotten: asks for a one-time code, reads it in the mailbox and types it.
+    ResetPassword,
+    /// Signs in again on a device that was logged out.
+    SignIn,
+    /// Logs all other devices of the own account out.
+    EndOtherSessions,
 }
 
 /// Something that the adversary does.
@@ -383,6 +393,10 @@ pub(crate) enum Attack {
     GarbageMedia,
     /// A host guesses the password of the first participant over forty connections at one instant.
     GuessPassword,
+    /// A host asks for one-time codes for the first participant and guesses them, over forty connections at one instant.
+    GuessCode,
+    /// While it rings, the caller asks the server to log the callee out and to change the callee's password.
+    ActForAnother,
 }
 
 /// What is sent.

@@ -55,13 +55,15 @@ pub fn arm(plan: &[AdversaryPlan], seeds: SeedTree) -> Armed {
             AdversaryPlan::ProbeInternal => armed.misbehaviour.push(Misbehaviour::ProbeInternal),
             AdversaryPlan::HoardAllocations => armed.misbehaviour.push(Misbehaviour::HoardAllocations),
             AdversaryPlan::FloodKeyFrames => armed.misbehaviour.push(Misbehaviour::FloodKeyFrames),
+            AdversaryPlan::ActForAnother => armed.misbehaviour.push(Misbehaviour::ActForAnother),
             AdversaryPlan::ListThirdParties => armed.misbehaviour.push(Misbehaviour::ListThirdParties),
             // Hosts of their own: `OffPathHost`, `Guesser`.
             AdversaryPlan::HelloFromElsewhere
             | AdversaryPlan::HelloInThePeersName
             | AdversaryPlan::ForgedBindings
             | AdversaryPlan::GarbageMedia
-            | AdversaryPlan::GuessPassword => {}
+            | AdversaryPlan::GuessPassword
+            | AdversaryPlan::GuessCode => {}
             AdversaryPlan::TamperAtHop { every } => armed.hop.0.push(HopAttack::Tamper { every: *every }),
             AdversaryPlan::ReplayAtHop { every, after } => {
                 armed.hop.0.push(HopAttack::Replay { every: *every, after: *after });

@@ -1,16 +1,22 @@
 //! The account of a device: sign-up, the connection to signaling with reconnection, and the roster of friends.
 
 mod devices;
+mod epochs;
+mod passwords;
 mod rows;
 
 pub(crate) use devices::Wanted;
 use kernel::{
-    ActorName, CallId, Datagram, Micros, SimTime, UserName, event, event::SecretKind, mutant, random::SeedTree,
+    ActorName, CallId, Datagram, Micros, SimTime, UserName,
+    event::{PasswordPath, SecretKind},
+    mutant,
+    random::SeedTree,
 };
 use protocol::{
-    ClientChannel, ClientMessage, DeviceKeys, DeviceList, PROTOCOL_VERSION, RequestId, Route, ServerIdentityPublic,
-    ServerMessage,
+    ClientChannel, ClientMessage, DeviceKeys, DeviceList, Epoch, PROTOCOL_VERSION, RequestId, Route,
+    ServerIdentityPublic, ServerMessage,
 };
+use passwords::Recovery;
 use rows::{Arrival, Rows};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -132,6 +138,11 @@ enum Request {
     Friends,
     Keys(UserName),
     Devices,
+    /// The password that is asked for.
+    Password(String),
+    Code,
+    /// A sign-in with a one-time code.
+    Reset,
 }
 
 /// The account of a device.
@@ -144,6 +155,12 @@ pub(crate) struct Account {
     signed_in: bool,
     logged_out: bool,
     token: Option<String>,
+    /// Whether it signed in once: the account is there.
+    has_account: bool,
+    /// A forgotten password on its way to a new one.
+    recovery: Option<Recovery>,
+    /// The newest state of the server's store that this device was told of.
+    epoch: Option<Epoch>,
     next_request: u32,
     requests: BTreeMap<RequestId, Request>,
     waiting: VecDeque<ClientMessage>,
@@ -165,12 +182,10 @@ pub(crate) struct Account {
 impl Account {
     /// An account that begins to connect and to sign up.
     pub(crate) fn new(config: AccountConfig, now: SimTime) -> Account {
-        event!(Secret {
-            holders: vec![config.device.clone(), SIGNALING.into()],
-            kind: SecretKind::Password,
-            kid: None,
-            value: config.password.clone(),
-        });
+        passwords::hold(&config.device, SecretKind::Password, &config.password);
+        if config.makes_account {
+            passwords::choose(&config, PasswordPath::SignUp, &config.password);
+        }
         let channel = connect(&config, 0, now);
         let mut account = Account {
             config,
@@ -181,6 +196,9 @@ impl Account {
             signed_in: false,
             logged_out: false,
             token: None,
+            has_account: false,
+            recovery: None,
+            epoch: None,
             next_request: 0,
             requests: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -351,13 +369,16 @@ impl Account {
 
     fn greet(&mut self) {
         self.greeted = true;
+        if self.recovery.is_some() {
+            return self.recover();
+        }
         let request = self.new_request(Request::SignIn);
         let version = PROTOCOL_VERSION;
         let hello = match &self.token {
             Some(token) => ClientMessage::Attach { request, version, token: token.clone(), rows: self.rows.last() },
             None => {
                 let (password, keys) = (self.config.password.clone(), self.config.keys.clone());
-                match self.config.makes_account {
+                match self.config.makes_account && !self.has_account {
                     true => {
                         let first = Box::new(self.config.list.links()[0].clone());
                         ClientMessage::SignUp { request, version, password, keys, first }
@@ -382,9 +403,17 @@ impl Account {
 
     fn message(&mut self, message: ServerMessage, now: SimTime) {
         match message {
-            ServerMessage::SignedIn { request, token } => self.signed_in(request, token),
-            ServerMessage::Done { request } => {
-                self.requests.remove(&request);
+            ServerMessage::SignedIn { request, token, epoch } => match self.goes_by(epoch.as_ref()) {
+                true => self.signed_in(request, token),
+                false => self.turn_away(now),
+            },
+            ServerMessage::Done { request, epoch } => {
+                if epoch.is_some() {
+                    self.goes_by(epoch.as_ref());
+                }
+                if let Some(Request::Password(new)) = self.requests.remove(&request) {
+                    self.config.password = new;
+                }
             }
             ServerMessage::Refused { request } => self.refused(request, now),
             ServerMessage::Keys { request, links } => self.keys(request, links),
@@ -414,13 +443,16 @@ impl Account {
     }
 
     fn signed_in(&mut self, request: RequestId, token: String) {
-        if !matches!(self.requests.remove(&request), Some(Request::SignIn)) {
-            return;
+        match self.requests.remove(&request) {
+            Some(Request::SignIn) => {}
+            Some(Request::Reset) => self.recovered(),
+            _ => return,
         }
         if !token.is_empty() {
             self.token = Some(token);
         }
         self.signed_in = true;
+        self.has_account = true;
         self.failures = 0;
         self.events.push_back(AccountEvent::SignedIn);
         if mutant!(V102) && !self.config.makes_account {
@@ -442,6 +474,7 @@ impl Account {
             // The session was revoked, or the name is taken: trying again changes nothing.
             Some(Request::SignIn) if self.token.is_some() => self.log_out(),
             Some(Request::SignIn) => self.logged_out = true,
+            Some(Request::Reset) => self.give_up_recovery(),
             _ => {}
         }
     }

@@ -142,6 +142,7 @@ impl Client {
             Input::Act(act) => self.act(act, now),
             Input::Interfaces(up) => self.change_interfaces(&up, now),
             Input::Work(work) => self.work(work, now),
+            Input::Mail(code) => self.account.read_mail(code, now),
         }
         self.settle(now);
     }
@@ -224,6 +225,10 @@ impl Client {
             Act::Resume => self.step(Event::User(UserEvent::Resume), now),
             Act::ConfirmDevice { device } => self.account.change_devices(Wanted::Add(device), now),
             Act::RemoveDevice { device } => self.account.change_devices(Wanted::Remove(device), now),
+            Act::ChangePassword { password } => self.account.change_password(password, now),
+            Act::ResetPassword { password } => self.account.reset_password(password, now),
+            Act::SignIn { password } => self.account.sign_in_again(password, now),
+            Act::EndOtherSessions => self.account.end_other_sessions(now),
         }
     }
 

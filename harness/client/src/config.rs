@@ -76,6 +76,8 @@ pub enum Misbehaviour {
     FloodKeyFrames,
     /// It names a thousand addresses of third parties as its candidates.
     ListThirdParties,
+    /// While its call rings it asks the server for things in the name of whom it calls.
+    ActForAnother,
     /// It asks for an ICE restart with the fingerprint of another certificate.
     ChangeFingerprint,
 }
@@ -105,6 +107,8 @@ pub enum Input {
     Interfaces(Vec<Interface>),
     /// The turn of work has come that it queued.
     Work(Work),
+    /// The user reads a one-time code in the mailbox, with this device in hand.
+    Mail(String),
 }
 
 /// Work that waits in the queues of the operating system instead of being done at once. In which order queues run is not the

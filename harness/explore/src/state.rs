@@ -283,7 +283,10 @@ impl State {
                     assert!(down.len() < MAX_ON_THE_WAY, "messages pile up on the way to {}", cast::name(to));
                     down.push_back(told);
                 }
-                ServiceOutput::GrantRelay { .. } | ServiceOutput::RevokeRelay { .. } | ServiceOutput::Close(_) => {}
+                ServiceOutput::GrantRelay { .. }
+                | ServiceOutput::RevokeRelay { .. }
+                | ServiceOutput::Mail { .. }
+                | ServiceOutput::Close(_) => {}
             }
         }
         broken

@@ -10,7 +10,7 @@ pub enum Bystander {
     OffPath,
     /// A service inside the network of the relays: nothing outside reaches it, and nothing ought to.
     Internal,
-    /// Somebody who guesses passwords, from one address and many ports.
+    /// Somebody who guesses passwords and codes, from one address and many ports.
     Guesser,
 }
 
@@ -46,7 +46,7 @@ impl Bystander {
         match attack {
             HelloFromElsewhere | HelloInThePeersName | ForgedBindings | GarbageMedia => Some(Bystander::OffPath),
             ProbeInternal => Some(Bystander::Internal),
-            AdversaryPlan::GuessPassword => Some(Bystander::Guesser),
+            AdversaryPlan::GuessPassword | AdversaryPlan::GuessCode => Some(Bystander::Guesser),
             _ => None,
         }
     }

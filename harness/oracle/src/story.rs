@@ -98,7 +98,23 @@ impl Story {
         judgement.invariants.iter().find(|report| report.name == name).unwrap().checks
     }
 
+    /// Tells a fact and, before it, what a device of the user asked for in whose name it is.
     pub(crate) fn fact(&mut self, fact: Fact) -> &mut Story {
+        let asked = match &fact {
+            Fact::FriendRequested { from, .. } => Some((from, "request_friend")),
+            Fact::Befriended { by, .. } => Some((by, "answer_friend")),
+            Fact::Unfriended { by, .. } => Some((by, "unfriend")),
+            Fact::Blocked { by, .. } => Some((by, "block")),
+            _ => None,
+        };
+        if let Some((user, message)) = asked {
+            self.signal(&format!("{user}-phone"), SIGNALING, message, b"");
+        }
+        self.stored(fact)
+    }
+
+    /// Tells a fact that nobody asked for.
+    pub(crate) fn stored(&mut self, fact: Fact) -> &mut Story {
         self.tell(Event::Store(event::Store { node: SIGNALING.into(), fact }))
     }
 

@@ -5,6 +5,7 @@
 
 pub mod channel;
 mod endpoint;
+pub mod epoch;
 mod link;
 pub mod message;
 mod relay_stream;
@@ -14,6 +15,7 @@ pub mod tls;
 pub mod wire;
 
 pub use channel::{ChannelEvent, ClientChannel, ConnectionId, Route, STREAM_PORTS, SendError, ServerChannel};
+pub use epoch::{Epoch, SignedEpoch, Start};
 pub use message::{
     CallEnd, CallRowEntry, ClientMessage, PROTOCOL_VERSION, PathDescription, PeerMessage, RelayGrant, RelayTls,
     RequestId, ServerMessage, SessionDescription,

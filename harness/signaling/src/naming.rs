@@ -24,6 +24,10 @@ pub fn kind_of_client_message(message: &ClientMessage) -> &'static str {
         ClientMessage::SignIn { .. } => "sign_in",
         ClientMessage::FetchRows { .. } => "fetch_rows",
         ClientMessage::ExtendDevices { .. } => "extend_devices",
+        ClientMessage::ChangePassword { .. } => "change_password",
+        ClientMessage::EndOtherSessions { .. } => "end_other_sessions",
+        ClientMessage::RequestCode { .. } => "request_code",
+        ClientMessage::ResetPassword { .. } => "reset_password",
     }
 }
 

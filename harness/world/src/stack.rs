@@ -59,7 +59,7 @@ impl Stack for Reference {
         if plan.signaling.name != *name {
             return self.server(plan, name, now);
         }
-        let config = ServerConfig { boots: found.boots, ..server_config(plan) };
+        let config = ServerConfig { boots: found.boots, epoch: found.epoch.clone(), ..server_config(plan) };
         let server = Server::restore(config, &found.rows, now).expect("a store reads what it wrote");
         Box::new(signaling(server, plan))
     }
@@ -127,6 +127,7 @@ fn server_config(plan: &Plan) -> ServerConfig {
         password_cost: Argon2Cost::SIMULATION,
         costs: ServiceCosts::default(),
         boots: 0,
+        epoch: protocol::Epoch::default(),
         cores: plan.cores,
         faults: plan.trouble.signaling.clone(),
         seeds: seeds(plan, name),
@@ -199,6 +200,7 @@ impl Actor for Device {
             ActorInput::Act(act) => self.0.handle(client::Input::Act(act), now),
             ActorInput::Interfaces(up) => self.0.handle(client::Input::Interfaces(up), now),
             ActorInput::Work(work) => self.0.handle(client::Input::Work(work), now),
+            ActorInput::Mail(code) => self.0.handle(client::Input::Mail(code), now),
             ActorInput::Committed(_) | ActorInput::Grant { .. } | ActorInput::Revoke { .. } => {
                 unreachable!("a device has no store and is no relay")
             }
@@ -264,6 +266,7 @@ impl Actor for Signaling {
             ActorInput::Act(_)
             | ActorInput::Interfaces(_)
             | ActorInput::Work(_)
+            | ActorInput::Mail(_)
             | ActorInput::Grant { .. }
             | ActorInput::Revoke { .. } => {
                 unreachable!("signaling has no user, one network, and is no relay")
@@ -279,6 +282,7 @@ impl Actor for Signaling {
                 ActorOutput::GrantRelay { relay, username, password, lifetime }
             }
             signaling::Output::RevokeRelay { relay, username } => ActorOutput::RevokeRelay { relay, username },
+            signaling::Output::Mail { user, code } => ActorOutput::Mail { user, code },
         })
     }
 
@@ -300,7 +304,11 @@ impl Actor for RelayServer {
             ActorInput::Timeout => self.0.handle(RelayInput::Timeout, now),
             ActorInput::Grant { username, password, lifetime } => self.0.grant(&username, &password, lifetime, now),
             ActorInput::Revoke { username } => self.0.revoke(&username, now),
-            ActorInput::Act(_) | ActorInput::Interfaces(_) | ActorInput::Work(_) | ActorInput::Committed(_) => {
+            ActorInput::Act(_)
+            | ActorInput::Interfaces(_)
+            | ActorInput::Work(_)
+            | ActorInput::Mail(_)
+            | ActorInput::Committed(_) => {
                 unreachable!("a relay has no user, one network and no store")
             }
         }

@@ -112,6 +112,7 @@ fn step(record: &kernel::Record, seen: &mut BTreeSet<(String, &'static str)>) ->
             note(&seen.device, "denied", format!("refuses a list of {}'s devices", seen.user))
         }
         Event::LoggedOut(out) => note(&out.device, "denied", "logged out".into()),
+        Event::RollbackSeen(seen) => note(&seen.device, "denied", "refuses an old copy of the server".into()),
         Event::Ended(ended) => {
             note(&ended.device, end_class(ended.reason), format!("over: {}", end_sentence(ended.reason)))
         }
@@ -149,6 +150,10 @@ fn act_sentence(user: &str, act: &Act) -> String {
         Act::Resume => format!("{user} takes the call up again"),
         Act::ConfirmDevice { device } => format!("{user} confirms {device}"),
         Act::RemoveDevice { device } => format!("{user} logs {device} out"),
+        Act::ChangePassword { .. } => format!("{user} changes the password"),
+        Act::ResetPassword { .. } => format!("{user} forgot the password"),
+        Act::SignIn { .. } => format!("{user} signs in"),
+        Act::EndOtherSessions => format!("{user} logs all other devices out"),
     }
 }
 

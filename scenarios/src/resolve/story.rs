@@ -100,6 +100,7 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
     }
     let video = entry.video.as_ref().is_none_or(|video| **video);
     let other_device = target(entry, does, people, problems);
+    let password = password(entry, does, problems);
     Some(match (**does, with) {
         (Does::RequestFriend, Some(user)) => Act::RequestFriend { user },
         (Does::AcceptFriend, Some(user)) => Act::AcceptFriend { user },
@@ -119,6 +120,10 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::Resume, None) => Act::Resume,
         (Does::ConfirmDevice, None) => Act::ConfirmDevice { device: other_device? },
         (Does::RemoveDevice, None) => Act::RemoveDevice { device: other_device? },
+        (Does::ChangePassword, None) => Act::ChangePassword { password: password? },
+        (Does::ResetPassword, None) => Act::ResetPassword { password: password? },
+        (Does::SignIn, None) => Act::SignIn { password: password? },
+        (Does::EndOtherSessions, None) => Act::EndOtherSessions,
         _ => return None,
     })
 }
@@ -142,6 +147,23 @@ fn target(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &m
             None
         }
         Some(target) => people.in_hand(entry.user.as_ref()?, Some(target), problems),
+    }
+}
+
+/// The password in a step; notes when one is missing or not wanted.
+fn password(entry: &StepEntry, does: &Located<Does>, problems: &mut Problems) -> Option<String> {
+    let is_wanted = matches!(**does, Does::ChangePassword | Does::ResetPassword | Does::SignIn);
+    match &entry.password {
+        None if is_wanted => {
+            let note = problems.note(does.span(), "this act is about a password", "`password` is missing");
+            note.with_help("`password = \"correct horse battery\"` is what the user types");
+            None
+        }
+        Some(password) if !is_wanted => {
+            problems.note(password.span(), "this act is about no password", "means nothing here");
+            None
+        }
+        password => password.as_ref().map(|password| String::clone(password)),
     }
 }
 
@@ -201,5 +223,7 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::ForgedBindings => AdversaryPlan::ForgedBindings,
         Attack::GarbageMedia => AdversaryPlan::GarbageMedia,
         Attack::GuessPassword => AdversaryPlan::GuessPassword,
+        Attack::GuessCode => AdversaryPlan::GuessCode,
+        Attack::ActForAnother => AdversaryPlan::ActForAnother,
     })
 }

@@ -37,6 +37,13 @@ impl Client {
         self.tell_server(ClientMessage::Accept { call: id, answer }, now);
     }
 
+    /// Asks the server for what only the callee may ask for.
+    pub(super) fn act_for_another(&mut self, id: CallId, now: SimTime) {
+        let Some(callee) = self.machine.dialog().map(|dialog| dialog.peer.clone()) else { return };
+        self.announce(AttackKind::ActForAnother, id, "asks to log the callee out and to change the callee's password");
+        self.account.act_for(&callee, now);
+    }
+
     /// Asks for the callee's camera, once.
     pub(super) fn ask_for_camera(&mut self, id: CallId, now: SimTime) {
         if self.misbehaves(Misbehaviour::AskForCamera) && !self.announced.contains(&AttackKind::AskForCamera) {

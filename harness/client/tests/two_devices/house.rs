@@ -329,13 +329,13 @@ impl Server {
             self.connections.insert(connection, who);
             self.devices[who] = Some((connection, keys));
             self.lists[who] = vec![*first];
-            return self.tell(who, ServerMessage::SignedIn { request, token: format!("token of {who}") });
+            return self.tell(who, ServerMessage::SignedIn { request, token: format!("token of {who}"), epoch: None });
         }
         if let ClientMessage::Attach { request, token, .. } = message {
             let who = (0..2).find(|who| token == format!("token of {who}")).unwrap();
             self.connections.insert(connection, who);
             self.devices[who].as_mut().unwrap().0 = connection;
-            return self.tell(who, ServerMessage::SignedIn { request, token: String::new() });
+            return self.tell(who, ServerMessage::SignedIn { request, token: String::new(), epoch: None });
         }
         let from = self.connections[&connection];
         let peer = 1 - from;

@@ -77,6 +77,23 @@ pub enum Act {
         /// The device.
         device: ActorName,
     },
+    /// Changes the password of the own account, with the old one.
+    ChangePassword {
+        /// The new one.
+        password: String,
+    },
+    /// Asks for a one-time code and, when it has come by mail, sets a password with it.
+    ResetPassword {
+        /// The new one.
+        password: String,
+    },
+    /// Signs in again on a device that was logged out.
+    SignIn {
+        /// The password.
+        password: String,
+    },
+    /// Logs every other device of the own account out.
+    EndOtherSessions,
 }
 
 /// A user did something.

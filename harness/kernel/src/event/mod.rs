@@ -25,7 +25,7 @@ pub use network::{
 };
 pub use people::{
     CallOutcome, DeviceAnnounced, DeviceListSeen, FACT_KINDS, Fact, HeldEdge, HeldSession, LoggedOut, Notice,
-    Recovered, Signal, Store, StoreInterrupted,
+    PasswordChosen, PasswordPath, Recovered, RollbackSeen, Signal, Store, StoreInterrupted, StoreRestored,
 };
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
 pub use traffic::{TrafficMeasured, TrafficTransferred};
@@ -96,6 +96,12 @@ events! {
     DeviceListSeen,
     /// A device was logged out.
     LoggedOut,
+    /// A user chose a password on a device.
+    PasswordChosen,
+    /// A device was shown an older state of the server than it knew.
+    RollbackSeen,
+    /// An old copy of a server's store took its place.
+    StoreRestored,
     /// A parser of untrusted call content was entered.
     ParserEntered,
     /// A signaling message as the server sees it.

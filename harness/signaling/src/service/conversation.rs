@@ -27,6 +27,8 @@ pub(super) struct Conversation {
     pub(super) facts: Vec<Fact>,
     /// Credentials that relays hold now: (relay, user name).
     pub(super) granted: Vec<(ActorName, String)>,
+    /// One-time codes that were sent, with whose they are.
+    pub(super) mailed: Vec<(UserName, String)>,
     tokens: BTreeMap<ActorName, String>,
     /// The number of the last row that each device got.
     rows: BTreeMap<ActorName, u32>,
@@ -47,6 +49,7 @@ impl Conversation {
             inbox: BTreeMap::new(),
             facts: Vec::new(),
             granted: Vec::new(),
+            mailed: Vec::new(),
             tokens: BTreeMap::new(),
             rows: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -220,6 +223,7 @@ impl Conversation {
                     assert!(self.committing.is_none(), "transactions are serialized");
                     self.committing = Some((self.now + COMMIT, commit));
                 }
+                ServiceOutput::Mail { user, code } => self.mailed.push((user, code)),
                 ServiceOutput::Close(connection) => self.connections.retain(|_, open| *open != connection),
                 ServiceOutput::GrantRelay { relay, username, .. } => self.granted.push((relay, username)),
                 ServiceOutput::RevokeRelay { relay, username } => {
@@ -247,6 +251,7 @@ pub(crate) fn config() -> ServerConfig {
         password_cost: Argon2Cost::SIMULATION,
         costs: ServiceCosts::default(),
         boots: 0,
+        epoch: protocol::Epoch::default(),
         cores: kernel::plan::Cores::default(),
         faults: Vec::new(),
         seeds: SeedTree::root(1),

@@ -3,8 +3,10 @@
 mod accounts;
 mod calls;
 mod change;
+mod codes;
 mod devices;
 mod friends;
+mod passwords;
 mod replica;
 mod store;
 mod table;
@@ -20,6 +22,8 @@ pub(crate) mod conversation;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod password_table;
+#[cfg(test)]
 mod refusal_table;
 
 pub use change::{BrokenRow, Change, Commit, RowId, TableName};
@@ -29,7 +33,7 @@ use crate::config::{Argon2Cost, RelayEndpoint, ServerConfig, ServiceCosts};
 use calls::{GateCache, Invite, Sender};
 use kernel::{
     mutant,
-    names::{ActorName, CallId},
+    names::{ActorName, CallId, UserName},
     random::Stream,
     time::{Micros, SimTime},
 };
@@ -87,6 +91,13 @@ pub enum ServiceOutput {
     Commit(Commit),
     /// Close a connection, after what was sent over it.
     Close(ConnectionId),
+    /// Send a one-time code to the mailbox of a user.
+    Mail {
+        /// Whose.
+        user: UserName,
+        /// The code: decimal digits.
+        code: String,
+    },
     /// Tell a relay of a credential.
     GrantRelay {
         /// Which relay.
@@ -121,6 +132,7 @@ pub struct Service {
     tokens: Stream,
     salts: Stream,
     relay_credentials: Stream,
+    codes: Stream,
     store: Store,
     passes_before_accept: bool,
     connections: BTreeMap<ConnectionId, Connection>,
@@ -176,6 +188,7 @@ impl Service {
             tokens: seeds.stream("tokens"),
             salts: seeds.stream("salts"),
             relay_credentials: seeds.stream("relay credentials"),
+            codes: seeds.stream("codes"),
             store: Store::default(),
             passes_before_accept: false,
             connections: BTreeMap::new(),
@@ -349,6 +362,7 @@ impl Service {
                 Effect::Tell(device, message) => self.tell(device, message),
                 Effect::Ring { device, call } => self.ring(&device, call, now),
                 Effect::LogOut(device) => self.disconnect(&device),
+                Effect::Mail { user, code } => self.outputs.push_back(ServiceOutput::Mail { user, code }),
                 Effect::Grant { relay, username, password, lifetime } => {
                     self.outputs.push_back(ServiceOutput::GrantRelay { relay, username, password, lifetime });
                 }
@@ -470,6 +484,10 @@ impl Service {
             ClientMessage::Attach { request, version, token, rows } => {
                 self.attach(connection, (request, version), &token, rows, work);
             }
+            ClientMessage::RequestCode { request, user } => self.request_code(connection, request, &user, work),
+            ClientMessage::ResetPassword { request, version, code, password, keys, consent } => {
+                self.reset_password(connection, (request, version), (&code, &password), (keys, consent), work);
+            }
             message => {
                 let device = self.device_of(connection);
                 let user = device.as_ref().and_then(|device| self.store.owner(device).cloned());
@@ -497,8 +515,16 @@ impl Service {
             // Handled before sign-in; a signed-in connection cannot sign in again.
             ClientMessage::SignUp { request, .. }
             | ClientMessage::SignIn { request, .. }
+            | ClientMessage::RequestCode { request, .. }
+            | ClientMessage::ResetPassword { request, .. }
             | ClientMessage::Attach { request, .. } => {
                 work.refuse(connection, request);
+            }
+            ClientMessage::ChangePassword { request, user, old, new } => {
+                self.change_password(connection, request, (from, &user), (&old, &new), work);
+            }
+            ClientMessage::EndOtherSessions { request, user } => {
+                self.end_other_sessions(connection, request, (from, &user), work);
             }
             ClientMessage::RequestFriend { request, user } => {
                 self.request_friend(connection, request, (from.user, &user), work);

@@ -1,6 +1,7 @@
 //! What the server holds. Every access is counted, so that simulated time can be charged for it.
 
 use super::{
+    codes::Codes,
     DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT,
     change::{BrokenRow, Change, RowId, TableName},
     table::{Rows, Table},
@@ -70,6 +71,8 @@ pub(super) struct Account {
     pub(super) relations: u32,
     /// When wrong passwords were presented within the last hour.
     pub(super) failures: VecDeque<SimTime>,
+    /// One-time codes.
+    pub(super) codes: Codes,
 }
 
 /// What one user wants of another. Absent is the same as the default.
@@ -326,6 +329,27 @@ impl Store {
         self.owners.remove(device);
         self.sessions.retain(|_, holder| holder != device);
         self.outboxes.retain(|(waiting, _), _| waiting != device);
+    }
+
+    /// The devices of a user that have a session, but for one.
+    pub(super) fn other_sessions(&self, user: &UserName, but: &ActorName) -> Vec<ActorName> {
+        self.touch();
+        let own = |device: &&ActorName| *device != but && self.owners.get(*device) == Some(user);
+        let mut devices: Vec<ActorName> = self.sessions.values().filter(own).cloned().collect();
+        // The table's order is that of the tokens' hashes.
+        devices.sort_unstable();
+        devices
+    }
+
+    /// Ends the session of a device. What waits for it stays: it may sign in again.
+    pub(super) fn end_session(&mut self, device: &ActorName) {
+        self.touch();
+        self.sessions.retain(|_, holder| holder != device);
+    }
+
+    /// Whether a device has a session. Not charged, as [`Store::owner`].
+    pub(super) fn has_session(&self, device: &ActorName) -> bool {
+        self.sessions.values().any(|holder| holder == device)
     }
 
     /// The friends of a user.

@@ -2,7 +2,7 @@
 
 use kernel::{
     event::Fact,
-    names::{ActorName, CallId},
+    names::{ActorName, CallId, UserName},
     time::{Micros, SimTime},
 };
 use protocol::{CallEnd, ConnectionId, RequestId, ServerMessage};
@@ -33,6 +33,8 @@ pub(super) enum Effect {
     Grant { relay: ActorName, username: String, password: String, lifetime: Micros },
     /// A device is told that it is logged out, and its connection closed.
     LogOut(ActorName),
+    /// A one-time code goes to its owner's mailbox.
+    Mail { user: UserName, code: String },
     /// A relay forgets a credential.
     Revoke { relay: ActorName, username: String },
 }
@@ -57,7 +59,7 @@ impl Transaction {
     }
 
     pub(super) fn done(&mut self, connection: ConnectionId, request: RequestId) {
-        self.reply(connection, ServerMessage::Done { request });
+        self.reply(connection, ServerMessage::Done { request, epoch: None });
     }
 
     /// The one refusal: it does not say why.

@@ -11,6 +11,7 @@ pub use crashes::{CrashSweep, CrashTrial, Survivor, sweep_crashes};
 use database::Tables;
 use disk::{Disk, Image, Operation};
 use kernel::{Micros, SimTime, event::Fact, random::Stream};
+use protocol::Epoch;
 use signaling::{Change, Commit, TxId};
 use std::collections::VecDeque;
 
@@ -25,6 +26,8 @@ pub(crate) struct StoreDriver {
     /// What a crash cannot take away any more; none before the first transaction.
     durable: Option<Image>,
     tables: Option<Tables>,
+    /// A copy of what was durable, and when it was made.
+    copy: Option<(Image, SimTime)>,
     under_way: VecDeque<UnderWay>,
     busy_until: SimTime,
 }
@@ -44,6 +47,8 @@ pub struct Found {
     pub boots: u32,
     /// Every row of its store.
     pub rows: Vec<Change>,
+    /// How many transactions made it, and how many there were at earlier starts.
+    pub epoch: Epoch,
 }
 
 impl StoreDriver {
@@ -57,8 +62,25 @@ impl StoreDriver {
         if boots == 0 {
             return Ok(None);
         }
-        let rows = self.tables()?.rows()?;
-        Ok(Some(Found { boots, rows }))
+        let tables = self.tables()?;
+        let (epoch, operations) = tables.begin(boots)?;
+        let rows = tables.rows()?;
+        // Nobody hears of the start before it is durable.
+        let durable = self.durable.get_or_insert_default();
+        operations.iter().for_each(|operation| durable.apply(operation));
+        Ok(Some(Found { boots, rows, epoch }))
+    }
+
+    /// Somebody copies what is durable now.
+    pub(crate) fn copy(&mut self, now: SimTime) {
+        self.copy = self.durable.clone().map(|image| (image, now));
+    }
+
+    /// The copy takes the place of what is durable. Gives when it was made; none where there is no copy.
+    pub(crate) fn put_back(&mut self) -> Option<SimTime> {
+        let (image, at) = self.copy.clone()?;
+        (self.durable, self.tables) = (Some(image), None);
+        Some(at)
     }
 
     /// Takes a transaction, and gives the instant at which it is durable: after all earlier ones.

@@ -74,6 +74,7 @@ pub(crate) fn config(seed: u64) -> ServerConfig {
         password_cost: Argon2Cost::SIMULATION,
         costs: ServiceCosts::default(),
         boots: 0,
+        epoch: protocol::Epoch::default(),
         cores: kernel::plan::Cores::default(),
         faults: Vec::new(),
         seeds: SeedTree::root(seed),
@@ -136,7 +137,10 @@ impl Server {
                         self.recording.marks.push((place, Mark::Acknowledged(tx)));
                     }
                 }
-                ServiceOutput::Close(_) | ServiceOutput::GrantRelay { .. } | ServiceOutput::RevokeRelay { .. } => {}
+                ServiceOutput::Close(_)
+                | ServiceOutput::Mail { .. }
+                | ServiceOutput::GrantRelay { .. }
+                | ServiceOutput::RevokeRelay { .. } => {}
             }
         }
         handed
