@@ -12,11 +12,11 @@ use kernel::{
     mutant,
     random::SeedTree,
 };
+use passwords::Recovery;
 use protocol::{
     ClientChannel, ClientMessage, DeviceKeys, DeviceList, Epoch, PROTOCOL_VERSION, RequestId, Route,
     ServerIdentityPublic, ServerMessage,
 };
-use passwords::Recovery;
 use rows::{Arrival, Rows};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -78,8 +78,11 @@ pub struct Client {
 impl Client {
     /// A client that begins to connect to signaling and to sign up.
     pub fn new(config: ClientConfig, now: SimTime) -> Client {
-        let seeds = config.seeds;
-        let identity = DeviceIdentity::generate(&mut seeds.stream("identity"));
+        let identity = DeviceIdentity::generate(&mut config.seeds.stream("identity"));
+        let seeds = match config.boots {
+            0 => config.seeds,
+            boots => config.seeds.child(&format!("boot {boots}")),
+        };
         let (signing, sealing) = identity.public();
         for value in identity.secrets() {
             let (holders, kind) = (vec![config.device.clone()], SecretKind::PrivateKey);

@@ -257,10 +257,7 @@ fn register_secrets(run: &Run, search: &mut Search, needles: &mut Vec<(Needle, V
                 search.keys_searched += 1;
                 spellings(&raw)
             }
-            SecretKind::Password
-            | SecretKind::OneTimeCode
-            | SecretKind::SessionToken
-            | SecretKind::RelayPassword => {
+            SecretKind::Password | SecretKind::OneTimeCode | SecretKind::SessionToken | SecretKind::RelayPassword => {
                 search.credentials_searched += 1;
                 spellings(secret.value.as_bytes())
             }

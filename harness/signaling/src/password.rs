@@ -109,7 +109,9 @@ mod tests {
         let check = |password: &str| check_password(password, &"bob-builder".into());
         assert_eq!(check("q7#Rz_1"), Err(PasswordRefused::TooShort));
         assert_eq!(check(&"x7-Q".repeat(65)), Err(PasswordRefused::TooLong));
-        for easy in ["password1", "qwertyuiop", "aaaaaaaaaaaaaaaa", "P4ssw0rd", "19.07.1998", "bob-builder", "Bob-Builder1"] {
+        for easy in
+            ["password1", "qwertyuiop", "aaaaaaaaaaaaaaaa", "P4ssw0rd", "19.07.1998", "bob-builder", "Bob-Builder1"]
+        {
             assert_eq!(check(easy), Err(PasswordRefused::TooEasy), "{easy}");
         }
         for good in ["correct horse battery", "kT9!rwPz", "gr\u{fc}ne Schildkr\u{f6}te im Regen"] {

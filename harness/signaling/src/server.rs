@@ -15,7 +15,8 @@ use kernel::{
     time::{Micros, SimTime},
 };
 use protocol::{
-    ChannelEvent, ClientMessage, ConnectionId, Epoch, ServerChannel, ServerIdentity, ServerIdentityPublic, ServerMessage,
+    ChannelEvent, ClientMessage, ConnectionId, Epoch, ServerChannel, ServerIdentity, ServerIdentityPublic,
+    ServerMessage,
 };
 use std::{
     collections::{BTreeMap, VecDeque},

@@ -166,6 +166,7 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
         stun: plan.relays.first().map(|relay| SocketAddr::new(relay.address, RELAY_PORT)),
         media: plan.media.clone(),
         seeds,
+        boots: 0,
         misbehaviour: if calls { armed.misbehaviour } else { Vec::new() },
         null_srtp: armed.null_srtp,
         hop: if calls { None } else { armed.hop.at(device, plan.media.video_codec) },

@@ -12,7 +12,7 @@ use kernel::{
 };
 use protocol::{
     CallEnd, ChannelEvent, ClientMessage, ConnectionId, DeviceKeys, DeviceLink, ServerChannel, ServerIdentity,
-    ServerMessage,
+    ServerIdentityPublic, ServerMessage,
 };
 use std::{
     collections::BTreeMap,
@@ -39,6 +39,9 @@ pub(crate) struct Story {
 /// The whole house.
 pub(crate) struct House {
     pub(crate) now: SimTime,
+    story: Story,
+    /// What all is drawn from, and the server's key.
+    origin: (SeedTree, ServerIdentityPublic),
     pub(crate) clients: [Client; 2],
     pub(crate) screens: [Vec<Screen>; 2],
     server: Server,
@@ -107,6 +110,33 @@ fn media_plan() -> MediaPlan {
     }
 }
 
+/// A device that starts.
+fn boot(who: usize, boots: u32, story: &Story, (seeds, key): (SeedTree, ServerIdentityPublic), now: SimTime) -> Client {
+    random::act_as(NAMES[who].1);
+    let peer = 1 - who;
+    let config = ClientConfig {
+        user: NAMES[who].0.into(),
+        device: NAMES[who].1.into(),
+        index: who as u8,
+        peers: vec![(NAMES[peer].0.into(), NAMES[peer].1.into(), peer as u8)],
+        interfaces: vec![Interface { addresses: vec![address(2 + who as u8, 0).ip()] }],
+        device_class: DeviceClass::Flagship,
+        relay_only: who == 1 && story.callee_hides,
+        password: format!("a long password of {}", NAMES[who].0),
+        makes_account: true,
+        signaling: vec![address(1, 443)],
+        signaling_key: key,
+        stun: None,
+        media: media_plan(),
+        seeds: seeds.child(NAMES[who].1),
+        boots,
+        misbehaviour: if who == 0 { story.misbehaviour.clone() } else { Vec::new() },
+        null_srtp: false,
+        hop: None,
+    };
+    Client::new(config, now)
+}
+
 impl House {
     fn new(seed: u64, story: &Story) -> House {
         let seeds = SeedTree::root(seed);
@@ -125,33 +155,11 @@ impl House {
             withholds_keys: false,
             withheld: Vec::new(),
         };
-        let client = |n: usize| {
-            random::act_as(NAMES[n].1);
-            let peer = 1 - n;
-            let config = ClientConfig {
-                user: NAMES[n].0.into(),
-                device: NAMES[n].1.into(),
-                index: n as u8,
-                peers: vec![(NAMES[peer].0.into(), NAMES[peer].1.into(), peer as u8)],
-                interfaces: vec![Interface { addresses: vec![address(2 + n as u8, 0).ip()] }],
-                device_class: DeviceClass::Flagship,
-                relay_only: n == 1 && story.callee_hides,
-                password: format!("a long password of {}", NAMES[n].0),
-                makes_account: true,
-                signaling: vec![address(1, 443)],
-                signaling_key: key,
-                stun: None,
-                media: media_plan(),
-                seeds: seeds.child(NAMES[n].1),
-                misbehaviour: if n == 0 { story.misbehaviour.clone() } else { Vec::new() },
-                null_srtp: false,
-                hop: None,
-            };
-            Client::new(config, SimTime::ZERO)
-        };
-        let clients = [client(0), client(1)];
+        let clients = [0, 1].map(|who| boot(who, 0, story, (seeds, key), SimTime::ZERO));
         let mut house = House {
             now: SimTime::ZERO,
+            story: story.clone(),
+            origin: (seeds, key),
             clients,
             screens: [Vec::new(), Vec::new()],
             server,
@@ -164,6 +172,12 @@ impl House {
         };
         house.drain();
         house
+    }
+
+    /// A device loses everything that it held in memory, and starts again as the `boots`-th time.
+    pub(crate) fn restart(&mut self, who: usize, boots: u32) {
+        self.clients[who] = boot(who, boots, &self.story, self.origin, self.now);
+        self.drain();
     }
 
     /// A user acts now.

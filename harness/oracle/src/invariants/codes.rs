@@ -35,7 +35,9 @@ pub(super) fn judge(run: &Run, checks: &mut Checks) {
             Fact::CodeTried { user, looked_at: true, fits } => {
                 let account = accounts.entry(user).or_default();
                 let Some((issued, tries)) = &mut account.current else {
-                    checks.fail(seen.at, seen.index, || format!("the server looks at a code of {user} when none is good"));
+                    checks.fail(seen.at, seen.index, || {
+                        format!("the server looks at a code of {user} when none is good")
+                    });
                     continue;
                 };
                 *tries += 1;

@@ -14,9 +14,10 @@ pub(crate) fn passwords_are_strong(evidence: &Evidence) -> Checks {
     let mut came_to_be = Vec::new();
     for fact in &events.facts {
         let Fact::PasswordSet { user, how, by } = &fact.get().fact else { continue };
-        let chosen = events.passwords.iter().rev().find(|chosen| {
-            chosen.index < fact.index && (&chosen.user, &chosen.how, &chosen.device) == (user, how, by)
-        });
+        let chosen =
+            events.passwords.iter().rev().find(|chosen| {
+                chosen.index < fact.index && (&chosen.user, &chosen.how, &chosen.device) == (user, how, by)
+            });
         came_to_be.extend(chosen.map(|chosen| chosen.index));
         let flaw = chosen.map_or(Some("that nobody chose on this device"), |chosen| flaw(&chosen.password, user));
         checks.check(flaw.is_none(), fact.at, fact.index, || {

@@ -39,9 +39,11 @@ pub(crate) fn server_rollback_is_noticed(evidence: &Evidence) -> Checks {
         });
     }
     // A server that starts again as it was is gone by.
-    let honest = run.events.recovered.iter().filter(|recovered| {
-        !run.events.restored.iter().any(|restored| restored.index < recovered.index)
-    });
+    let honest = run
+        .events
+        .recovered
+        .iter()
+        .filter(|recovered| !run.events.restored.iter().any(|restored| restored.index < recovered.index));
     checks.held(honest.count() as u64);
     checks
 }
@@ -73,9 +75,10 @@ fn judge_device(run: &Run, number: usize, restored: Seen<StoreRestored>, checks:
             format!("{device} signs in to an old copy of the server, and does not notice")
         });
     }
-    let said = run.events.signals.of(&run.plan.signaling.name).find(|signal| {
-        signal.from == *device && signal.index > shown.index && !GREETINGS.contains(&&*signal.message)
-    });
+    let said =
+        run.events.signals.of(&run.plan.signaling.name).find(|signal| {
+            signal.from == *device && signal.index > shown.index && !GREETINGS.contains(&&*signal.message)
+        });
     let (at, record) = said.map_or((shown.at, shown.index), |said| (said.at, said.index));
     checks.check(said.is_none(), at, record, || {
         let message = said.map(|said| said.message.as_str()).unwrap_or_default();

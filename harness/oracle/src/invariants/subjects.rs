@@ -41,8 +41,7 @@ pub(crate) fn tokens_act_for_their_subject(evidence: &Evidence) -> Checks {
 
 fn deed<'a>(run: &Run<'a>, fact: &'a Fact) -> Option<Deed<'a>> {
     let by_user = |user, messages| Some(Deed { user, device: None, messages, is_wholesale: false });
-    let by_device =
-        |user, device, messages| Some(Deed { user, device: Some(device), messages, is_wholesale: false });
+    let by_device = |user, device, messages| Some(Deed { user, device: Some(device), messages, is_wholesale: false });
     match fact {
         Fact::FriendRequested { from, .. } => by_user(from, &["request_friend"]),
         // Who asks somebody that has asked already says yes to that.
@@ -58,11 +57,15 @@ fn deed<'a>(run: &Run<'a>, fact: &'a Fact) -> Option<Deed<'a>> {
         Fact::DeviceConfirmed { user, by, .. } | Fact::DeviceRemoved { user, by, .. } => {
             by_device(user, by, &["extend_devices"])
         }
-        Fact::PasswordSet { user, how, by } => by_device(user, by, match how {
-            PasswordPath::SignUp => &["sign_up"],
-            PasswordPath::Change => &["change_password"],
-            PasswordPath::Reset => &["reset_password"],
-        }),
+        Fact::PasswordSet { user, how, by } => by_device(
+            user,
+            by,
+            match how {
+                PasswordPath::SignUp => &["sign_up"],
+                PasswordPath::Change => &["change_password"],
+                PasswordPath::Reset => &["reset_password"],
+            },
+        ),
         Fact::SessionRevoked { user, by, .. } => {
             let messages = &["change_password", "reset_password", "end_other_sessions"];
             Some(Deed { user, device: Some(by), messages, is_wholesale: true })

@@ -1,6 +1,9 @@
 //! One-time codes: they go to the mailbox of an account's owner, who proves with one of them to be that.
 
-use super::{Service, redacted, transaction::{Effect, Transaction}};
+use super::{
+    Service, redacted,
+    transaction::{Effect, Transaction},
+};
 use crate::password::PasswordHash;
 use kernel::{
     event::{Fact, SecretKind},

@@ -1,9 +1,9 @@
 //! What the server holds. Every access is counted, so that simulated time can be charged for it.
 
 use super::{
-    codes::Codes,
     DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT,
     change::{BrokenRow, Change, RowId, TableName},
+    codes::Codes,
     table::{Rows, Table},
 };
 use crate::{naming::call_of_server_message, password::PasswordHash};

@@ -3,9 +3,7 @@
 use super::disk::{Disk, Image, Operation};
 use kernel::mutant;
 use protocol::{Epoch, Start, epoch::MAX_STARTS};
-use redb::{
-    Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, TableError,
-};
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, TableError};
 use signaling::{Change, TableName};
 
 /// The database's cache. What it holds is small.
