@@ -289,6 +289,8 @@ pub(crate) struct Step {
     pub(crate) password: Option<Located<String>>,
     /// With the camera, or by voice only: with it unless given.
     pub(crate) video: Option<Located<bool>>,
+    /// The link that is opened: `callproof://call/bob?video=1`.
+    pub(crate) link: Option<Located<String>>,
 }
 
 /// What a user does.
@@ -339,6 +341,24 @@ pub(crate) enum Does {
     SignIn,
     /// Logs all other devices of the own account out.
     EndOtherSessions,
+    /// Puts the app away: it sleeps, without a connection, until a push or an act of its user wakes it.
+    Sleep,
+    /// Locks the device.
+    Lock,
+    /// Unlocks it.
+    Unlock,
+    /// Opens a `link`.
+    OpenLink,
+    /// Takes the permission for the camera from the app.
+    DenyCamera,
+    /// Gives it back.
+    AllowCamera,
+    /// Takes the permission for the microphone from the app.
+    DenyMicrophone,
+    /// Gives it back.
+    AllowMicrophone,
+    /// Marks somebody as verified, whose safety number was compared.
+    Verify,
 }
 
 /// Something that the adversary does.
@@ -397,6 +417,10 @@ pub(crate) enum Attack {
     GuessCode,
     /// While it rings, the caller asks the server to log the callee out and to change the callee's password.
     ActForAnother,
+    /// The caller writes a display name into the offer that is not its own, against the protocol.
+    NameInOffer,
+    /// The caller writes a candidate with a host name into the offer, against the protocol.
+    HostNameInOffer,
 }
 
 /// What is sent.

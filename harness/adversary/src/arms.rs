@@ -50,6 +50,8 @@ pub fn arm(plan: &[AdversaryPlan], seeds: SeedTree) -> Armed {
                 armed.interceptor.get_or_insert_with(|| Box::new(ColludingServer));
             }
             AdversaryPlan::CandidatesInOffer => armed.misbehaviour.push(Misbehaviour::CandidatesInOffer),
+            AdversaryPlan::NameInOffer => armed.misbehaviour.push(Misbehaviour::NameInOffer),
+            AdversaryPlan::HostNameInOffer => armed.misbehaviour.push(Misbehaviour::HostNameInOffer),
             AdversaryPlan::AskForCamera => armed.misbehaviour.push(Misbehaviour::AskForCamera),
             AdversaryPlan::AcceptOwnCall => armed.misbehaviour.push(Misbehaviour::AcceptOwnCall),
             AdversaryPlan::ProbeInternal => armed.misbehaviour.push(Misbehaviour::ProbeInternal),

@@ -46,11 +46,24 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/camera-off-is-queued",
     },
     KnownAttack {
+        mutant: Mutant::V06,
+        sentence: "A web link joined a Zoom meeting with the camera on (CVE-2019-13450): here a link that asks for it calls at once",
+        invariant: "links_only_ask",
+        scenario: "canary/link-calls-by-itself",
+    },
+    KnownAttack {
         mutant: Mutant::V07,
         sentence: "Mute was a mark on the screen only while apps went on sampling (PoPETs 2022, \"Are You Really \
                    Muted?\"): here what the user switches off stays open",
         invariant: "nothing_captured_while_off",
         scenario: "canary/mute-is-only-shown",
+    },
+    KnownAttack {
+        mutant: Mutant::V09,
+        sentence: "Answering on the lock screen let whoever held the phone see more than the call (class of Skype for Android's bypass): here a \
+                   call on a locked device opens its thread",
+        invariant: "a_locked_device_shows_the_caller_only",
+        scenario: "canary/lock-screen-shows-the-thread",
     },
     KnownAttack {
         mutant: Mutant::V10,
@@ -165,6 +178,13 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/forged-frames-reach-the-decoder",
     },
     KnownAttack {
+        mutant: Mutant::V70,
+        sentence: "Ringing alone made Signal resolve names that the caller chose, which told whoever answered where the callee was \
+                   (CVE-2020-5753): here host names in an offer are resolved while it rings",
+        invariant: "nothing_parsed_or_sent_before_accept",
+        scenario: "canary/names-resolved-while-ringing",
+    },
+    KnownAttack {
         mutant: Mutant::V71,
         sentence: "Telegram Desktop made calls peer to peer whatever the user wished (CVE-2018-17780): here the \
                    setting that hides addresses is ignored",
@@ -242,6 +262,13 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/unsigned-bindings-count",
     },
     KnownAttack {
+        mutant: Mutant::V84,
+        sentence: "WhatsApp parsed what a caller sent before anybody answered, and overflowed (CVE-2019-3568): here the description is parsed \
+                   while it rings",
+        invariant: "nothing_parsed_or_sent_before_accept",
+        scenario: "canary/offer-parsed-while-ringing",
+    },
+    KnownAttack {
         mutant: Mutant::V88,
         sentence: "FreeSWITCH ended calls at invalid SRTP packets (CVE-2021-41105): here the first packet that \
                    SRTP does not verify ends the call",
@@ -289,6 +316,19 @@ pub const MUTANTS: &[KnownAttack] = &[
                    screen compares names by their code points",
         invariant: "look_alikes_are_marked",
         scenario: "canary/look-alikes-pass",
+    },
+    KnownAttack {
+        mutant: Mutant::V111,
+        sentence: "Callers choose the name that telephones show (FaceTime, SIP From): here the ring screen takes the name from the offer",
+        invariant: "ring_screen_shows_the_roster",
+        scenario: "canary/caller-names-itself",
+    },
+    KnownAttack {
+        mutant: Mutant::V112,
+        sentence: "Governments asked Apple and Google for what push notifications had told them (Senator Wyden's letter, December 2023): here \
+                   a push says who calls, and in which call",
+        invariant: "pushes_name_nobody",
+        scenario: "canary/push-names-the-caller",
     },
     KnownAttack {
         mutant: Mutant::V117,
@@ -406,6 +446,20 @@ pub const MUTANTS: &[KnownAttack] = &[
                    here the server takes an accept from any device",
         invariant: "server_and_devices_agree",
         scenario: "canary/caller-accepts",
+    },
+    KnownAttack {
+        mutant: Mutant::V155,
+        sentence: "Messengers kept the mark of a verified contact when a device was linked to it later (class of V102): here who was verified \
+                   once stays so, whatever is added",
+        invariant: "changed_identities_are_shown",
+        scenario: "canary/verified-for-good",
+    },
+    KnownAttack {
+        mutant: Mutant::V156,
+        sentence: "Applications take the grant of a permission for the wish to use it at once (class): here a camera that may be used again \
+                   opens by itself",
+        invariant: "no_peer_starts_a_track",
+        scenario: "canary/permission-opens-the-camera",
     },
 ];
 

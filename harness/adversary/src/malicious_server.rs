@@ -44,7 +44,7 @@ impl MaliciousServer {
         let recipient = self.sealing_keys.get(to)?;
         let share = CallShare::generate(&mut self.stream).public();
         let sdp = forged_offer(video, &mut self.stream);
-        let body = canonical_bytes(&PeerMessage::Offer(SessionDescription { share, sdp, video }));
+        let body = canonical_bytes(&PeerMessage::Offer(SessionDescription { share, sdp, video, name: None }));
         let forged = envelope::seal(real.header.clone(), &body, &self.identity, recipient, &mut self.stream).ok()?;
         let signer = to_hex(&self.identity.public().0[..8]);
         kernel::event!(Attack {

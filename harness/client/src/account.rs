@@ -4,6 +4,7 @@ mod devices;
 mod epochs;
 mod passwords;
 mod rows;
+mod sleep;
 
 pub(crate) use devices::Wanted;
 use kernel::{
@@ -14,7 +15,7 @@ use kernel::{
 };
 use passwords::Recovery;
 use protocol::{
-    ClientChannel, ClientMessage, DeviceKeys, DeviceList, Epoch, PROTOCOL_VERSION, RequestId, Route,
+    ClientChannel, ClientMessage, DeviceKeys, DeviceList, Epoch, PROTOCOL_VERSION, PushToken, RequestId, Route,
     ServerIdentityPublic, ServerMessage,
 };
 use rows::{Arrival, Rows};
@@ -54,6 +55,8 @@ pub(crate) struct AccountConfig {
     pub(crate) server_key: ServerIdentityPublic,
     /// Whether this device makes the account.
     pub(crate) makes_account: bool,
+    /// What a push service knows the device by.
+    pub(crate) push_token: Option<PushToken>,
     pub(crate) seeds: SeedTree,
 }
 
@@ -121,6 +124,11 @@ impl Roster {
         self.lists.get(user)?.listed().get(device)
     }
 
+    /// The hash of the last link of a user's list: it stands for all that is in it.
+    pub(crate) fn head(&self, user: &UserName) -> Option<[u8; 32]> {
+        self.lists.get(user)?.hashes().last().copied()
+    }
+
     /// Remembers a list if it begins with the last one that was seen: no server can take a device back or put another
     /// in its place.
     fn learn(&mut self, user: &UserName, list: DeviceList) -> bool {
@@ -154,6 +162,8 @@ pub(crate) struct Account {
     greeted: bool,
     signed_in: bool,
     logged_out: bool,
+    /// The app sleeps.
+    suspended: bool,
     token: Option<String>,
     /// Whether it signed in once: the account is there.
     has_account: bool,
@@ -195,6 +205,7 @@ impl Account {
             greeted: false,
             signed_in: false,
             logged_out: false,
+            suspended: false,
             token: None,
             has_account: false,
             recovery: None,
@@ -258,7 +269,7 @@ impl Account {
             return;
         }
         self.config.routes = routes;
-        if !self.config.routes.is_empty() && !self.channel.rebind(&self.config.routes, now) {
+        if !self.suspended && !self.config.routes.is_empty() && !self.channel.rebind(&self.config.routes, now) {
             self.signed_in = false;
             self.requests.clear();
             self.reconnect_at = Some(now);
@@ -360,11 +371,12 @@ impl Account {
             self.message(message, now);
         }
         self.sends.extend(std::iter::from_fn(|| self.channel.poll_transmit(now)));
-        if self.channel.is_closed() && self.reconnect_at.is_none() && !self.logged_out {
+        if self.channel.is_closed() && self.reconnect_at.is_none() && !self.logged_out && !self.suspended {
             self.lose(now);
         }
         let rows = self.rows.next_wake().filter(|_| self.signed_in);
-        self.wake = kernel::time::earliest([self.channel.next_wake(), self.reconnect_at, self.sign_in_at, rows]);
+        let wakes = [self.channel.next_wake(), self.reconnect_at, self.sign_in_at, rows];
+        self.wake = kernel::time::earliest(wakes).filter(|_| !self.suspended);
     }
 
     fn greet(&mut self) {
@@ -455,6 +467,7 @@ impl Account {
         self.has_account = true;
         self.failures = 0;
         self.events.push_back(AccountEvent::SignedIn);
+        self.register_push();
         if mutant!(V102) && !self.config.makes_account {
             // The planted bug: the new device confirms itself.
             let own = (self.config.keys.clone(), self.config.consent.clone());

@@ -47,6 +47,17 @@ pub(crate) struct OfferRules {
     pub(crate) inline_candidates: bool,
 }
 
+/// What a hostile caller writes into an offer that does not belong there.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Extras {
+    /// Its candidates.
+    pub(crate) candidates: bool,
+    /// A candidate whose address is a name.
+    pub(crate) host_name: Option<String>,
+    /// What it wants to be taken for.
+    pub(crate) name: Option<String>,
+}
+
 /// A call of this device.
 pub(crate) struct Call {
     pub(crate) id: CallId,
@@ -111,15 +122,19 @@ impl Call {
         own: Own<'_>,
         callee: &[DeviceKeys],
         config: TransportConfig,
-        inline_candidates: bool,
+        extras: &Extras,
         stream: &mut Stream,
         now: SimTime,
     ) -> Result<Vec<SealedEnvelope>, Mismatch> {
         let video = config.video;
-        let (transport, sdp) = Transport::offer(config, inline_candidates, now).map_err(Mismatch::of)?;
+        let (transport, mut sdp) = Transport::offer(config, extras.candidates, now).map_err(Mismatch::of)?;
+        if let Some(name) = &extras.host_name {
+            sdp.push_str(&format!("a=candidate:1 1 udp 2130706431 {name} 5000 typ host\r\n"));
+        }
         self.transport = Some(transport);
         let share = CallShare::generate(stream);
-        let offer = PeerMessage::Offer(SessionDescription { share: share.public(), sdp, video });
+        let name = extras.name.clone();
+        let offer = PeerMessage::Offer(SessionDescription { share: share.public(), sdp, video, name });
         self.share = Some(share);
         let body = canonical_bytes(&offer);
         let mut offers = Vec::new();
@@ -129,6 +144,15 @@ impl Call {
             offers.push(envelope::seal(header, &body, own.identity, &device.sealing, stream).map_err(Mismatch::of)?);
         }
         Ok(offers)
+    }
+
+    /// Opens the offer before its time, and leaves it as it is: only planted bugs look.
+    pub(crate) fn peek_offer(&self, own: Own<'_>) -> Option<SessionDescription> {
+        let body = envelope::open(self.sealed_offer.as_ref()?, own.identity, &self.peer.as_ref()?.signing).ok()?;
+        match from_canonical_bytes(&body) {
+            Ok(PeerMessage::Offer(offer)) => Some(offer),
+            _ => None,
+        }
     }
 
     /// Opens the offer, agrees the keys and makes the answer. Done once; later calls give the same answer.
@@ -155,7 +179,8 @@ impl Call {
             Transport::answer(config, &offer.sdp, offer_rules.inline_candidates, now).map_err(Mismatch::of)?;
         self.transport = Some(transport);
         let share = CallShare::generate(stream);
-        let answer = PeerMessage::Answer(SessionDescription { share: share.public(), sdp, video: offer_rules.video });
+        let (share_sent, video) = (share.public(), offer_rules.video);
+        let answer = PeerMessage::Answer(SessionDescription { share: share_sent, sdp, video, name: None });
         let answer = canonical_bytes(&answer);
         let header = self.next_header(EnvelopeKind::Answer, own.device, &caller.device);
         let transcript = Transcript::new(&sealed.header.signed_bytes(&body), &header.signed_bytes(&answer));

@@ -5,10 +5,16 @@ mod effects;
 mod handover;
 mod hold;
 mod insist;
+mod links;
+mod lock;
 mod media;
 mod messages;
 mod misbehaviour;
+mod offers;
+mod permissions;
 mod reconnect;
+mod repose;
+mod verification;
 
 use crate::{
     account::{Account, AccountConfig, AccountEvent, Wanted},
@@ -20,7 +26,7 @@ use crate::{
 use e2ee::DeviceIdentity;
 use insist::Insistence;
 use kernel::{
-    ActorName, CallId, Datagram, Micros, SimTime, Track, UserName, event,
+    ActorName, CallId, Datagram, Micros, SimTime, ThreadId, Track, UserName, event,
     event::{Act, AttackKind, CallStateName, Screen, SecretKind},
     mutant,
     plan::{DeviceClass, MediaPlan},
@@ -28,8 +34,9 @@ use kernel::{
 };
 use messages::Ring;
 use protocol::{CallEnd, ClientMessage, DeviceKeys, DeviceList};
+use repose::Repose;
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::{IpAddr, SocketAddr},
 };
 
@@ -70,6 +77,14 @@ pub struct Client {
     announced: BTreeSet<AttackKind>,
     /// Third parties that were named as candidates.
     listed: usize,
+    repose: Repose,
+    is_locked: bool,
+    /// The tracks that the operating system denies.
+    denied: BTreeSet<Track>,
+    /// Who was verified, with the last link of their list at that time.
+    verified: BTreeMap<UserName, [u8; 32]>,
+    /// How many rows each thread has.
+    threads: BTreeMap<ThreadId, u32>,
     outputs: VecDeque<Output>,
     unsettled: bool,
     now: SimTime,
@@ -99,6 +114,7 @@ impl Client {
             routes: handover::routes(&config.interfaces, &config.signaling),
             server_key: config.signaling_key,
             makes_account: config.makes_account,
+            push_token: config.push_token,
             seeds,
         };
         let mut client = Client {
@@ -128,6 +144,11 @@ impl Client {
             ended: None,
             announced: BTreeSet::new(),
             listed: 0,
+            repose: Repose::default(),
+            is_locked: false,
+            denied: BTreeSet::new(),
+            verified: BTreeMap::new(),
+            threads: BTreeMap::new(),
             outputs: VecDeque::new(),
             unsettled: false,
             now,
@@ -139,6 +160,9 @@ impl Client {
     /// Takes an input at an instant; what follows from it waits in [`Client::poll`].
     pub fn handle(&mut self, input: Input, now: SimTime) {
         self.now = now;
+        if self.sleeps_through(&input) {
+            return;
+        }
         match input {
             Input::Datagram(datagram) => self.receive(datagram, now),
             Input::Timeout => self.handle_timeout(now),
@@ -146,8 +170,10 @@ impl Client {
             Input::Interfaces(up) => self.change_interfaces(&up, now),
             Input::Work(work) => self.work(work, now),
             Input::Mail(code) => self.account.read_mail(code, now),
+            Input::Push => self.pushed(now),
         }
         self.settle(now);
+        self.fall_asleep(now);
     }
 
     /// The next output; call until none.
@@ -157,10 +183,15 @@ impl Client {
 
     /// When the client wants [`Input::Timeout`]: later than its last input, or never.
     pub fn next_wake(&self) -> Option<SimTime> {
+        if self.is_asleep() {
+            return None;
+        }
         let soon = self.unsettled.then_some(self.now);
         let hop = self.hop.as_ref().filter(|_| self.call.is_some()).and_then(|hop| hop.next_wake());
         let calls = self.call.iter().chain(&self.ended).flat_map(|call| call.wakes.into_iter().flatten()).min();
-        let wakes = [soon, self.account.next_wake(), self.machine.next_wake(), self.insistence.next_wake(), hop, calls];
+        let (account, machine, insistence) =
+            (self.account.next_wake(), self.machine.next_wake(), self.insistence.next_wake());
+        let wakes = [soon, account, machine, insistence, self.next_repose(), hop, calls];
         kernel::time::earliest(wakes).map(|at| at.max(self.now + Micros(1)))
     }
 
@@ -206,6 +237,10 @@ impl Client {
 
     fn act(&mut self, act: Act, now: SimTime) {
         event!(UserAct { user: self.user.clone(), device: self.device.clone(), what: act.clone() });
+        self.come_to_the_front(now);
+        if !self.may(&act) {
+            return;
+        }
         match act {
             Act::RequestFriend { user } => self.account.request_friend(user, now),
             Act::AcceptFriend { user } => self.account.answer_friend(user, true, now),
@@ -232,6 +267,13 @@ impl Client {
             Act::ResetPassword { password } => self.account.reset_password(password, now),
             Act::SignIn { password } => self.account.sign_in_again(password, now),
             Act::EndOtherSessions => self.account.end_other_sessions(now),
+            Act::Sleep => self.put_away(now),
+            Act::Lock => self.is_locked = true,
+            Act::Unlock => self.unlock(),
+            Act::OpenLink { link } => self.open_link(&link, now),
+            Act::DenyAccess { track } => self.deny(track, now),
+            Act::AllowAccess { track } => self.allow(track, now),
+            Act::Verify { user } => self.verify(user),
         }
     }
 

@@ -7,7 +7,7 @@ use kernel::{
     plan::{DeviceClass, MediaPlan},
     random::SeedTree,
 };
-use protocol::{STREAM_PORTS, ServerIdentityPublic};
+use protocol::{PushToken, STREAM_PORTS, ServerIdentityPublic};
 use std::net::SocketAddr;
 
 /// UDP port of a device for ICE, DTLS and SRTP.
@@ -58,6 +58,8 @@ pub struct ClientConfig {
     pub null_srtp: bool,
     /// What sits between SRTP and SFrame on the receiving side.
     pub hop: Option<Box<dyn Hop>>,
+    /// What the push service knows the device by; none without such a service.
+    pub push_token: Option<PushToken>,
 }
 
 /// What a hostile client does against the protocol.
@@ -83,6 +85,10 @@ pub enum Misbehaviour {
     ActForAnother,
     /// It asks for an ICE restart with the fingerprint of another certificate.
     ChangeFingerprint,
+    /// As a caller it writes a display name into the offer that is not its own.
+    NameInOffer,
+    /// As a caller it writes a candidate with a host name into the offer.
+    HostNameInOffer,
 }
 
 /// Who holds the hop between SRTP and SFrame on the receiving side: a relay that terminates SRTP would.
@@ -112,6 +118,8 @@ pub enum Input {
     Work(Work),
     /// The user reads a one-time code in the mailbox, with this device in hand.
     Mail(String),
+    /// The operating system wakes the app: a push came. It says nothing more.
+    Push,
 }
 
 /// Work that waits in the queues of the operating system instead of being done at once. In which order queues run is not the

@@ -14,6 +14,7 @@ mod config;
 pub mod crypto;
 pub mod engine;
 mod likeness;
+mod link;
 pub mod machine;
 mod sequence;
 pub mod transport;

@@ -286,7 +286,8 @@ impl State {
                 ServiceOutput::GrantRelay { .. }
                 | ServiceOutput::RevokeRelay { .. }
                 | ServiceOutput::Mail { .. }
-                | ServiceOutput::Close(_) => {}
+                | ServiceOutput::Close(_)
+                | ServiceOutput::Push(_) => {}
             }
         }
         broken

@@ -348,6 +348,10 @@ pub enum AdversaryPlan {
     GuessCode,
     /// While it rings, the caller asks the server for things in the name of the callee.
     ActForAnother,
+    /// The caller writes a display name into the offer that is not its own, against the protocol.
+    NameInOffer,
+    /// The caller writes a candidate with a host name into the offer, against the protocol.
+    HostNameInOffer,
 }
 
 /// What is sent.
@@ -485,6 +489,11 @@ impl Plan {
     /// The devices of a user, the first one first: it makes the account.
     pub fn devices_of(&self, user: &str) -> impl Iterator<Item = &ActorName> {
         self.participants.iter().filter(move |participant| participant.user == *user).map(|found| &found.device)
+    }
+
+    /// Whether there is a push service: where somebody puts an app away.
+    pub fn has_push_service(&self) -> bool {
+        self.timeline.iter().any(|step| step.act == Act::Sleep)
     }
 
     /// Whether a device takes a step.

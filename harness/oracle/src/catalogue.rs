@@ -4,8 +4,8 @@ use crate::{
     checks::Checks,
     invariants::{
         accounts, agreement, call_machine, confidentiality, consent, devices, durability, friend_gating, identity,
-        impersonation, integrity, key_hygiene, off, passwords, path, privacy, refusals, relays, rollback, subjects,
-        third_parties,
+        impersonation, integrity, key_hygiene, off, passwords, path, privacy, push, refusals, relays, rollback,
+        screens, subjects, third_parties,
     },
     judgement::Metric,
     run::Run,
@@ -89,16 +89,16 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         id: "CON-3/CON-4",
         name: "nothing_parsed_or_sent_before_accept",
-        truth: "While it rings, a device enters no parser of the offer and sends nothing but signaling.",
+        truth: "While it rings, a device enters no parser of the offer, asks for no name in it and sends nothing but signaling.",
         foreign: false,
-        mutants: &[Mutant::V04],
+        mutants: &[Mutant::V04, Mutant::V70, Mutant::V84],
         checker: consent::nothing_parsed_or_sent_before_accept,
     },
     Invariant {
         id: "CON-5/CON-6",
         name: "nothing_captured_while_off",
-        truth: "From when its user switches camera or microphone off until it is switched on again, the device is \
-                closed, and what is sent of the track has no content.",
+        truth: "From when its user switches camera or microphone off, or the operating system denies it, until it is switched \
+                on again, the device is closed, and what is sent of the track has no content.",
         foreign: false,
         mutants: &[Mutant::V07],
         checker: off::nothing_captured_while_off,
@@ -108,7 +108,7 @@ pub const INVARIANTS: &[Invariant] = &[
         name: "no_peer_starts_a_track",
         truth: "A camera or microphone that was closed during a call opens again only when the device's own user says so.",
         foreign: false,
-        mutants: &[Mutant::V34],
+        mutants: &[Mutant::V34, Mutant::V156],
         checker: agreement::no_peer_starts_a_track,
     },
     Invariant {
@@ -196,6 +196,32 @@ pub const INVARIANTS: &[Invariant] = &[
         checker: impersonation::look_alikes_are_marked,
     },
     Invariant {
+        id: "PH-4",
+        name: "links_only_ask",
+        truth: "A link that is opened begins no call and opens no track before the user calls or accepts.",
+        foreign: false,
+        mutants: &[Mutant::V06],
+        checker: screens::links_only_ask,
+    },
+    Invariant {
+        id: "PH-5",
+        name: "ring_screen_shows_the_roster",
+        truth: "A ring screen names the user and the device that called, and the tracks that they called with, whatever the \
+                caller writes.",
+        foreign: false,
+        mutants: &[Mutant::V111],
+        checker: screens::ring_screen_shows_the_roster,
+    },
+    Invariant {
+        id: "ID-5",
+        name: "changed_identities_are_shown",
+        truth: "A ring screen says whether the caller's devices are those that the user verified, are others since then, or \
+                were never compared.",
+        foreign: false,
+        mutants: &[Mutant::V155],
+        checker: screens::changed_identities_are_shown,
+    },
+    Invariant {
         id: "PRV-1",
         name: "relay_only_hides_addresses",
         truth: "The peer of a user who hides the own addresses sees none of them, and before an accept no peer sees any.",
@@ -218,6 +244,22 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: true,
         mutants: &[Mutant::V74],
         checker: privacy::no_address_to_others,
+    },
+    Invariant {
+        id: "PRV-3",
+        name: "pushes_name_nobody",
+        truth: "A push service learns of no user, device or call: every push says the same, to a token that says nothing.",
+        foreign: true,
+        mutants: &[Mutant::V112],
+        checker: push::pushes_name_nobody,
+    },
+    Invariant {
+        id: "PRV-8",
+        name: "a_locked_device_shows_the_caller_only",
+        truth: "A locked device shows who calls and the call, none of its threads, and lets nobody begin a call.",
+        foreign: false,
+        mutants: &[Mutant::V09],
+        checker: screens::a_locked_device_shows_the_caller_only,
     },
     Invariant {
         id: "PRV-6",

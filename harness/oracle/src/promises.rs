@@ -43,6 +43,7 @@ pub const PROMISES: &[Promise] = &[
             "nothing_captured_while_off",
             "no_peer_starts_a_track",
             "media_stops_after_hangup",
+            "links_only_ask",
         ],
         metrics: &[],
     },
@@ -108,7 +109,13 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         id: "R10",
         truth: "Nobody passes for somebody else: forged names, links and keys are seen before a call is accepted.",
-        invariants: &["fingerprint_swap_ends_the_call", "look_alikes_are_marked"],
+        invariants: &[
+            "fingerprint_swap_ends_the_call",
+            "look_alikes_are_marked",
+            "links_only_ask",
+            "ring_screen_shows_the_roster",
+            "changed_identities_are_shown",
+        ],
         metrics: &[],
     },
     Promise {
@@ -119,6 +126,8 @@ pub const PROMISES: &[Promise] = &[
             "no_address_to_others",
             "relay_sends_to_who_authenticated",
             "refusals_are_alike",
+            "pushes_name_nobody",
+            "a_locked_device_shows_the_caller_only",
         ],
         metrics: &[],
     },

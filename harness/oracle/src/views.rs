@@ -1,7 +1,7 @@
 //! What others than the two devices of a call can see, and the search of it for media, keys and credentials.
 //!
 //! Views: `wire` is what the network carries, `hop` what lies above SRTP at the end of a hop, `server` what signaling
-//! and relays are told and hold, `logs` what anybody writes down.
+//! and relays are told and hold, `push` what a push service is told, `logs` what anybody writes down.
 
 use crate::{
     run::{FrameIndex, Run, Seen},
@@ -9,7 +9,7 @@ use crate::{
 };
 use kernel::{
     SimTime, Track,
-    event::{LogLine, PacketSent, Reassembled, Sealed, Secret, SecretKind, Signal, Snapshot},
+    event::{LogLine, PacketSent, PushAsked, Reassembled, Sealed, Secret, SecretKind, Signal, Snapshot},
     names::{from_hex, to_hex},
     random::{SeedTree, Stream},
 };
@@ -21,6 +21,7 @@ pub(crate) enum View {
     Wire,
     Hop,
     Server,
+    Push,
     Logs,
 }
 
@@ -30,6 +31,7 @@ impl fmt::Display for View {
             View::Wire => "wire",
             View::Hop => "hop",
             View::Server => "server",
+            View::Push => "push",
             View::Logs => "logs",
         })
     }
@@ -43,6 +45,7 @@ pub(crate) enum Exhibit<'a> {
     Reassembled(Seen<'a, Reassembled>),
     Signal(Seen<'a, Signal>),
     Snapshot(Seen<'a, Snapshot>),
+    Push(Seen<'a, PushAsked>),
     LogLine(Seen<'a, LogLine>),
 }
 
@@ -52,6 +55,7 @@ impl<'a> Exhibit<'a> {
             Exhibit::Packet(_) => View::Wire,
             Exhibit::Sealed(_) | Exhibit::Reassembled(_) => View::Hop,
             Exhibit::Signal(_) | Exhibit::Snapshot(_) => View::Server,
+            Exhibit::Push(_) => View::Push,
             Exhibit::LogLine(_) => View::Logs,
         }
     }
@@ -63,6 +67,7 @@ impl<'a> Exhibit<'a> {
             Exhibit::Reassembled(seen) => seen.at,
             Exhibit::Signal(seen) => seen.at,
             Exhibit::Snapshot(seen) => seen.at,
+            Exhibit::Push(seen) => seen.at,
             Exhibit::LogLine(seen) => seen.at,
         }
     }
@@ -74,6 +79,7 @@ impl<'a> Exhibit<'a> {
             Exhibit::Reassembled(seen) => seen.index,
             Exhibit::Signal(seen) => seen.index,
             Exhibit::Snapshot(seen) => seen.index,
+            Exhibit::Push(seen) => seen.index,
             Exhibit::LogLine(seen) => seen.index,
         }
     }
@@ -85,6 +91,7 @@ impl<'a> Exhibit<'a> {
             Exhibit::Reassembled(seen) => run.log.bytes(seen.bytes),
             Exhibit::Signal(seen) => run.log.bytes(seen.body),
             Exhibit::Snapshot(seen) => run.log.bytes(seen.bytes),
+            Exhibit::Push(seen) => run.log.bytes(seen.payload),
             Exhibit::LogLine(seen) => seen.get().line.as_bytes(),
         }
     }
@@ -97,6 +104,7 @@ impl<'a> Exhibit<'a> {
             Exhibit::Reassembled(seen) => format!("in what RTP hands to {}", seen.device),
             Exhibit::Signal(seen) => format!("in the message {} from {} to {}", seen.message, seen.from, seen.to),
             Exhibit::Snapshot(seen) => format!("in the {} of {}", seen.what, seen.node),
+            Exhibit::Push(seen) => format!("in what {} is told", seen.service),
             Exhibit::LogLine(seen) => format!("in the log of {}", seen.actor),
         }
     }
@@ -136,8 +144,9 @@ pub(crate) fn exhibits<'a>(run: &Run<'a>) -> impl Iterator<Item = Exhibit<'a>> {
     let reassembled = events.reassembled.iter().map(|seen| Exhibit::Reassembled(*seen));
     let signals = events.signals.iter().map(|seen| Exhibit::Signal(*seen));
     let snapshots = events.snapshots.iter().map(|seen| Exhibit::Snapshot(*seen));
+    let pushes = events.pushes.iter().map(|seen| Exhibit::Push(*seen));
     let lines = events.log_lines.iter().map(|seen| Exhibit::LogLine(*seen));
-    wire.chain(sealed).chain(reassembled).chain(signals).chain(snapshots).chain(lines)
+    wire.chain(sealed).chain(reassembled).chain(signals).chain(snapshots).chain(pushes).chain(lines)
 }
 
 /// Searches all views for all that must not be read there.

@@ -17,8 +17,8 @@ pub mod wire;
 pub use channel::{ChannelEvent, ClientChannel, ConnectionId, Route, STREAM_PORTS, SendError, ServerChannel};
 pub use epoch::{Epoch, SignedEpoch, Start};
 pub use message::{
-    CallEnd, CallRowEntry, ClientMessage, PROTOCOL_VERSION, PathDescription, PeerMessage, RelayGrant, RelayTls,
-    RequestId, ServerMessage, SessionDescription,
+    CallEnd, CallRowEntry, ClientMessage, PROTOCOL_VERSION, PUSH_PAYLOAD, PathDescription, PeerMessage, PushRequest,
+    PushToken, RelayGrant, RelayTls, RequestId, ServerMessage, SessionDescription,
 };
 pub use relay_stream::{BrokenStream, RelayStream};
 pub use tls::{ServerIdentity, ServerIdentityPublic};

@@ -13,6 +13,21 @@ use std::net::SocketAddr;
 /// Version of the protocol. The server refuses a client below its minimum.
 pub const PROTOCOL_VERSION: u16 = 1;
 
+/// What a push service knows a device by: random, and good for nothing but to wake it.
+pub type PushToken = [u8; 16];
+
+/// What a push says, always: nothing.
+pub const PUSH_PAYLOAD: &[u8] = b"wake";
+
+/// What a server asks a push service for, which belongs to somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushRequest {
+    /// Whom to wake.
+    pub token: PushToken,
+    /// What to give it: [`PUSH_PAYLOAD`]. The planted bug V112 says who calls.
+    pub payload: Vec<u8>,
+}
+
 /// Joins a request and its answer on one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RequestId(pub u32);
@@ -199,6 +214,11 @@ pub enum ClientMessage {
         request: RequestId,
         /// The next link of the list.
         link: Box<DeviceLink>,
+    },
+    /// Names what a push service knows this device by, so that it can be woken. Not answered.
+    RegisterPush {
+        /// The token.
+        token: PushToken,
     },
 }
 
@@ -446,4 +466,6 @@ pub struct SessionDescription {
     pub sdp: String,
     /// Whether the sender's camera will be on.
     pub video: bool,
+    /// What the sender calls itself: the reference says nothing here and reads nothing. Who calls is known from the roster.
+    pub name: Option<String>,
 }

@@ -28,6 +28,7 @@ pub fn kind_of_client_message(message: &ClientMessage) -> &'static str {
         ClientMessage::EndOtherSessions { .. } => "end_other_sessions",
         ClientMessage::RequestCode { .. } => "request_code",
         ClientMessage::ResetPassword { .. } => "reset_password",
+        ClientMessage::RegisterPush { .. } => "register_push",
     }
 }
 

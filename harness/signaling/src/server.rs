@@ -15,7 +15,7 @@ use kernel::{
     time::{Micros, SimTime},
 };
 use protocol::{
-    ChannelEvent, ClientMessage, ConnectionId, Epoch, ServerChannel, ServerIdentity, ServerIdentityPublic,
+    ChannelEvent, ClientMessage, ConnectionId, Epoch, PushRequest, ServerChannel, ServerIdentity, ServerIdentityPublic,
     ServerMessage,
 };
 use std::{
@@ -66,6 +66,8 @@ pub enum Output {
         /// TURN user name.
         username: String,
     },
+    /// Ask the push service to wake a device.
+    Push(PushRequest),
 }
 
 /// The signaling server. Sans-IO: after each [`Server::handle`] drain [`Server::poll`], then ask [`Server::next_wake`].
@@ -243,6 +245,7 @@ impl Server {
                 }
                 ServiceOutput::RevokeRelay { relay, username } => Output::RevokeRelay { relay, username },
                 ServiceOutput::Mail { user, code } => Output::Mail { user, code },
+                ServiceOutput::Push(request) => Output::Push(request),
             };
             self.outputs.push_back(output);
         }

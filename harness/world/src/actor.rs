@@ -6,6 +6,7 @@ use kernel::{
     event::{Act, Screen},
     packet::{Datagram, Interface},
 };
+use protocol::PushRequest;
 use signaling::{Commit, TxId};
 
 /// What happens to an actor.
@@ -23,6 +24,8 @@ pub enum ActorInput {
     Work(Work),
     /// Its user reads a one-time code in the mailbox, with it in hand.
     Mail(String),
+    /// Its operating system wakes its app: a push came.
+    Push,
     /// Its store made a transaction durable.
     Committed(TxId),
     /// Signaling allows a credential at this relay.
@@ -78,6 +81,8 @@ pub enum ActorOutput {
         /// How long it is good for.
         lifetime: Micros,
     },
+    /// Ask the push service to wake a device.
+    Push(PushRequest),
     /// Withdraw a credential at a relay.
     RevokeRelay {
         /// The relay.

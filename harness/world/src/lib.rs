@@ -10,6 +10,7 @@ mod codec_cost;
 mod hop_cost;
 mod machine;
 mod people;
+mod push;
 mod run;
 mod schedule;
 mod stack;

@@ -5,6 +5,7 @@ use crate::{
     bystanders,
     machine::thread_cpu_time,
     people::{People, next_look},
+    push::PushService,
     schedule::Schedule,
     stack::Stack,
     stage::Stage,
@@ -198,7 +199,8 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<u64,
     let seeds = SeedTree::root(plan.seed);
     let (people, planned) = People::of(plan);
     let order = plan.schedule.map(|plan| Schedule::new(plan, &seeds));
-    let stage = Rc::new(RefCell::new(Stage::new(fabric(plan, seeds)?, people, seeds.child("disks"), order)));
+    let (push, disks) = (PushService::of(plan), seeds.child("disks"));
+    let stage = Rc::new(RefCell::new(Stage::new(fabric(plan, seeds)?, people, push, disks, order)));
     let end = next_look(plan.timeline_start + plan.duration);
     schedule(plan, end, &mut stage.borrow_mut());
     traffic::seat_all(plan, &seeds, &mut stage.borrow_mut());

@@ -32,6 +32,8 @@ pub(crate) enum Turn {
     Arrival(ActorName),
     /// The time has come that an actor waits for.
     Wake(ActorName),
+    /// The push service wakes a device.
+    Push(ActorName),
 }
 
 /// An order of events.

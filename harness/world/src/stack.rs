@@ -2,6 +2,7 @@
 
 use crate::{
     actor::{Actor, ActorInput, ActorOutput},
+    push,
     store::Found,
 };
 use adversary::Armed;
@@ -170,6 +171,7 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
         misbehaviour: if calls { armed.misbehaviour } else { Vec::new() },
         null_srtp: armed.null_srtp,
         hop: if calls { None } else { armed.hop.at(device, plan.media.video_codec) },
+        push_token: plan.has_push_service().then(|| push::token(plan.seed, device)),
     }
 }
 
@@ -202,6 +204,7 @@ impl Actor for Device {
             ActorInput::Interfaces(up) => self.0.handle(client::Input::Interfaces(up), now),
             ActorInput::Work(work) => self.0.handle(client::Input::Work(work), now),
             ActorInput::Mail(code) => self.0.handle(client::Input::Mail(code), now),
+            ActorInput::Push => self.0.handle(client::Input::Push, now),
             ActorInput::Committed(_) | ActorInput::Grant { .. } | ActorInput::Revoke { .. } => {
                 unreachable!("a device has no store and is no relay")
             }
@@ -268,6 +271,7 @@ impl Actor for Signaling {
             | ActorInput::Interfaces(_)
             | ActorInput::Work(_)
             | ActorInput::Mail(_)
+            | ActorInput::Push
             | ActorInput::Grant { .. }
             | ActorInput::Revoke { .. } => {
                 unreachable!("signaling has no user, one network, and is no relay")
@@ -284,6 +288,7 @@ impl Actor for Signaling {
             }
             signaling::Output::RevokeRelay { relay, username } => ActorOutput::RevokeRelay { relay, username },
             signaling::Output::Mail { user, code } => ActorOutput::Mail { user, code },
+            signaling::Output::Push(request) => ActorOutput::Push(request),
         })
     }
 
@@ -309,6 +314,7 @@ impl Actor for RelayServer {
             | ActorInput::Interfaces(_)
             | ActorInput::Work(_)
             | ActorInput::Mail(_)
+            | ActorInput::Push
             | ActorInput::Committed(_) => {
                 unreachable!("a relay has no user, one network and no store")
             }

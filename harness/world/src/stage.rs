@@ -6,6 +6,7 @@
 use crate::{
     actor::{Actor, ActorInput, ActorOutput},
     people::{Intent, People, Sight},
+    push::{Delivery, PushService},
     run::WorldError,
     schedule::{Schedule, Turn},
     store::{Found, StoreDriver},
@@ -43,6 +44,8 @@ enum Todo {
     Link(LinkName, Box<LinkChange>),
     Nat(NatStep),
     Snapshot,
+    /// The push service reaches a device, or does not.
+    Push(ActorName),
 }
 
 /// How long a one-time code takes to its mailbox and to whoever reads it there: a documented constant, not a measurement.
@@ -106,6 +109,7 @@ pub(crate) struct Stage {
     friendships: BTreeSet<(ActorName, UserName)>,
     /// The credentials that hold at each relay: user name, password, and until when.
     grants: BTreeMap<ActorName, BTreeMap<String, (String, SimTime)>>,
+    push_service: PushService,
     stores: BTreeMap<ActorName, StoreDriver>,
     /// What a crash leaves on a disk is drawn below this node.
     disks: SeedTree,
@@ -116,7 +120,13 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(fabric: Fabric, people: People, disks: SeedTree, schedule: Option<Schedule>) -> Stage {
+    pub(crate) fn new(
+        fabric: Fabric,
+        people: People,
+        push_service: PushService,
+        disks: SeedTree,
+        schedule: Option<Schedule>,
+    ) -> Stage {
         Stage {
             fabric,
             seats: BTreeMap::new(),
@@ -129,6 +139,7 @@ impl Stage {
             arrived: BTreeMap::new(),
             friendships: BTreeSet::new(),
             grants: BTreeMap::new(),
+            push_service,
             stores: BTreeMap::new(),
             disks,
             traps: Vec::new(),
@@ -405,6 +416,17 @@ impl Stage {
                 }
             }
             Todo::Snapshot => self.snapshot(),
+            Todo::Push(device) => self.deliver_push(&device),
+        }
+    }
+
+    /// The push service wakes a device that has a network, and tries again where it has none.
+    fn deliver_push(&mut self, device: &ActorName) {
+        let is_reachable = !self.fabric.interfaces(device).is_empty();
+        match self.push_service.deliver(device, is_reachable, time::now()) {
+            Delivery::Wake => self.tell(device, ActorInput::Push),
+            Delivery::Again(at) => self.push(at, Todo::Push(device.clone())),
+            Delivery::Lost => {}
         }
     }
 
@@ -472,6 +494,12 @@ impl Stage {
                 self.grants.entry(relay.clone()).or_default().insert(username.clone(), (password.clone(), until));
                 self.tell(&relay, ActorInput::Grant { username, password, lifetime });
             }
+            // Nor is that between a server, the push service and the operating systems of its devices.
+            ActorOutput::Push(request) => {
+                if let Some((device, at)) = self.push_service.ask(&request, now) {
+                    self.push(at, Todo::Push(device));
+                }
+            }
             ActorOutput::RevokeRelay { relay, username } => {
                 self.grants.entry(relay.clone()).or_default().remove(&username);
                 self.tell(&relay, ActorInput::Revoke { username });
@@ -523,5 +551,6 @@ fn turn_of(todo: &Todo) -> Turn {
         Todo::Durable(node) | Todo::Crash(node) => Turn::Store(node.clone()),
         Todo::Link(..) | Todo::Nat(_) => Turn::Network,
         Todo::Snapshot => Turn::Snapshot,
+        Todo::Push(device) => Turn::Push(device.clone()),
     }
 }

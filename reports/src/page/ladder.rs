@@ -154,6 +154,13 @@ fn act_sentence(user: &str, act: &Act) -> String {
         Act::ResetPassword { .. } => format!("{user} forgot the password"),
         Act::SignIn { .. } => format!("{user} signs in"),
         Act::EndOtherSessions => format!("{user} logs all other devices out"),
+        Act::Sleep => format!("{user} puts the app away"),
+        Act::Lock => format!("{user} locks the device"),
+        Act::Unlock => format!("{user} unlocks the device"),
+        Act::OpenLink { link } => format!("{user} opens {link}"),
+        Act::DenyAccess { track } => format!("{user} denies the app {track}"),
+        Act::AllowAccess { track } => format!("{user} allows the app {track}"),
+        Act::Verify { user: other } => format!("{user} compared the safety number with {other}"),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 use kernel::{
     event::Act,
-    names::{ActorName, UserName},
+    names::{ActorName, Track, UserName},
     plan::{AdversaryPlan, SchedulePlan, Step, When},
     time::{Micros, SimTime},
 };
@@ -101,6 +101,7 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
     let video = entry.video.as_ref().is_none_or(|video| **video);
     let other_device = target(entry, does, people, problems);
     let password = password(entry, does, problems);
+    let link = link(entry, does, problems);
     Some(match (**does, with) {
         (Does::RequestFriend, Some(user)) => Act::RequestFriend { user },
         (Does::AcceptFriend, Some(user)) => Act::AcceptFriend { user },
@@ -124,8 +125,33 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::ResetPassword, None) => Act::ResetPassword { password: password? },
         (Does::SignIn, None) => Act::SignIn { password: password? },
         (Does::EndOtherSessions, None) => Act::EndOtherSessions,
+        (Does::Sleep, None) => Act::Sleep,
+        (Does::Lock, None) => Act::Lock,
+        (Does::Unlock, None) => Act::Unlock,
+        (Does::OpenLink, None) => Act::OpenLink { link: link? },
+        (Does::DenyCamera, None) => Act::DenyAccess { track: Track::Video },
+        (Does::AllowCamera, None) => Act::AllowAccess { track: Track::Video },
+        (Does::DenyMicrophone, None) => Act::DenyAccess { track: Track::Audio },
+        (Does::AllowMicrophone, None) => Act::AllowAccess { track: Track::Audio },
+        (Does::Verify, Some(user)) => Act::Verify { user },
         _ => return None,
     })
+}
+
+/// The link of a step; notes when one is missing or not wanted. Any text may be opened as a link.
+fn link(entry: &StepEntry, does: &Located<Does>, problems: &mut Problems) -> Option<String> {
+    match (&entry.link, **does == Does::OpenLink) {
+        (None, true) => {
+            let note = problems.note(does.span(), "this act opens a link", "`link` is missing");
+            note.with_help("`link = \"callproof://call/bob?video=1\"` asks for a call with bob");
+            None
+        }
+        (Some(link), false) => {
+            problems.note(link.span(), "this act opens no link", "means nothing here");
+            None
+        }
+        (link, _) => link.as_ref().map(|link| (**link).clone()),
+    }
 }
 
 /// The other device of the user in a step; notes when one is missing, not wanted, or the one in hand.
@@ -171,7 +197,13 @@ fn password(entry: &StepEntry, does: &Located<Does>, problems: &mut Problems) ->
 fn with(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut Problems) -> Option<UserName> {
     let alone = !matches!(
         **does,
-        Does::RequestFriend | Does::AcceptFriend | Does::DeclineFriend | Does::Unfriend | Does::Block | Does::Call
+        Does::RequestFriend
+            | Does::AcceptFriend
+            | Does::DeclineFriend
+            | Does::Unfriend
+            | Does::Block
+            | Does::Call
+            | Does::Verify
     );
     match (&entry.with, alone) {
         (None, true) => None,
@@ -225,5 +257,7 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::GuessPassword => AdversaryPlan::GuessPassword,
         Attack::GuessCode => AdversaryPlan::GuessCode,
         Attack::ActForAnother => AdversaryPlan::ActForAnother,
+        Attack::NameInOffer => AdversaryPlan::NameInOffer,
+        Attack::HostNameInOffer => AdversaryPlan::HostNameInOffer,
     })
 }

@@ -81,6 +81,7 @@ impl Client {
     fn invite(&mut self, call: CallId, now: SimTime) {
         let Some(callee) = self.machine.dialog().map(|dialog| dialog.peer.clone()) else { return };
         self.show(Screen::Outgoing { call, peer: callee.clone() });
+        self.show_thread(&callee);
         self.call = Some(Call::outgoing(call, &self.user, &callee));
         if self.account.roster().devices(&callee).is_empty() {
             self.account.fetch_keys(callee, now);
@@ -95,10 +96,10 @@ impl Client {
         let devices = self.account.roster().devices(&dialog.peer);
         let first = devices.first().map_or_else(|| "".into(), |keys| keys.device.clone());
         let config = self.transport_config(dialog.call, first, dialog.video);
-        let inline = self.misbehaves(Misbehaviour::CandidatesInOffer);
+        let extras = self.extras();
         let own = Own { device: &self.device, identity: &self.identity };
         let Some(call) = &mut self.call else { return };
-        match call.make_offers(own, &devices, config, inline, &mut self.sealing, now) {
+        match call.make_offers(own, &devices, config, &extras, &mut self.sealing, now) {
             Ok(offers) => {
                 let invite = ClientMessage::Invite { call: dialog.call, to: dialog.peer, video: dialog.video, offers };
                 call.invite = Some(invite.clone());
@@ -113,8 +114,12 @@ impl Client {
         let (device, user, caller) = (self.device.clone(), self.user.clone(), dialog.peer.clone());
         event!(Ring { device, user, caller, call });
         let looks_like = likeness::taken_for(&dialog.peer, self.account.roster().older_friends(&dialog.peer));
-        self.show(Screen::Incoming { call, peer: dialog.peer, video: dialog.peer_video, looks_like });
+        let verification = self.verification(&dialog.peer);
+        let (peer, calling_device) = self.caller_shown(&dialog.peer);
+        let video = dialog.peer_video;
+        self.show(Screen::Incoming { call, peer, calling_device, video, verification, looks_like });
         self.tell_server(ClientMessage::Ringing { call }, now);
+        self.look_into_offer(call);
         if mutant!(V04) && self.make_answer(dialog.peer_video, now).is_ok() {
             // Candidates inside the offer count, and ICE starts while it rings.
             self.gather(&[], now);
@@ -123,7 +128,8 @@ impl Client {
 
     fn answer(&mut self, call: CallId, now: SimTime) {
         let Some(dialog) = self.machine.dialog().cloned() else { return };
-        self.show(Screen::Connecting { call, peer: dialog.peer });
+        self.show(Screen::Connecting { call, peer: dialog.peer.clone() });
+        self.show_thread(&dialog.peer);
         match self.make_answer(dialog.video, now) {
             Ok(answer) => self.tell_server(ClientMessage::Accept { call, answer }, now),
             Err(mismatch) => self.refuse(&mismatch, now),
@@ -241,8 +247,13 @@ impl Client {
             };
             call.engine = Some(Engine::new(config, now));
         }
+        let (closed, open): (Vec<Track>, Vec<Track>) = tracks.iter().partition(|track| self.denied.contains(track));
         if let Some(engine) = &mut call.engine {
-            engine.start(tracks, call.id, now);
+            engine.start(&open, call.id, now);
+            closed.iter().for_each(|track| engine.keep_off(*track, now));
+        }
+        if let Some(transport) = call.transport.as_mut().filter(|_| closed.contains(&Track::Video)) {
+            transport.sends_video(false);
         }
     }
 
@@ -268,6 +279,9 @@ impl Client {
 
     /// Switches an own track; without video there is no rate to look for.
     pub(super) fn switch(&mut self, track: Track, on: bool, now: SimTime) {
+        if on && self.is_denied(track) {
+            return;
+        }
         let Some(call) = &mut self.call else { return };
         let Some(engine) = &mut call.engine else { return };
         if on {

@@ -97,7 +97,8 @@ impl Client {
         event!(Notice { device: self.device.clone(), call, message: message.to_owned() });
     }
 
-    fn row(&self, row: CallRowEntry) {
+    fn row(&mut self, row: CallRowEntry) {
+        self.count_row(&row.thread);
         let CallRowEntry { thread, call, caller, outcome, duration } = row;
         event!(CallRow { device: self.device.clone(), thread, call, caller, outcome, duration });
     }

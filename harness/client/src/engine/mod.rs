@@ -197,6 +197,14 @@ impl Engine {
         self.off.insert(track, Off::since(now, next_frame, &self.local));
     }
 
+    /// Leaves the device of a track closed that was not opened yet: the peer learns that it is off, as after
+    /// [`Engine::switch_off`].
+    pub fn keep_off(&mut self, track: Track, now: SimTime) {
+        if !self.stopped && !self.is_capturing(track) {
+            self.off.entry(track).or_insert_with(|| Off::since(now, 0, &self.local));
+        }
+    }
+
     /// Opens the device of a track again that was switched off. Of video the first frame is a key frame.
     ///
     /// # Panics

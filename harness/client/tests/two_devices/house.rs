@@ -130,6 +130,7 @@ fn boot(who: usize, boots: u32, story: &Story, (seeds, key): (SeedTree, ServerId
         media: media_plan(),
         seeds: seeds.child(NAMES[who].1),
         boots,
+        push_token: None,
         misbehaviour: if who == 0 { story.misbehaviour.clone() } else { Vec::new() },
         null_srtp: false,
         hop: None,
@@ -198,6 +199,18 @@ impl House {
 
     pub(crate) fn call(&mut self, video: bool) {
         self.act(0, Act::Call { user: "bob".into(), video });
+    }
+
+    /// A push reaches a device.
+    pub(crate) fn push(&mut self, who: usize) {
+        random::act_as(NAMES[who].1);
+        self.clients[who].handle(Input::Push, self.now);
+        self.drain();
+    }
+
+    /// Whether a device has no timer: its app sleeps.
+    pub(crate) fn is_still(&self, who: usize) -> bool {
+        self.clients[who].next_wake().is_none()
     }
 
     /// The server drops a device's connection.

@@ -4,6 +4,7 @@ mod handovers;
 mod house;
 mod lives;
 mod restarts;
+mod sleep;
 
 use client::Misbehaviour;
 use house::{House, Story, tell};

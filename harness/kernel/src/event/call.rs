@@ -6,7 +6,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::people::CallOutcome;
+use super::{device::Verification, people::CallOutcome};
 
 /// What a user does with the device in hand. Also what a scenario's timeline holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +94,32 @@ pub enum Act {
     },
     /// Logs every other device of the own account out.
     EndOtherSessions,
+    /// Puts the app away: the operating system lets it sleep, without a connection, until a push or its user wakes it.
+    Sleep,
+    /// Locks the device.
+    Lock,
+    /// Unlocks it.
+    Unlock,
+    /// Opens a link to a call, from wherever it came.
+    OpenLink {
+        /// The link as it was given.
+        link: String,
+    },
+    /// Takes the permission for camera or microphone from the app, in the settings of the operating system.
+    DenyAccess {
+        /// The track of the device.
+        track: Track,
+    },
+    /// Gives it the permission back.
+    AllowAccess {
+        /// The track of the device.
+        track: Track,
+    },
+    /// Marks somebody as verified: the two compared their safety number.
+    Verify {
+        /// The other user.
+        user: UserName,
+    },
 }
 
 /// A user did something.
@@ -113,6 +139,13 @@ pub struct UserAct {
 pub enum Screen {
     /// No call.
     Idle,
+    /// A link asks for a call: nothing comes of it unless the user calls.
+    Compose {
+        /// Who would be called.
+        peer: UserName,
+        /// Whether the link asks for the camera.
+        video: bool,
+    },
     /// Calling somebody.
     Outgoing {
         /// The call.
@@ -126,8 +159,12 @@ pub enum Screen {
         call: CallId,
         /// Who calls, from the verified roster.
         peer: UserName,
+        /// The device that calls, from the verified list of the caller's.
+        calling_device: ActorName,
         /// Whether the caller offers video.
         video: bool,
+        /// Whether the caller's devices are those that the user verified.
+        verification: Verification,
         /// A warning: for whom the caller's name can be taken, a friend or the service itself.
         #[serde(default)]
         looks_like: Option<UserName>,
@@ -336,7 +373,8 @@ impl Act {
         }
     }
 
-    /// The tracks that an act switches during a call, and whether they are on from then.
+    /// The tracks that an act switches during a call, and whether they are on from then. A permission that is given back
+    /// switches nothing on.
     pub fn switches(&self) -> &'static [(Track, bool)] {
         match self {
             Act::CameraOff => &[(Track::Video, false)],
@@ -345,6 +383,8 @@ impl Act {
             Act::Unmute => &[(Track::Audio, true)],
             Act::Hold => &[(Track::Audio, false), (Track::Video, false)],
             Act::Resume => &[(Track::Audio, true), (Track::Video, true)],
+            Act::DenyAccess { track: Track::Audio } => &[(Track::Audio, false)],
+            Act::DenyAccess { track: Track::Video } => &[(Track::Video, false)],
             _ => &[],
         }
     }

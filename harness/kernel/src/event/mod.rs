@@ -4,6 +4,7 @@
 
 mod call;
 mod call_table;
+mod device;
 mod media;
 mod network;
 mod people;
@@ -14,6 +15,7 @@ pub use call::{
     Act, CallRow, CallState, CallStateName, EndReason, Ended, ParserEntered, Pending, Ring, Screen, Ui, UserAct,
 };
 pub use call_table::{is_listed, listed_event};
+pub use device::{AppSlept, Dns, PushAsked, ThreadShown, Verification};
 pub use media::{
     AudioPlayed, CaptureSwitched, Captured, Decoded, Encoded, EncoderTarget, FrameDropped, KeyFrameRequested, Mark,
     OpenVerdict, Opened, PeerSwitched, PictureQuality, Reassembled, Rendered, RtpSent, Sealed,
@@ -104,6 +106,14 @@ events! {
     StoreRestored,
     /// A parser of untrusted call content was entered.
     ParserEntered,
+    /// A device's app was put to sleep, or woken.
+    AppSlept,
+    /// A push service was asked to wake a device.
+    PushAsked(token, payload),
+    /// A device asked its resolver for a name.
+    Dns,
+    /// A device shows a thread beside its call.
+    ThreadShown,
     /// A signaling message as the server sees it.
     Signal(body),
     /// A fact became durable in the server's store.

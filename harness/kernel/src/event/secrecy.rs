@@ -119,6 +119,8 @@ pub enum AttackKind {
     GuessCode,
     /// A device asked for something in the name of another user.
     ActForAnother,
+    /// A caller wrote into its offer what does not belong there: a name, a host name.
+    DressUpOffer,
     /// Any other fault that a canary plants.
     Canary,
 }

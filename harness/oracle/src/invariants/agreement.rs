@@ -7,7 +7,7 @@ use crate::{
 };
 use kernel::{
     BitRate, CallId, Micros, SimTime,
-    event::{CallStateName, CaptureSwitched, is_listed},
+    event::{Act, CallStateName, CaptureSwitched, UserAct, is_listed},
     plan::{LinkPlan, Loss},
 };
 
@@ -44,11 +44,13 @@ pub(crate) fn no_peer_starts_a_track(evidence: &Evidence) -> Checks {
     let mut checks = Checks::default();
     for opened in run.events.captures.iter().filter(|switched| switched.on) {
         let Some(closed) = closed_before(run, opened) else { continue };
-        let wanted = run.events.user_acts.iter().any(|act| {
-            (closed.index..opened.index).contains(&act.index)
-                && act.device == opened.device
-                && act.what.switches().contains(&(opened.track, true))
-        });
+        let acts = || run.events.user_acts.iter().filter(|act| act.device == opened.device);
+        let within = |act: &&Seen<UserAct>| (closed.index..opened.index).contains(&act.index);
+        // What the user wanted while the operating system denied it was in vain.
+        let allowed = acts().filter(within).rfind(|act| act.what == Act::AllowAccess { track: opened.track });
+        let since = allowed.map_or(closed.index, |act| act.index);
+        let mut later = acts().filter(within).filter(|act| act.index > since);
+        let wanted = later.any(|act| act.what.switches().contains(&(opened.track, true)));
         checks.check(wanted, opened.at, opened.index, || {
             format!("{} opens {} again, and its user did not ask for it", opened.device, opened.track)
         });
@@ -203,7 +205,7 @@ mod tests {
     use crate::story::{CALL, Story};
     use kernel::{
         Track,
-        event::{self, Act, CallOutcome, CallStateName, EndReason, Event, Fact},
+        event::{self, CallOutcome, EndReason, Event, Fact},
     };
 
     fn moved(story: &mut Story, because: &str, from: CallStateName, to: CallStateName) {
@@ -240,6 +242,23 @@ mod tests {
         assert_eq!(held(true).holds("no_peer_starts_a_track"), 1);
         let sentence = held(false).fails_only("no_peer_starts_a_track");
         assert_eq!(sentence, "bob-phone opens video again, and its user did not ask for it");
+    }
+
+    #[test]
+    fn a_track_that_was_denied_opens_when_its_user_says_so_after_it_was_allowed() {
+        let opened = |asks_after: bool| {
+            let mut story = Story::new();
+            let track = Track::Video;
+            story.live().at(9_000).act("bob-phone", Act::DenyAccess { track }).capture("bob-phone", track, false);
+            story.at(9_500).act("bob-phone", Act::CameraOn).at(10_000).act("bob-phone", Act::AllowAccess { track });
+            if asks_after {
+                story.at(10_500).act("bob-phone", Act::CameraOn);
+            }
+            story.capture("bob-phone", track, true);
+            story
+        };
+        assert_eq!(opened(true).holds("no_peer_starts_a_track"), 1);
+        opened(false).fails_only("no_peer_starts_a_track");
     }
 
     /// The server ends the ring after 4 s; bob's device hears of it at a time.

@@ -89,7 +89,9 @@ fn may_hold(run: &Run, secret: &Seen<Secret>, exhibit: &Exhibit) -> bool {
         Exhibit::Snapshot(snapshot) => {
             secret.kind == SecretKind::RelayPassword && secret.holders.contains(&snapshot.node)
         }
-        Exhibit::Packet(_) | Exhibit::Sealed(_) | Exhibit::Reassembled(_) | Exhibit::LogLine(_) => false,
+        Exhibit::Packet(_) | Exhibit::Sealed(_) | Exhibit::Reassembled(_) | Exhibit::Push(_) | Exhibit::LogLine(_) => {
+            false
+        }
     }
 }
 

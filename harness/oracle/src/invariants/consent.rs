@@ -103,6 +103,12 @@ pub(crate) fn nothing_parsed_or_sent_before_accept(evidence: &Evidence) -> Check
             let count = 1 + sent.count();
             format!("{device} sends {count} {protocol}packets past signaling for a call that is not accepted")
         });
+        let asked = run.events.names_asked.of(device).find(|asked| window.contains(&asked.index));
+        let (at, record) = asked.map_or((ring.at, ring.index), |asked| (asked.at, asked.index));
+        checks.check(asked.is_none(), at, record, || {
+            let name = asked.map_or("", |asked| asked.get().name.as_str());
+            format!("{device} asks its resolver for {name} because of a call that is not accepted")
+        });
         let mut candidates = run.events.candidates.of(device);
         let offered = candidates.find(|seen| window.contains(&seen.index) && seen.offered);
         let (at, record) = offered.map_or((ring.at, ring.index), |seen| (seen.at, seen.index));
@@ -223,7 +229,7 @@ mod tests {
         let mut story = Story::new();
         story.live();
         parser(&mut story, "bob-phone");
-        assert_eq!(story.holds("nothing_parsed_or_sent_before_accept"), 3);
+        assert_eq!(story.holds("nothing_parsed_or_sent_before_accept"), 4);
         let mut story = Story::new();
         story.befriend().ringing();
         parser(&mut story, "bob-phone");
@@ -257,7 +263,7 @@ mod tests {
             story.packet(("bob-phone", "relay"), path, WireProtocol::Stun, &[0; 20]);
             story
         };
-        assert_eq!(send("192.0.2.44:443").holds("nothing_parsed_or_sent_before_accept"), 2);
+        assert_eq!(send("192.0.2.44:443").holds("nothing_parsed_or_sent_before_accept"), 3);
         let sentence = send(&relay_address().to_string()).fails_only("nothing_parsed_or_sent_before_accept");
         assert_eq!(sentence, "bob-phone sends 1 stun packets past signaling for a call that is not accepted");
     }
@@ -268,7 +274,7 @@ mod tests {
         story.live();
         let path = (address_of("bob-phone"), relay_address());
         story.packet(("bob-phone", "relay"), path, WireProtocol::Stun, &[0; 20]);
-        assert_eq!(story.holds("nothing_parsed_or_sent_before_accept"), 2);
+        assert_eq!(story.holds("nothing_parsed_or_sent_before_accept"), 3);
     }
 
     #[test]

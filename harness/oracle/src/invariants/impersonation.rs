@@ -37,14 +37,20 @@ pub(crate) fn look_alikes_are_marked(evidence: &Evidence) -> Checks {
 #[cfg(test)]
 mod tests {
     use crate::story::{CALL, Story};
-    use kernel::event::{Event, Fact, Screen, Ui};
+    use kernel::event::{Event, Fact, Screen, Ui, Verification};
 
     const MARKED: &str = "look_alikes_are_marked";
 
     fn shown(story: &mut Story, looks_like: Option<&str>) {
         let (user, device) = ("bob".into(), "bob-phone".into());
-        let screen =
-            Screen::Incoming { call: CALL, peer: "alice".into(), video: true, looks_like: looks_like.map(Into::into) };
+        let screen = Screen::Incoming {
+            call: CALL,
+            peer: "alice".into(),
+            calling_device: "alice-phone".into(),
+            video: true,
+            verification: Verification::Unverified,
+            looks_like: looks_like.map(Into::into),
+        };
         story.tell(Event::Ui(Ui { user, device, screen }));
     }
 

@@ -1,33 +1,72 @@
-//! CON-5, CON-6: a camera or microphone that its user switched off.
+//! CON-5, CON-6: a camera or microphone that its user switched off, or that the operating system denies.
 
 use crate::{
     catalogue::Evidence,
     checks::Checks,
     run::{Moment, Part, Run},
 };
-use kernel::{Micros, Track};
+use kernel::{Micros, SimTime, Track, event::Act};
 use std::collections::BTreeSet;
 
 /// How long packets that were on their way inside the device may still leave it ...
 const AFTERGLOW: Micros = Micros::from_millis(500);
-/// ... and how long what has left may be repeated for a peer that misses it: as long as str0m keeps it.
+/// ... and how long after the last of them has left it may be repeated for a peer that misses it, or to probe the rate: as
+/// long as str0m keeps it.
 const REPAIR: Micros = Micros::from_secs(3);
 /// The most that a sealed frame without content has: SFrame header and tag (RFC 9605 sections 4.3 and 4.5).
 const EMPTY: u32 = 17 + 16;
 
-/// CON-5, CON-6. Checks are the times at which a track was off, thrice each, and the frames that were sealed meanwhile.
+/// CON-5, CON-6. Checks are the times at which a track was off, thrice each, the frames that were sealed meanwhile, and the
+/// times at which the operating system denied one, in a call or not.
 pub(crate) fn nothing_captured_while_off(evidence: &Evidence) -> Checks {
     let run = evidence.run;
     let mut checks = Checks::default();
     for part in run.calls.parts.values() {
         for track in [Track::Audio, Track::Video] {
-            for time in part.times_off(track).into_iter().filter(|(off, _)| is_captured(run, part, track, off.1)) {
+            for (off, on) in part.times_off(track).into_iter().filter(|(off, _)| is_captured(run, part, track, off.1)) {
+                // That it opens again unasked is one mistake, and no_peer_starts_a_track judges it.
+                let time = (off, reopened(run, part, track, off).unwrap_or(on).min(on));
                 judge(run, part, track, time, &mut checks);
                 judge_packets(run, part, track, time, &mut checks);
             }
         }
     }
+    judge_denials(run, &mut checks);
     checks
+}
+
+/// When the device of a track opened again after it was closed at a moment.
+fn reopened(run: &Run, part: &Part, track: Track, off: Moment) -> Option<Moment> {
+    let mut switched = run
+        .events
+        .captures
+        .of(run.cast.name(part.device))
+        .filter(|seen| seen.index > off.1 && seen.call == part.call && seen.track == track);
+    switched.find(|seen| !seen.on)?;
+    switched.find(|seen| seen.on).map(|seen| (seen.at, seen.index))
+}
+
+/// While the operating system denies a track nothing of it is opened or captured, whatever the user of the app does.
+fn judge_denials(run: &Run, checks: &mut Checks) {
+    for denied in &run.events.user_acts {
+        let Act::DenyAccess { track } = denied.what else { continue };
+        let mut later =
+            run.events.user_acts.iter().filter(|act| act.index > denied.index && act.device == denied.device);
+        let allowed = later.find(|act| act.what == Act::AllowAccess { track });
+        let until = allowed.map_or((SimTime::NEVER, u64::MAX), |act| (act.at, act.index));
+        let within = |index: u64| index > denied.index && index < until.1;
+        let opened = run.events.captures.of(&denied.device);
+        let opened = opened.filter(|seen| seen.on && seen.track == track && within(seen.index));
+        let captured = run.events.captured.iter();
+        let captured =
+            captured.filter(|seen| seen.device == denied.device && seen.track == track && within(seen.index));
+        let moments = opened.map(|seen| (seen.at, seen.index)).chain(captured.map(|seen| (seen.at, seen.index)));
+        let first = moments.min_by_key(|moment| moment.1);
+        let (at, record) = first.unwrap_or((denied.at, denied.index));
+        checks.check(first.is_none(), at, record, || {
+            format!("{} captures {track} although its operating system denies it", denied.device)
+        });
+    }
 }
 
 /// Whether the device of a track was open just before a record.
@@ -78,7 +117,7 @@ fn judge_packets(run: &Run, part: &Part, track: Track, (off, on): (Moment, Momen
         .collect();
     let late = run.events.rtp_sent.iter().find(|rtp| {
         rtp.index < on.1
-            && rtp.at > off.0 + if rtp.repair { REPAIR } else { AFTERGLOW }
+            && rtp.at > off.0 + AFTERGLOW + if rtp.repair { REPAIR } else { Micros::ZERO }
             && rtp.device == *device
             && rtp.track == track
             && with_content.contains(&rtp.frame)
@@ -155,6 +194,40 @@ mod tests {
         story.over(12_000);
         let sentence = story.fails_only("nothing_captured_while_off");
         assert_eq!(sentence, "alice-phone still sends video 501.000 ms after its user switched it off");
+    }
+
+    /// Bob's phone denies the camera before the call, and gives it back at a time.
+    fn denied(allowed_ms: u64) -> Story {
+        let mut story = Story::new();
+        story.act("bob-phone", Act::DenyAccess { track: Track::Video });
+        story.befriend().ringing().at(allowed_ms).act("bob-phone", Act::AllowAccess { track: Track::Video });
+        story.at(7_000).act("bob-phone", Act::Accept { video: true });
+        story.state("bob-phone", event::CallStateName::Incoming, event::CallStateName::Accepting);
+        story.at(7_100).capture("bob-phone", Track::Audio, true).capture("bob-phone", Track::Video, true);
+        story
+    }
+
+    #[test]
+    fn what_is_denied_stays_closed() {
+        assert_eq!(denied(6_500).holds("nothing_captured_while_off"), 1);
+        let mut story = denied(6_500);
+        story.act("bob-phone", Act::DenyAccess { track: Track::Audio });
+        story.at(7_200).capture("bob-phone", Track::Audio, false).over(12_000);
+        assert!(story.report("nothing_captured_while_off").checks > 1);
+        let mut story = Story::new();
+        story.act("bob-phone", Act::DenyAccess { track: Track::Video }).live().over(12_000);
+        let sentence = story.fails_only("nothing_captured_while_off");
+        assert_eq!(sentence, "bob-phone captures video although its operating system denies it");
+    }
+
+    #[test]
+    fn a_camera_that_opens_again_unasked_is_the_mistake_of_another() {
+        let mut story = Story::new();
+        story.live().at(9_000).act("alice-phone", Act::DenyAccess { track: Track::Video });
+        story.capture("alice-phone", Track::Video, false).at(10_000);
+        story.act("alice-phone", Act::AllowAccess { track: Track::Video }).capture("alice-phone", Track::Video, true);
+        story.frame("alice-phone", 0).over(12_000);
+        story.fails_only("no_peer_starts_a_track");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use kernel::{
     CallId, SimTime, Track, UserName,
     event::{Act, CallState, CallStateName, Ended, Fact, Ring, Screen, Signal, Store, UserAct},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A place in the log.
 pub(crate) type Moment = (SimTime, u64);
@@ -260,7 +260,13 @@ impl<'a> Calls<'a> {
 
     fn act(&mut self, act: Seen<'a, UserAct>, device: usize, hand: &mut Hand) {
         let given = (act.at, act.index);
-        let switches = act.what.switches().iter().map(|(track, on)| Switch { given, track: *track, on: *on });
+        match act.what {
+            Act::DenyAccess { track } => drop(hand.denied.insert(track)),
+            Act::AllowAccess { track } => drop(hand.denied.remove(&track)),
+            _ => {}
+        }
+        let switches = act.what.switches().iter().filter(|(track, on)| !on || !hand.denied.contains(track));
+        let switches = switches.map(|(track, on)| Switch { given, track: *track, on: *on });
         if let Some(part) = self.current(device).filter(|part| part.can_switch(&act.what)) {
             part.switches.extend(switches);
         }
@@ -315,6 +321,8 @@ impl<'a> Calls<'a> {
 struct Hand {
     ringing: Option<CallId>,
     calling: Option<Consent>,
+    /// The tracks that the operating system denies.
+    denied: BTreeSet<Track>,
 }
 
 enum Step<'a> {

@@ -101,7 +101,10 @@ impl Race {
                     self.committing.push_back((free.max(self.now) + COMMIT, commit));
                 }
                 ServiceOutput::Close(connection) => self.closed.push((self.now, connection)),
-                ServiceOutput::GrantRelay { .. } | ServiceOutput::RevokeRelay { .. } | ServiceOutput::Mail { .. } => {}
+                ServiceOutput::GrantRelay { .. }
+                | ServiceOutput::RevokeRelay { .. }
+                | ServiceOutput::Mail { .. }
+                | ServiceOutput::Push(_) => {}
             }
         }
     }

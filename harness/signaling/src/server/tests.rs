@@ -146,6 +146,7 @@ impl Net {
                 Output::GrantRelay { .. } => self.granted += 1,
                 Output::RevokeRelay { .. } => self.granted -= 1,
                 Output::Mail { .. } => {}
+                Output::Push(_) => panic!("nobody here has a token"),
             }
         }
     }

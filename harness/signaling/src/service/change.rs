@@ -25,11 +25,13 @@ pub enum TableName {
     Outboxes,
     /// Where there are several cores, which one serves each device.
     Homes,
+    /// What a push service knows each device by.
+    PushTokens,
 }
 
 impl TableName {
     /// Every table.
-    pub const ALL: [TableName; 9] = [
+    pub const ALL: [TableName; 10] = [
         TableName::Accounts,
         TableName::Sessions,
         TableName::Edges,
@@ -39,6 +41,7 @@ impl TableName {
         TableName::UsedCalls,
         TableName::Outboxes,
         TableName::Homes,
+        TableName::PushTokens,
     ];
 
     /// The name as text.
@@ -53,6 +56,7 @@ impl TableName {
             TableName::UsedCalls => "used_calls",
             TableName::Outboxes => "outboxes",
             TableName::Homes => "homes",
+            TableName::PushTokens => "push_tokens",
         }
     }
 }

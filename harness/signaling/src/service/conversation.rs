@@ -10,7 +10,7 @@ use kernel::{
 };
 use protocol::{
     ClientMessage, ConnectionId, DeviceChange, DeviceIdentity, DeviceKeys, DeviceList, EnvelopeHeader, EnvelopeKind,
-    PROTOCOL_VERSION, RequestId, SealedEnvelope, ServerMessage,
+    PROTOCOL_VERSION, PushRequest, RequestId, SealedEnvelope, ServerMessage,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,6 +29,8 @@ pub(super) struct Conversation {
     pub(super) granted: Vec<(ActorName, String)>,
     /// One-time codes that were sent, with whose they are.
     pub(super) mailed: Vec<(UserName, String)>,
+    /// What the push service was asked for, with the time.
+    pub(super) pushed: Vec<(SimTime, PushRequest)>,
     tokens: BTreeMap<ActorName, String>,
     /// The number of the last row that each device got.
     rows: BTreeMap<ActorName, u32>,
@@ -50,6 +52,7 @@ impl Conversation {
             facts: Vec::new(),
             granted: Vec::new(),
             mailed: Vec::new(),
+            pushed: Vec::new(),
             tokens: BTreeMap::new(),
             rows: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -226,6 +229,7 @@ impl Conversation {
                 ServiceOutput::Mail { user, code } => self.mailed.push((user, code)),
                 ServiceOutput::Close(connection) => self.connections.retain(|_, open| *open != connection),
                 ServiceOutput::GrantRelay { relay, username, .. } => self.granted.push((relay, username)),
+                ServiceOutput::Push(request) => self.pushed.push((self.now, request)),
                 ServiceOutput::RevokeRelay { relay, username } => {
                     let before = self.granted.len();
                     self.granted.retain(|held| *held != (relay.clone(), username.clone()));

@@ -49,7 +49,7 @@ impl Service {
             | ClientMessage::Busy { call }
             | ClientMessage::HangUp { call }
             | ClientMessage::ToPeer { call, .. } => work.unknown_call(device, *call),
-            ClientMessage::FetchRows { .. } => {}
+            ClientMessage::FetchRows { .. } | ClientMessage::RegisterPush { .. } => {}
         }
     }
 

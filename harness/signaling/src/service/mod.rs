@@ -7,6 +7,7 @@ mod codes;
 mod devices;
 mod friends;
 mod passwords;
+mod push;
 mod replica;
 mod store;
 mod table;
@@ -24,12 +25,17 @@ mod model;
 #[cfg(test)]
 mod password_table;
 #[cfg(test)]
+mod push_table;
+#[cfg(test)]
 mod refusal_table;
 
 pub use change::{BrokenRow, Change, Commit, RowId, TableName};
 pub use view::ActiveCall;
 
-use crate::config::{Argon2Cost, RelayEndpoint, ServerConfig, ServiceCosts};
+use crate::{
+    config::{Argon2Cost, RelayEndpoint, ServerConfig, ServiceCosts},
+    naming::call_of_server_message,
+};
 use calls::{GateCache, Invite, Sender};
 use kernel::{
     mutant,
@@ -37,7 +43,8 @@ use kernel::{
     random::Stream,
     time::{Micros, SimTime},
 };
-use protocol::{ClientMessage, ConnectionId, RelayGrant, ServerMessage};
+use protocol::{ClientMessage, ConnectionId, PushRequest, RelayGrant, ServerMessage};
+use push::Pushes;
 use replica::Replica;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use store::{Stage, Store};
@@ -116,6 +123,8 @@ pub enum ServiceOutput {
         /// TURN user name.
         username: String,
     },
+    /// Ask the push service to wake a device.
+    Push(PushRequest),
 }
 
 /// Accounts, friends, threads and calls over abstract connections.
@@ -145,6 +154,7 @@ pub struct Service {
     core: (u8, u8),
     replica: Replica,
     gate_cache: GateCache,
+    pushes: Pushes,
     phase: Phase,
     next_tx: u64,
     outputs: VecDeque<ServiceOutput>,
@@ -199,6 +209,7 @@ impl Service {
             core: (0, 1),
             replica: Replica::default(),
             gate_cache: GateCache::default(),
+            pushes: Pushes::default(),
             phase: Phase::Idle,
             next_tx: 1,
             outputs: VecDeque::new(),
@@ -359,10 +370,11 @@ impl Service {
                     let device = self.device_of(connection);
                     self.outputs.push_back(ServiceOutput::Send { connection, device, message });
                 }
-                Effect::Tell(device, message) => self.tell(device, message),
+                Effect::Tell(device, message) => self.tell(device, message, now),
                 Effect::Ring { device, call } => self.ring(&device, call, now),
                 Effect::LogOut(device) => self.disconnect(&device),
                 Effect::Mail { user, code } => self.outputs.push_back(ServiceOutput::Mail { user, code }),
+                Effect::Nudge(device) => self.nudge(&device, None, now),
                 Effect::Grant { relay, username, password, lifetime } => {
                     self.outputs.push_back(ServiceOutput::GrantRelay { relay, username, password, lifetime });
                 }
@@ -387,12 +399,16 @@ impl Service {
         self.outputs.push_back(ServiceOutput::Close(connection));
     }
 
-    fn tell(&mut self, device: ActorName, message: ServerMessage) {
+    fn tell(&mut self, device: ActorName, message: ServerMessage, now: SimTime) {
         match self.online.get(&device) {
             Some(&connection) => {
                 self.outputs.push_back(ServiceOutput::Send { connection, device: Some(device), message });
             }
-            None => self.store.keep(&device, message, self.core),
+            None => {
+                let about = call_of_server_message(&message);
+                self.store.keep(&device, message, self.core);
+                self.nudge(&device, about, now);
+            }
         }
     }
 
@@ -409,7 +425,7 @@ impl Service {
     }
 
     fn ring(&mut self, device: &ActorName, call: CallId, now: SimTime) {
-        let Some(&connection) = self.online.get(device) else { return };
+        let Some(&connection) = self.online.get(device) else { return self.nudge(device, Some(call), now) };
         let ringing = self.store.call(call).filter(|found| found.stage == Stage::Ringing);
         let Some((caller, callee)) = ringing.map(|found| (found.caller.clone(), found.callee.clone())) else { return };
         // The gate again, at the delivery.
@@ -448,6 +464,7 @@ impl Service {
         if let Some(entry) = self.connections.get_mut(&connection) {
             entry.device = Some(device.clone());
             self.online.insert(device.clone(), connection);
+            self.is_awake(device);
         }
         if self.is_one_of_several() {
             self.store.set_home(device, self.core.0);
@@ -488,6 +505,7 @@ impl Service {
             ClientMessage::ResetPassword { request, version, code, password, keys, consent } => {
                 self.reset_password(connection, (request, version), (&code, &password), (keys, consent), work);
             }
+            ClientMessage::RegisterPush { token } => self.register_push(connection, token),
             message => {
                 let device = self.device_of(connection);
                 let user = device.as_ref().and_then(|device| self.store.owner(device).cloned());
@@ -526,6 +544,8 @@ impl Service {
             ClientMessage::EndOtherSessions { request, user } => {
                 self.end_other_sessions(connection, request, (from, &user), work);
             }
+            // Any device may be woken.
+            ClientMessage::RegisterPush { token } => self.register_push(connection, token),
             ClientMessage::RequestFriend { request, user } => {
                 self.request_friend(connection, request, (from.user, &user), work);
             }
@@ -566,6 +586,7 @@ impl Service {
         self.store.change_calls(is_its, |call| {
             call.gone.insert(device.clone(), work.at);
         });
+        self.nudge_if_rung(device, work.at);
         self.log("info", format!("{device} lost its connection"));
     }
 

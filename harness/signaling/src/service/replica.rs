@@ -64,6 +64,7 @@ impl Service {
             match effect {
                 Effect::Tell(device, message) if !self.online.contains_key(&device) => {
                     self.store.keep(&device, message, self.core);
+                    work.effects.push(Effect::Nudge(device));
                 }
                 effect => work.effects.push(effect),
             }
@@ -119,7 +120,9 @@ impl Service {
             TableName::Outboxes if is_there => {
                 let Ok((device, _)) = postcard::from_bytes::<(ActorName, u64)>(&change.key) else { return };
                 let is_known = |request: &Request| matches!(request, Request::Collect(known) if *known == device);
-                if self.online.contains_key(&device) && !self.queue.iter().any(is_known) {
+                if !self.online.contains_key(&device) {
+                    self.nudge(&device, None, now);
+                } else if !self.queue.iter().any(is_known) {
                     self.queue.push_back(Request::Collect(device));
                 }
             }
@@ -128,6 +131,7 @@ impl Service {
                 if !self.ringing_here(call).is_empty() {
                     self.queue.push_back(Request::Deliver(call));
                 }
+                self.nudge_rung(call, now);
             }
             TableName::Rows if is_there => {
                 let Ok((user, number)) = postcard::from_bytes::<(UserName, u32)>(&change.key) else { return };
@@ -135,7 +139,7 @@ impl Service {
                 let mut devices = self.store.devices(&user);
                 devices.retain(|device| self.online.contains_key(device));
                 for (device, row) in devices.into_iter().zip(row.iter().cycle()) {
-                    self.tell(device, row.clone());
+                    self.tell(device, row.clone(), now);
                 }
             }
             TableName::Sessions if !is_there => {

@@ -14,7 +14,8 @@ use kernel::{
     time::{Micros, SimTime},
 };
 use protocol::{
-    CallRowEntry, DeviceChange, DeviceKeys, DeviceLink, DeviceList, RelayGrant, SealedEnvelope, ServerMessage,
+    CallRowEntry, DeviceChange, DeviceKeys, DeviceLink, DeviceList, PushToken, RelayGrant, SealedEnvelope,
+    ServerMessage,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -49,6 +50,9 @@ pub(super) struct Store {
     used: Table<u64, CallId>,
     outboxes: Table<(ActorName, u64), ServerMessage>,
     homes: Table<ActorName, u8>,
+    /// Left out where there is none, so that what is held without a push service stays what it was.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    push_tokens: Table<ActorName, PushToken>,
     /// Whose each device is.
     #[serde(skip)]
     owners: BTreeMap<ActorName, UserName>,
@@ -237,6 +241,7 @@ impl Store {
             TableName::UsedCalls => &mut self.used,
             TableName::Outboxes => &mut self.outboxes,
             TableName::Homes => &mut self.homes,
+            TableName::PushTokens => &mut self.push_tokens,
         }
     }
 
@@ -329,6 +334,7 @@ impl Store {
         self.owners.remove(device);
         self.sessions.retain(|_, holder| holder != device);
         self.outboxes.retain(|(waiting, _), _| waiting != device);
+        self.push_tokens.remove(device);
     }
 
     /// The devices of a user that have a session, but for one.
@@ -341,9 +347,10 @@ impl Store {
         devices
     }
 
-    /// Ends the session of a device. What waits for it stays: it may sign in again.
+    /// Ends the session of a device, which is woken no more. What waits for it stays: it may sign in again.
     pub(super) fn end_session(&mut self, device: &ActorName) {
         self.touch();
+        self.push_tokens.remove(device);
         self.sessions.retain(|_, holder| holder != device);
     }
 
@@ -517,6 +524,16 @@ impl Store {
 
     pub(super) fn set_home(&mut self, device: &ActorName, core: u8) {
         self.homes.insert(device.clone(), core);
+    }
+
+    /// What the push service knows a device by, if it said so. Not charged: looked up once something was said to it.
+    pub(super) fn push_token(&self, device: &ActorName) -> Option<PushToken> {
+        self.push_tokens.get(device).copied()
+    }
+
+    pub(super) fn set_push_token(&mut self, device: &ActorName, token: PushToken) {
+        self.touch();
+        self.push_tokens.insert(device.clone(), token);
     }
 
     /// The rows of a user behind one, with their numbers, oldest first.

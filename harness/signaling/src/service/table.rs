@@ -38,6 +38,10 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         self.rows.len()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     pub(super) fn get(&self, key: &K) -> Option<&V> {
         self.read.borrow_mut().insert(key.clone());
         self.rows.get(key)

@@ -29,6 +29,8 @@ pub(super) enum Effect {
     Tell(ActorName, ServerMessage),
     /// The device rings, unless it has no connection: then it does when it attaches in time.
     Ring { device: ActorName, call: CallId },
+    /// A device whose message was put into its outbox is woken, if it has no connection at any core.
+    Nudge(ActorName),
     /// A relay learns a credential.
     Grant { relay: ActorName, username: String, password: String, lifetime: Micros },
     /// A device is told that it is logged out, and its connection closed.

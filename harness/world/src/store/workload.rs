@@ -163,7 +163,8 @@ impl Server {
                 ServiceOutput::Close(_)
                 | ServiceOutput::Mail { .. }
                 | ServiceOutput::GrantRelay { .. }
-                | ServiceOutput::RevokeRelay { .. } => {}
+                | ServiceOutput::RevokeRelay { .. }
+                | ServiceOutput::Push(_) => {}
             }
         }
         handed

@@ -6,7 +6,7 @@ use crate::{
 };
 use kernel::{
     CallId, Micros, Plan, SimTime, UserName,
-    event::{Act, Screen},
+    event::{Act, Screen, Verification},
     plan::When,
 };
 use world::{ActorInput, ActorOutput};
@@ -64,7 +64,8 @@ fn acts_of_bob(screen: Screen, when: When) -> Vec<(u64, String)> {
 }
 
 fn incoming() -> Screen {
-    Screen::Incoming { call: CALL, peer: alice(), video: true, looks_like: None }
+    let (calling_device, verification) = ("alice-phone".into(), Verification::Unverified);
+    Screen::Incoming { call: CALL, peer: alice(), calling_device, video: true, verification, looks_like: None }
 }
 
 fn alice() -> UserName {

@@ -63,6 +63,25 @@ fn a_camera_that_is_off_is_closed_and_comes_back_with_a_key_frame() {
 }
 
 #[test]
+fn a_camera_that_never_opened_is_off_for_the_peer_and_can_open_later() {
+    let log = in_simulation(&[], || {
+        let mut loopback = Loopback::new(&plan(), DeviceClass::MidRange, ideal());
+        loopback.engines[0].start(&[Track::Audio], CallId([7; 16]), START);
+        loopback.engines[0].keep_off(Track::Video, START);
+        loopback.engines[1].start(&[Track::Audio, Track::Video], CallId([7; 16]), START);
+        loopback.run_until(START + SECOND);
+        loopback.engines[0].switch_on(Track::Video, time::now());
+        loopback.run_until(START + Micros::from_secs(2));
+    });
+    let told = told(&log);
+    assert_eq!(told.iter().map(|(_, on)| *on).collect::<Vec<_>>(), [false, true]);
+    assert!(told[0].0.since(START) < PIPE + Micros::from_millis(1), "{:?}", told[0]);
+    let captured = captured_by_alice(&log, Track::Video);
+    assert!(captured.len() > 20 && captured.iter().all(|at| *at > START + SECOND));
+    assert_eq!(decoded_but_never_encoded(&log), 0);
+}
+
+#[test]
 fn a_muted_microphone_is_silence_and_no_loss() {
     let log = off_and_on(Track::Audio, ideal);
     let (off, on) = (START + SECOND, START + Micros::from_secs(3));
