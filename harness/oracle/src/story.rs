@@ -100,15 +100,23 @@ impl Story {
 
     /// Tells a fact and, before it, what a device of the user asked for in whose name it is.
     pub(crate) fn fact(&mut self, fact: Fact) -> &mut Story {
+        let phone = |user: &UserName| ActorName::from(format!("{user}-phone"));
         let asked = match &fact {
-            Fact::FriendRequested { from, .. } => Some((from, "request_friend")),
-            Fact::Befriended { by, .. } => Some((by, "answer_friend")),
-            Fact::Unfriended { by, .. } => Some((by, "unfriend")),
-            Fact::Blocked { by, .. } => Some((by, "block")),
+            Fact::FriendRequested { from, .. } => Some((phone(from), "request_friend")),
+            Fact::Befriended { by, .. } => Some((phone(by), "answer_friend")),
+            Fact::Unfriended { by, .. } => Some((phone(by), "unfriend")),
+            Fact::Blocked { by, .. } => Some((phone(by), "block")),
+            Fact::CallRinging { caller, .. } => Some((phone(caller), "invite")),
+            Fact::CallLive { callee_device, .. } => Some((callee_device.clone(), "accept")),
+            Fact::DeviceConfirmed { by, .. } | Fact::DeviceRemoved { by, .. } => Some((by.clone(), "extend_devices")),
             _ => None,
         };
-        if let Some((user, message)) = asked {
-            self.signal(&format!("{user}-phone"), SIGNALING, message, b"");
+        let is_told = |message: &str| {
+            let last = self.log.records.last().map(|record| &record.event);
+            matches!(last, Some(Event::Signal(signal)) if signal.message == *message)
+        };
+        if let Some((device, message)) = asked.filter(|(_, message)| !is_told(message)) {
+            self.signal(device.as_str(), SIGNALING, message, b"");
         }
         self.stored(fact)
     }

@@ -114,7 +114,7 @@ mod tests {
         {
             assert_eq!(check(easy), Err(PasswordRefused::TooEasy), "{easy}");
         }
-        for good in ["correct horse battery", "kT9!rwPz", "gr\u{fc}ne Schildkr\u{f6}te im Regen"] {
+        for good in ["correct horse battery", "kT9!rwPz7#", "gr\u{fc}ne Schildkr\u{f6}te im Regen"] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
         assert_eq!(check_password("bob-builder-3", &"alice".into()), Ok(()), "it is somebody else's name");

@@ -189,7 +189,7 @@ fn password(entry: &StepEntry, does: &Located<Does>, problems: &mut Problems) ->
             problems.note(password.span(), "this act is about no password", "means nothing here");
             None
         }
-        password => password.as_ref().map(|password| String::clone(password)),
+        password => password.as_deref().cloned(),
     }
 }
 

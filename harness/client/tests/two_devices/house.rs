@@ -67,6 +67,8 @@ struct Server {
     /// When each call was placed.
     invited: BTreeMap<CallId, SimTime>,
     withholds_keys: bool,
+    /// The key that each offer was sealed with, as its receiver derives it.
+    encapsulated: Vec<Vec<u8>>,
     /// Keys that were asked for meanwhile, and by whom.
     withheld: Vec<(usize, ServerMessage)>,
 }
@@ -154,6 +156,7 @@ impl House {
             loses_peer_messages: false,
             invited: BTreeMap::new(),
             withholds_keys: false,
+            encapsulated: Vec::new(),
             withheld: Vec::new(),
         };
         let clients = [0, 1].map(|who| boot(who, 0, story, (seeds, key), SimTime::ZERO));
@@ -179,6 +182,11 @@ impl House {
     pub(crate) fn restart(&mut self, who: usize, boots: u32) {
         self.clients[who] = boot(who, boots, &self.story, self.origin, self.now);
         self.drain();
+    }
+
+    /// What the offers so far were sealed with.
+    pub(crate) fn encapsulated(&self) -> Vec<Vec<u8>> {
+        self.server.encapsulated.clone()
     }
 
     /// A user acts now.
@@ -380,6 +388,7 @@ impl Server {
             ClientMessage::Invite { call, video, mut offers, .. } => {
                 let caller = self.devices[from].clone().unwrap().1;
                 let (from, mut offer) = (caller.user.clone(), offers.pop().unwrap());
+                self.encapsulated.push(offer.encapsulated.clone());
                 if self.spoils_offers {
                     offer.ciphertext[0] ^= 1;
                 }

@@ -1,27 +1,32 @@
-//! Devices that start again, from nothing or from an old state: no key seals with one counter twice (KH-1).
+//! Devices that start again, from nothing or from an old state: no key seals twice with one counter (KH-1).
 
 use crate::{
     SECOND, go_live,
     house::{House, Story, tell},
 };
 use kernel::{
-    Log,
+    Log, Mutant,
     event::{Act, CallStateName, Event},
 };
 use std::collections::BTreeMap;
 
-/// A call, both devices start again as the `boots`-th time, and a call.
-fn two_lives(boots: u32) -> Log {
-    let (states, log) = tell(51, Story::default(), move |house: &mut House| {
+/// A call, both devices start again as the `boots`-th time, and a call. Gives what the offers were sealed with too.
+fn two_lives(boots: u32, mutants: &[Mutant]) -> (Vec<Vec<u8>>, Log) {
+    let story = Story { mutants: mutants.to_vec(), ..Story::default() };
+    let ((states, encapsulated), log) = tell(51, story, move |house: &mut House| {
         go_live(house);
+        house.act(0, Act::CameraOff);
+        house.run(SECOND);
+        house.act(0, Act::CameraOn);
+        house.run(SECOND);
         house.act(0, Act::HangUp);
         house.run(SECOND);
         (0..2).for_each(|who| house.restart(who, boots));
         go_live(house);
-        house.states()
+        (house.states(), house.encapsulated())
     });
     assert_eq!(states, [CallStateName::Live; 2]);
-    log
+    (encapsulated, log)
 }
 
 /// How many frames were sealed, and how many of them with a key and a counter that sealed another one.
@@ -39,14 +44,17 @@ fn sealed(log: &Log) -> (u64, u64) {
 
 #[test]
 fn a_device_that_starts_again_seals_under_keys_of_its_own() {
-    let (frames, twice) = sealed(&two_lives(1));
-    assert!(frames > 300, "{frames} frames");
-    assert_eq!(twice, 0);
+    let (encapsulated, log) = two_lives(1, &[]);
+    let (frames, twice) = sealed(&log);
+    assert!(frames > 300 && twice == 0, "{twice} of {frames} frames");
+    assert!(encapsulated.len() == 2 && encapsulated[0] != encapsulated[1], "each offer has a key of its own");
 }
 
-/// What makes the test above hold: the counters begin again with each call, and so must the keys.
+/// The two ways in which the test above would fail.
 #[test]
-fn devices_that_drew_the_same_again_would_repeat_themselves() {
-    let (frames, twice) = sealed(&two_lives(0));
+fn who_draws_the_same_again_or_begins_counting_again_repeats_itself() {
+    let (encapsulated, _) = two_lives(0, &[]);
+    assert!(encapsulated.len() == 2 && encapsulated[0] == encapsulated[1]);
+    let (frames, twice) = sealed(&two_lives(1, &[Mutant::V48]).1);
     assert!(twice > 0 && twice < frames, "{twice} of {frames}");
 }

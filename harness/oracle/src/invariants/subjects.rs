@@ -41,7 +41,11 @@ pub(crate) fn tokens_act_for_their_subject(evidence: &Evidence) -> Checks {
 
 fn deed<'a>(run: &Run<'a>, fact: &'a Fact) -> Option<Deed<'a>> {
     let by_user = |user, messages| Some(Deed { user, device: None, messages, is_wholesale: false });
-    let by_device = |user, device, messages| Some(Deed { user, device: Some(device), messages, is_wholesale: false });
+    // A device that is nobody's has a session of whom it proved to be.
+    let is_known = |device: &&ActorName| run.cast.device(device).is_some();
+    let by_device = |user, device, messages| {
+        Some(Deed { user, device: Some(Some(device).filter(is_known)?), messages, is_wholesale: false })
+    };
     match fact {
         Fact::FriendRequested { from, .. } => by_user(from, &["request_friend"]),
         // Who asks somebody that has asked already says yes to that.
@@ -68,7 +72,7 @@ fn deed<'a>(run: &Run<'a>, fact: &'a Fact) -> Option<Deed<'a>> {
         ),
         Fact::SessionRevoked { user, by, .. } => {
             let messages = &["change_password", "reset_password", "end_other_sessions"];
-            Some(Deed { user, device: Some(by), messages, is_wholesale: true })
+            Some(Deed { user, device: Some(Some(by).filter(is_known)?), messages, is_wholesale: true })
         }
         // Who proves to be somebody does not act yet, and what the server does by itself is in nobody's name.
         Fact::AccountCreated { .. }

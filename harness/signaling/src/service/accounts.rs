@@ -190,7 +190,7 @@ impl Service {
     /// Whether a password is the account's. The try counts before the hash is computed, whoever asks from wherever; beyond
     /// the limit no password is looked at. The answer takes the same time in every case.
     pub(super) fn password_fits(&mut self, user: &UserName, password: &str, work: &mut Transaction) -> bool {
-        work.hashes += 1;
+        (work.hashes, work.always_commits) = (work.hashes + 1, true);
         let fits = match self.store.account_mut(user) {
             Some(account) => account.try_password(password, work.at),
             None => Some(false),

@@ -43,7 +43,7 @@ use kernel::{
     random::Stream,
     time::{Micros, SimTime},
 };
-use protocol::{ClientMessage, ConnectionId, PushRequest, RelayGrant, ServerMessage};
+use protocol::{ClientMessage, ConnectionId, PushRequest, ServerMessage};
 use push::Pushes;
 use replica::Replica;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -299,7 +299,7 @@ impl Service {
                 }
                 Phase::Working { until, mut work } if until <= now => {
                     // Where there are several cores, what was only read must have been true too.
-                    if work.facts.is_empty() && !self.is_one_of_several() {
+                    if work.facts.is_empty() && !work.always_commits && !self.is_one_of_several() {
                         self.release(work, now);
                     } else {
                         let commit = self.hand_over(&mut work);
@@ -410,18 +410,6 @@ impl Service {
                 self.nudge(&device, about, now);
             }
         }
-    }
-
-    /// The planted bug V128: credentials for a device that has not accepted.
-    fn issue_early(&mut self, call: CallId, device: &ActorName, now: SimTime) -> Vec<RelayGrant> {
-        let mut work = Transaction::new(now);
-        let grants = self.issue_relays(call, device, &mut Vec::new(), &mut work);
-        for effect in work.effects {
-            if let Effect::Grant { relay, username, password, lifetime } = effect {
-                self.outputs.push_back(ServiceOutput::GrantRelay { relay, username, password, lifetime });
-            }
-        }
-        grants
     }
 
     fn ring(&mut self, device: &ActorName, call: CallId, now: SimTime) {

@@ -205,10 +205,10 @@ fn of_a_thousand_codes_at_one_instant_five_are_looked_at_unless_v100_is_planted(
         mutant::plant(mutants);
         let wrong = if right == "00000000" { "00000001" } else { "00000000" };
         let answers = at_once(&mut conversation, |guesser| reset("bob", guesser, wrong, NEW));
-        mutant::plant(&[]);
         assert!(answers.iter().all(|answer| is_refused(answer)));
         conversation.say(&bob, reset("bob", &bob, &right, NEW));
         let then = is_signed_in(&conversation.take(&bob));
+        mutant::plant(&[]);
         let tried = |fact: &&Fact| matches!(fact, Fact::CodeTried { looked_at: true, fits: false, .. });
         (conversation.facts.iter().filter(tried).count(), then)
     };

@@ -18,6 +18,8 @@ pub(super) struct Transaction {
     pub(super) effects: Vec<Effect>,
     /// How many passwords were hashed.
     pub(super) hashes: u64,
+    /// Whether it goes to the store whatever comes of it, so that its time does not tell.
+    pub(super) always_commits: bool,
 }
 
 /// What follows a transaction.
@@ -43,7 +45,7 @@ pub(super) enum Effect {
 
 impl Transaction {
     pub(super) fn new(at: SimTime) -> Transaction {
-        Transaction { at, facts: Vec::new(), effects: Vec::new(), hashes: 0 }
+        Transaction { at, facts: Vec::new(), effects: Vec::new(), hashes: 0, always_commits: false }
     }
 
     pub(super) fn reply(&mut self, connection: ConnectionId, message: ServerMessage) {
