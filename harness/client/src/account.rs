@@ -4,6 +4,7 @@ mod devices;
 mod epochs;
 mod passwords;
 mod rows;
+mod saved;
 mod sleep;
 
 pub(crate) use devices::Wanted;
@@ -19,6 +20,7 @@ use protocol::{
     ServerIdentityPublic, ServerMessage,
 };
 use rows::{Arrival, Rows};
+pub(crate) use saved::SavedAccount;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// First wait before a new connection; it doubles.
@@ -84,7 +86,7 @@ pub(crate) enum AccountEvent {
 }
 
 /// Friends and what is known of their devices.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Roster {
     /// Each with how many friendships had begun before.
     friends: BTreeMap<UserName, u64>,
@@ -190,10 +192,10 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// An account that begins to connect and to sign up.
-    pub(crate) fn new(config: AccountConfig, now: SimTime) -> Account {
+    /// An account that begins to connect, and to sign up unless it was `saved` with a session.
+    pub(crate) fn new(config: AccountConfig, saved: SavedAccount, now: SimTime) -> Account {
         passwords::hold(&config.device, SecretKind::Password, &config.password);
-        if config.makes_account {
+        if config.makes_account && !saved.has_account {
             passwords::choose(&config, PasswordPath::SignUp, &config.password);
         }
         let channel = connect(&config, 0, now);
@@ -224,6 +226,7 @@ impl Account {
             events: VecDeque::new(),
             sends: VecDeque::new(),
         };
+        account.restore(saved);
         account.drive(now);
         account
     }

@@ -14,6 +14,7 @@ mod offers;
 mod permissions;
 mod reconnect;
 mod repose;
+mod restart;
 mod verification;
 
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
     call::{Call, Own},
     config::{ClientConfig, HOARD_PORTS, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORTS},
     machine::{Event, Machine, ServerEvent, UserEvent},
+    saved::Saved,
     transport::TransportConfig,
 };
 use e2ee::DeviceIdentity;
@@ -77,6 +79,8 @@ pub struct Client {
     announced: BTreeSet<AttackKind>,
     /// Third parties that were named as candidates.
     listed: usize,
+    /// How often the app started before.
+    boots: u32,
     repose: Repose,
     is_locked: bool,
     /// The tracks that the operating system denies.
@@ -93,13 +97,20 @@ pub struct Client {
 impl Client {
     /// A client that begins to connect to signaling and to sign up.
     pub fn new(config: ClientConfig, now: SimTime) -> Client {
+        let mut client = Client::begin(config, Saved::default(), now);
+        client.settle(now);
+        client
+    }
+
+    fn begin(config: ClientConfig, saved: Saved, now: SimTime) -> Client {
+        // Keys of the device are kept. Whatever else is drawn must differ each time that it starts.
         let identity = DeviceIdentity::generate(&mut config.seeds.stream("identity"));
-        let seeds = match config.boots {
+        let seeds = match saved.boots {
             0 => config.seeds,
-            boots => config.seeds.child(&format!("boot {boots}")),
+            boots => config.seeds.child(&format!("boot-{boots}")),
         };
         let (signing, sealing) = identity.public();
-        for value in identity.secrets() {
+        for value in identity.secrets().into_iter().filter(|_| saved.boots == 0) {
             let (holders, kind) = (vec![config.device.clone()], SecretKind::PrivateKey);
             event!(Secret { holders, kind, kid: None, value });
         }
@@ -117,7 +128,7 @@ impl Client {
             push_token: config.push_token,
             seeds,
         };
-        let mut client = Client {
+        Client {
             user: config.user,
             device: config.device,
             index: config.index,
@@ -135,7 +146,7 @@ impl Client {
             identity,
             calls: seeds.stream("calls"),
             sealing: seeds.stream("sealing"),
-            account: Account::new(account, now),
+            account: Account::new(account, saved.account, now),
             insistence: Insistence::default(),
             machine: Machine::new(),
             call: None,
@@ -144,17 +155,16 @@ impl Client {
             ended: None,
             announced: BTreeSet::new(),
             listed: 0,
+            boots: saved.boots,
             repose: Repose::default(),
-            is_locked: false,
-            denied: BTreeSet::new(),
-            verified: BTreeMap::new(),
-            threads: BTreeMap::new(),
+            is_locked: saved.is_locked,
+            denied: saved.denied,
+            verified: saved.verified,
+            threads: saved.threads,
             outputs: VecDeque::new(),
             unsettled: false,
             now,
-        };
-        client.settle(now);
-        client
+        }
     }
 
     /// Takes an input at an instant; what follows from it waits in [`Client::poll`].
@@ -237,10 +247,10 @@ impl Client {
 
     fn act(&mut self, act: Act, now: SimTime) {
         event!(UserAct { user: self.user.clone(), device: self.device.clone(), what: act.clone() });
-        self.come_to_the_front(now);
         if !self.may(&act) {
             return;
         }
+        self.come_to_the_front(&act, now);
         match act {
             Act::RequestFriend { user } => self.account.request_friend(user, now),
             Act::AcceptFriend { user } => self.account.answer_friend(user, true, now),

@@ -49,9 +49,6 @@ pub struct ClientConfig {
     pub media: MediaPlan,
     /// Everything random of this client is drawn below this node.
     pub seeds: SeedTree,
-    /// How often the device started before. What it drew then it does not draw again: its keys are of this start alone, so
-    /// that no counter of theirs needs to outlive it, and none goes back when somebody restores an old state of the device.
-    pub boots: u32,
     /// What this client does against the protocol.
     pub misbehaviour: Vec<Misbehaviour>,
     /// Control of the oracle: SRTP with the null cipher. Both ends must have it.

@@ -16,9 +16,11 @@ pub mod engine;
 mod likeness;
 mod link;
 pub mod machine;
+mod saved;
 mod sequence;
 pub mod transport;
 
 pub use client::Client;
 pub use config::{ClientConfig, Hop, Input, MEDIA_PORT, Misbehaviour, Output, SIGNALING_PORT, Work};
 pub use likeness::SERVICE_WORDS;
+pub use saved::Saved;

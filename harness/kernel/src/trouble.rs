@@ -78,9 +78,9 @@ pub struct Fault {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fault", rename_all = "snake_case")]
 pub enum FaultKind {
-    /// A server stops with everything that it held in memory.
+    /// A server, or the app of a device, stops with everything that it held in memory.
     Crash {
-        /// The server.
+        /// The server or device.
         node: ActorName,
     },
     /// From now on the server waits for the first transaction with a fact of this kind, and stops so long after handing
@@ -93,9 +93,9 @@ pub enum FaultKind {
         /// How long after.
         after: Micros,
     },
-    /// A server that stopped starts again. One that runs stops first.
+    /// What stopped starts again. What runs stops first.
     Restart {
-        /// The server.
+        /// The server or device.
         node: ActorName,
     },
     /// Somebody copies what a server's store holds.

@@ -1,6 +1,6 @@
 //! What the stage drives: anything with datagrams in, datagrams out, and a next wake.
 
-use client::Work;
+use client::{Saved, Work};
 use kernel::{
     Micros, SimTime, UserName,
     event::{Act, Screen},
@@ -102,6 +102,11 @@ pub trait Actor {
 
     /// When it wants a [`ActorInput::Timeout`]; never in the past once its outputs are drained.
     fn next_wake(&mut self) -> Option<SimTime>;
+
+    /// What its device keeps if it crashes now; none for what keeps nothing, or has a store.
+    fn saved(&self) -> Option<Saved> {
+        None
+    }
 
     /// Everything that it holds, for the oracle's view `server`; none for devices.
     fn snapshot(&self) -> Option<(&'static str, Vec<u8>)> {

@@ -226,8 +226,14 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<u64,
     }
     for participant in &plan.participants {
         host(&mut sim, &stage, plan, &participant.device, {
-            let stack = stack.clone();
-            move |plan, name| stack.device(plan, name, kernel::time::now())
+            let (stack, stage) = (stack.clone(), stage.clone());
+            move |plan, name| {
+                let saved = stage.borrow_mut().take_saved(name);
+                match saved {
+                    Some(saved) => stack.device_restarted(plan, name, saved, kernel::time::now()),
+                    None => stack.device(plan, name, kernel::time::now()),
+                }
+            }
         });
     }
     planned.into_iter().for_each(|intent| stage.borrow_mut().intend(intent));

@@ -6,7 +6,7 @@ use crate::{
     store::Found,
 };
 use adversary::Armed;
-use client::{Client, ClientConfig};
+use client::{Client, ClientConfig, Saved};
 use kernel::{
     ActorName, Plan, SimTime,
     event::Act,
@@ -31,6 +31,11 @@ pub trait Stack: Send + Sync {
     /// The device of a participant.
     fn device(&self, plan: &Plan, device: &ActorName, now: SimTime) -> Box<dyn Actor>;
 
+    /// The device of a participant whose app crashed and starts again, with what it kept. One that keeps nothing begins anew.
+    fn device_restarted(&self, plan: &Plan, device: &ActorName, _saved: Saved, now: SimTime) -> Box<dyn Actor> {
+        self.device(plan, device, now)
+    }
+
     /// Signaling, or a relay, that stopped and starts again: for the `boots`-th time, with what its store made durable. A
     /// server without a store begins anew.
     fn restarted(&self, plan: &Plan, name: &ActorName, _found: &Found, now: SimTime) -> Box<dyn Actor> {
@@ -54,6 +59,10 @@ impl Stack for Reference {
             }
             _ => Box::new(Device(Client::new(client_config(plan, device), now))),
         }
+    }
+
+    fn device_restarted(&self, plan: &Plan, device: &ActorName, saved: Saved, now: SimTime) -> Box<dyn Actor> {
+        Box::new(Device(Client::restarted(client_config(plan, device), saved, now)))
     }
 
     fn restarted(&self, plan: &Plan, name: &ActorName, found: &Found, now: SimTime) -> Box<dyn Actor> {
@@ -167,7 +176,6 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
         stun: plan.relays.first().map(|relay| SocketAddr::new(relay.address, RELAY_PORT)),
         media: plan.media.clone(),
         seeds,
-        boots: 0,
         misbehaviour: if calls { armed.misbehaviour } else { Vec::new() },
         null_srtp: armed.null_srtp,
         hop: if calls { None } else { armed.hop.at(device, plan.media.video_codec) },
@@ -226,6 +234,10 @@ impl Actor for Device {
     fn next_wake(&mut self) -> Option<SimTime> {
         self.0.next_wake()
     }
+
+    fn saved(&self) -> Option<Saved> {
+        Some(self.0.saved())
+    }
 }
 
 /// A device that nobody has switched on before its time.
@@ -256,6 +268,10 @@ impl Actor for Latecomer {
             Some(client) => client.next_wake(),
             None => Some(self.at),
         }
+    }
+
+    fn saved(&self) -> Option<Saved> {
+        self.client.as_ref()?.saved()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     schedule::{Schedule, Turn},
     store::{Found, StoreDriver},
 };
-use client::Work;
+use client::{Saved, Work};
 use kernel::{
     ActorName, LinkName, Micros, SimTime, UserName, event,
     event::Act,
@@ -111,6 +111,8 @@ pub(crate) struct Stage {
     grants: BTreeMap<ActorName, BTreeMap<String, (String, SimTime)>>,
     push_service: PushService,
     stores: BTreeMap<ActorName, StoreDriver>,
+    /// What devices keep whose apps crashed.
+    saved: BTreeMap<ActorName, Saved>,
     /// What a crash leaves on a disk is drawn below this node.
     disks: SeedTree,
     traps: Vec<Trap>,
@@ -141,6 +143,7 @@ impl Stage {
             grants: BTreeMap::new(),
             push_service,
             stores: BTreeMap::new(),
+            saved: BTreeMap::new(),
             disks,
             traps: Vec::new(),
             crashing: None,
@@ -175,8 +178,9 @@ impl Stage {
     /// An actor stops, with everything that it held in memory.
     pub(crate) fn halt(&mut self, name: &ActorName) {
         self.fabric.set_up(name, false);
-        if let Some(at) = self.seats.remove(name).and_then(|seat| seat.wake) {
-            self.wakes.remove(&(at, name.clone()));
+        if let Some(seat) = self.seats.remove(name) {
+            seat.wake.map(|at| self.wakes.remove(&(at, name.clone())));
+            self.saved.extend(seat.actor.saved().map(|saved| (name.clone(), saved)));
         }
         self.todos.retain(|_, todo| !matches!(todo, Todo::Durable(node) | Todo::Work(node, _) if node == name));
         self.arrived.remove(name);
@@ -218,6 +222,11 @@ impl Stage {
         if let Some(copied) = self.stores.entry(name.clone()).or_default().put_back() {
             event!(StoreRestored { node: name.clone(), copied });
         }
+    }
+
+    /// What an app that crashed left on its device; none for one that starts for the first time.
+    pub(crate) fn take_saved(&mut self, name: &ActorName) -> Option<Saved> {
+        self.saved.remove(name)
     }
 
     /// What a server that stopped left in its store; none for one that starts for the first time.

@@ -4,7 +4,7 @@
 use crate::metric_name::{instant, time};
 use kernel::{
     ActorName, Log, SimTime, Track,
-    event::{Act, EndReason, Event, OpenVerdict},
+    event::{Act, EndReason, Event, OpenVerdict, Screen, Verification},
     plan::Plan,
 };
 use std::{collections::BTreeSet, fmt::Write};
@@ -19,7 +19,7 @@ const MAX_ROWS: usize = 90;
 /// A longer wait is drawn as a gap.
 const GAP_US: u64 = 1_000_000;
 /// Messages that say nothing about the way to a call.
-const QUIET: [&str; 7] = ["sign_up", "signed_in", "attach", "done", "fetch_keys", "keys", "call_row"];
+const QUIET: [&str; 8] = ["sign_up", "signed_in", "attach", "done", "fetch_keys", "keys", "call_row", "register_push"];
 
 /// One row of the ladder.
 struct Step {
@@ -113,8 +113,29 @@ fn step(record: &kernel::Record, seen: &mut BTreeSet<(String, &'static str)>) ->
         }
         Event::LoggedOut(out) => note(&out.device, "denied", "logged out".into()),
         Event::RollbackSeen(seen) => note(&seen.device, "denied", "refuses an old copy of the server".into()),
+        Event::AppSlept(slept) => note(&slept.device, "path", if slept.asleep { "asleep" } else { "awake" }.into()),
+        Event::PushAsked(push) => note(push.device.as_ref()?, "path", "a push is under way".into()),
+        Event::ThreadShown(shown) => {
+            note(&shown.device, "consent", format!("shows the thread with {}: {} rows", shown.peer, shown.rows))
+        }
+        Event::Dns(asked) => note(&asked.device, "denied", format!("asks for {}", asked.name)),
+        Event::Ui(shown) => note(&shown.device, "ring", screen_sentence(&shown.screen)?),
         Event::Ended(ended) => {
             note(&ended.device, end_class(ended.reason), format!("over: {}", end_sentence(ended.reason)))
+        }
+        _ => None,
+    }
+}
+
+/// Screens that say more than that there is a call.
+fn screen_sentence(screen: &Screen) -> Option<String> {
+    match screen {
+        Screen::Compose { peer, .. } => Some(format!("asks whether to call {peer}")),
+        Screen::Incoming { peer, verification: Verification::Changed, .. } => {
+            Some(format!("warns: {peer} has other devices than those verified"))
+        }
+        Screen::Incoming { peer, looks_like: Some(original), .. } => {
+            Some(format!("warns: {peer} can be taken for {original}"))
         }
         _ => None,
     }

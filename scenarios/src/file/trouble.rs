@@ -11,7 +11,7 @@ pub(crate) struct Fault {
     /// At this time of the timeline.
     #[schemars(required)]
     pub(crate) at: Option<Located<Duration>>,
-    /// Which server: `signaling` or a relay.
+    /// Which node: `signaling`, a relay, or a participant, whose app it is then.
     pub(crate) node: Option<Located<String>>,
     /// Which access network of a participant: `alice` for `network`, `alice.lte` for the interface `lte`.
     pub(crate) interface: Option<Located<String>>,
@@ -29,7 +29,7 @@ pub(crate) struct Fault {
     pub(crate) lasts: Option<Located<Duration>>,
 }
 
-/// How a server or an interface fails.
+/// How a server, an app or an interface fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Failure {

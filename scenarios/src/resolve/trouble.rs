@@ -29,7 +29,9 @@ pub(super) fn resolve(file: &Scenario, people: &People, end: SimTime, problems: 
         only_crashes_in_commits_say_when(entry, problems);
         only_copies_are_older(entry, problems);
         match (&entry.node, &entry.interface, &entry.does, &entry.between) {
-            (Some(node), None, Some(does), None) => faults.extend(of_server(entry, node, does, &servers, problems)),
+            (Some(node), None, Some(does), None) => {
+                faults.extend(of_node(entry, node, does, (people, &servers), problems));
+            }
             (None, Some(interface), Some(does), None) => {
                 faults.extend(of_interface(entry, interface, does, people, problems));
             }
@@ -66,20 +68,16 @@ fn of_messages(entry: &SignalingEntry, problems: &mut Problems) -> Option<Signal
     Some(SignalingFault { message: String::clone(message), does, every: entry.every.unwrap_or(1), times: entry.times })
 }
 
-fn of_server(
+/// A server stops or starts, or the app of a participant.
+fn of_node(
     entry: &FaultEntry,
     node: &Located<String>,
     does: &Located<Failure>,
-    servers: &[String],
+    (people, servers): (&People, &[String]),
     problems: &mut Problems,
 ) -> Vec<Fault> {
     only_cuts_last(entry, problems);
-    if !servers.contains(node) {
-        let note = problems.note(node.span(), format!("no server is called `{}`", **node), "unknown server");
-        note.did_you_mean(node, servers.iter().map(String::as_str));
-        return Vec::new();
-    }
-    let node = ActorName::from(node.as_str());
+    let Some(node) = self::node(node, people, servers, problems) else { return Vec::new() };
     let Some(at) = entry.at.as_ref().map(|at| at.0) else { return Vec::new() };
     let kind = match **does {
         Failure::Crash => FaultKind::Crash { node },

@@ -44,6 +44,11 @@ pub(super) enum Arrival {
 }
 
 impl Rows {
+    /// Of a device that has all rows up to one.
+    pub(super) fn after(last: u32) -> Rows {
+        Rows { last, ..Rows::default() }
+    }
+
     /// The number of the last row that came.
     pub(super) fn last(&self) -> u32 {
         self.last

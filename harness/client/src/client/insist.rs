@@ -71,6 +71,11 @@ impl Insistence {
         self.at.get_or_insert(now + SOON);
     }
 
+    /// Ends that the server has not confirmed.
+    pub(super) fn farewells(&self) -> Vec<(ClientMessage, CallId)> {
+        self.farewells.iter().map(|(message, call, _)| (message.clone(), *call)).collect()
+    }
+
     /// The server says that a call is over.
     pub(super) fn confirmed(&mut self, call: CallId) {
         self.farewells.retain(|(_, said, _)| *said != call);

@@ -23,6 +23,8 @@ impl Client {
                 | Act::Sleep
                 | Act::Lock
                 | Act::Unlock
+                | Act::DenyAccess { .. }
+                | Act::AllowAccess { .. }
         );
         !self.is_locked || is_for_anybody
     }

@@ -3,7 +3,10 @@
 
 use super::Client;
 use crate::config::{Input, Output};
-use kernel::{Micros, SimTime, event, event::CallStateName};
+use kernel::{
+    Micros, SimTime, event,
+    event::{Act, CallStateName},
+};
 
 /// How long an app that a push woke may go on behind a screen that shows something else: about what phones give.
 const BACKGROUND: Micros = Micros::from_secs(30);
@@ -22,10 +25,14 @@ impl Client {
         self.repose.due = Some(now);
     }
 
-    /// The user has the app before them.
-    pub(super) fn come_to_the_front(&mut self, now: SimTime) {
-        self.repose.due = None;
-        self.wake(now);
+    /// The user has the app before them, unless what they do is the operating system's business.
+    pub(super) fn come_to_the_front(&mut self, act: &Act, now: SimTime) {
+        let is_elsewhere =
+            matches!(act, Act::Sleep | Act::Lock | Act::Unlock | Act::DenyAccess { .. } | Act::AllowAccess { .. });
+        if !is_elsewhere {
+            self.repose.due = None;
+            self.wake(now);
+        }
     }
 
     /// A push came.

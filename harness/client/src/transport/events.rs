@@ -114,7 +114,7 @@ impl Transport {
         let goes_on = if is_check { mutant!(V82) } else { mutant!(V81) };
         let (source, destination) =
             if is_check { (source, destination) } else { self.living_pair(source, destination, now) };
-        if !self.limits.admit(destination, bytes, now) && !goes_on {
+        if !self.limits.admit((source, destination), bytes, now) && !goes_on {
             return;
         }
         let destination = self.misled.filter(|_| !is_check).unwrap_or(destination);

@@ -27,8 +27,11 @@ const BURST: u64 = 10;
 const CONSENT: Micros = Micros::from_secs(30);
 /// Checks whose answers are waited for.
 const MAX_TRANSACTIONS: usize = 256;
-/// Addresses whose answers are remembered.
+/// Pairs whose answers are remembered.
 const MAX_ANSWERED: usize = 64;
+
+/// An own address, or one of the own relay's, and a peer's.
+type Pair = (SocketAddr, SocketAddr);
 
 /// The limits of one call.
 #[derive(Debug, Default)]
@@ -37,37 +40,39 @@ pub(super) struct Limits {
     paid_at: SimTime,
     /// Addresses that were checked and have not answered.
     unanswered: BTreeMap<SocketAddr, SimTime>,
-    /// Addresses that answered a check, with the time of the last answer.
-    answered: BTreeMap<SocketAddr, SimTime>,
+    /// Pairs over which a check was answered, with the time of the last answer. What answers through the relay permits nothing
+    /// past it: consent is given to a pair (RFC 7675, section 5.1).
+    answered: BTreeMap<Pair, SimTime>,
     transactions: VecDeque<([u8; 12], SocketAddr)>,
 }
 
 impl Limits {
-    /// Whether a packet may be sent to a peer's address now. Answers to the peer's checks always may: they are no longer
+    /// Whether a packet may be sent over a pair now. Answers to the peer's checks always may: they are no longer
     /// than what they answer.
-    pub(super) fn admit(&mut self, to: SocketAddr, bytes: &[u8], now: SimTime) -> bool {
+    pub(super) fn admit(&mut self, pair: Pair, bytes: &[u8], now: SimTime) -> bool {
         match transaction(bytes) {
-            Some((REQUEST, id)) => self.check(to, id, now),
+            Some((REQUEST, id)) => self.check(pair.1, id, now),
             Some(_) => true,
-            None => self.consents(to, now),
+            None => self.consents(pair, now),
         }
     }
 
-    /// Takes note of what came from a peer's address: only the answer to a check of ours counts, whose transaction id
+    /// Takes note of what came over a pair: only the answer to a check of ours counts, whose transaction id
     /// nobody off the path can guess. True when it is one.
-    pub(super) fn received(&mut self, from: SocketAddr, bytes: &[u8], now: SimTime) -> bool {
+    pub(super) fn received(&mut self, pair: Pair, bytes: &[u8], now: SimTime) -> bool {
         let Some((SUCCESS, id)) = transaction(bytes) else { return false };
+        let from = pair.1;
         let Some(place) = self.transactions.iter().position(|sent| *sent == (id, from)) else { return false };
         self.transactions.remove(place);
         self.unanswered.remove(&from);
-        if self.answered.len() < MAX_ANSWERED || self.answered.contains_key(&from) {
-            self.answered.insert(from, now);
+        if self.answered.len() < MAX_ANSWERED || self.answered.contains_key(&pair) {
+            self.answered.insert(pair, now);
         }
         true
     }
 
     fn check(&mut self, to: SocketAddr, id: [u8; 12], now: SimTime) -> bool {
-        if !self.answered.contains_key(&to) {
+        if !self.answered.keys().any(|(_, known)| *known == to) {
             let paid_at = self.paid_at.max(now) + PACE;
             let is_known = self.unanswered.contains_key(&to);
             if paid_at > now + Micros(PACE.0 * BURST) || (!is_known && self.unanswered.len() >= MAX_UNANSWERED) {
@@ -83,9 +88,9 @@ impl Limits {
         true
     }
 
-    fn consents(&self, to: SocketAddr, now: SimTime) -> bool {
+    fn consents(&self, pair: Pair, now: SimTime) -> bool {
         // ICE uses a pair only after an answer; what is not remembered was forgotten for want of place.
-        self.answered.get(&to).is_none_or(|answered| now.since(*answered) < CONSENT)
+        self.answered.get(&pair).is_none_or(|answered| now.since(*answered) < CONSENT)
     }
 }
 
@@ -112,6 +117,11 @@ mod tests {
         SocketAddr::from(([198, 51, 100, (n % 250) as u8], 7_000 + (n / 250) as u16))
     }
 
+    /// The pair of the own host address with a peer's.
+    fn to(n: usize) -> Pair {
+        ("192.0.2.9:5000".parse().unwrap(), peer(n))
+    }
+
     const MEDIA: &[u8] = &[0x80, 96, 0, 1];
 
     #[test]
@@ -122,7 +132,7 @@ mod tests {
             let now = SimTime(round * 1_000);
             // A stride that is no divisor: whoever is admitted at each beat of the pace is another one.
             let nth = round * 7 % 997;
-            if limits.admit(peer(nth as usize), &stun(REQUEST, 1), now) {
+            if limits.admit(to(nth as usize), &stun(REQUEST, 1), now) {
                 sent.push((now, nth));
             }
         }
@@ -137,36 +147,48 @@ mod tests {
     #[test]
     fn an_answered_address_is_checked_at_will() {
         let mut limits = Limits::default();
-        assert!(limits.admit(peer(1), &stun(REQUEST, 1), SimTime(0)));
-        limits.received(peer(1), &stun(SUCCESS, 1), SimTime(10));
-        assert!((0..100).all(|_| limits.admit(peer(1), &stun(REQUEST, 2), SimTime(10))));
+        assert!(limits.admit(to(1), &stun(REQUEST, 1), SimTime(0)));
+        limits.received(to(1), &stun(SUCCESS, 1), SimTime(10));
+        assert!((0..100).all(|_| limits.admit(to(1), &stun(REQUEST, 2), SimTime(10))));
         assert_eq!(limits.paid_at, SimTime(0) + PACE);
     }
 
     #[test]
     fn consent_lapses_thirty_seconds_after_the_last_answer() {
         let mut limits = Limits::default();
-        assert!(limits.admit(peer(1), &stun(REQUEST, 1), SimTime(0)));
-        limits.received(peer(1), &stun(SUCCESS, 1), SimTime(10));
+        assert!(limits.admit(to(1), &stun(REQUEST, 1), SimTime(0)));
+        limits.received(to(1), &stun(SUCCESS, 1), SimTime(10));
         let last = SimTime(10) + CONSENT;
-        assert!(limits.admit(peer(1), MEDIA, SimTime(last.0 - 1)) && !limits.admit(peer(1), MEDIA, last));
-        assert!(limits.admit(peer(1), &stun(SUCCESS, 9), last), "an answer to the peer's own check");
-        assert!(limits.admit(peer(1), &stun(REQUEST, 3), last));
-        limits.received(peer(1), &stun(SUCCESS, 3), last);
-        assert!(limits.admit(peer(1), MEDIA, last));
+        assert!(limits.admit(to(1), MEDIA, SimTime(last.0 - 1)) && !limits.admit(to(1), MEDIA, last));
+        assert!(limits.admit(to(1), &stun(SUCCESS, 9), last), "an answer to the peer's own check");
+        assert!(limits.admit(to(1), &stun(REQUEST, 3), last));
+        limits.received(to(1), &stun(SUCCESS, 3), last);
+        assert!(limits.admit(to(1), MEDIA, last));
+    }
+
+    #[test]
+    fn an_answer_through_the_relay_is_no_consent_to_the_direct_pair() {
+        let mut limits = Limits::default();
+        let through_relay = ("198.51.100.7:61000".parse().unwrap(), peer(1));
+        for (pair, id, at) in [(to(1), 1, 0), (through_relay, 2, 5_000_000)] {
+            assert!(limits.admit(pair, &stun(REQUEST, id), SimTime(at)));
+            assert!(limits.received(pair, &stun(SUCCESS, id), SimTime(at)));
+        }
+        let lapsed = SimTime(0) + CONSENT;
+        assert!(!limits.admit(to(1), MEDIA, lapsed) && limits.admit(through_relay, MEDIA, lapsed));
     }
 
     #[test]
     fn only_the_answer_to_an_own_check_from_where_it_went_counts() {
         let mut limits = Limits::default();
-        assert!(limits.admit(peer(1), &stun(REQUEST, 1), SimTime(0)));
-        limits.received(peer(2), &stun(SUCCESS, 1), SimTime(1));
-        limits.received(peer(1), &stun(SUCCESS, 2), SimTime(1));
-        limits.received(peer(1), &stun(REQUEST, 1), SimTime(1));
-        limits.received(peer(1), &[1, 1], SimTime(1));
+        assert!(limits.admit(to(1), &stun(REQUEST, 1), SimTime(0)));
+        limits.received(to(2), &stun(SUCCESS, 1), SimTime(1));
+        limits.received(to(1), &stun(SUCCESS, 2), SimTime(1));
+        limits.received(to(1), &stun(REQUEST, 1), SimTime(1));
+        limits.received(to(1), &[1, 1], SimTime(1));
         assert!(limits.answered.is_empty());
-        limits.received(peer(1), &stun(SUCCESS, 1), SimTime(1));
-        limits.received(peer(1), &stun(SUCCESS, 1), SimTime(99));
-        assert_eq!(limits.answered[&peer(1)], SimTime(1), "an answer counts once");
+        limits.received(to(1), &stun(SUCCESS, 1), SimTime(1));
+        limits.received(to(1), &stun(SUCCESS, 1), SimTime(99));
+        assert_eq!(limits.answered[&to(1)], SimTime(1), "an answer counts once");
     }
 }

@@ -449,7 +449,7 @@ impl Transport {
     fn take_in(&mut self, source: SocketAddr, destination: SocketAddr, bytes: &[u8], came: SimTime, now: SimTime) {
         let _scope = random::scope("str0m");
         let Ok(receive) = Receive::new(Protocol::Udp, source, destination, bytes) else { return };
-        if self.limits.received(source, bytes, now) {
+        if self.limits.received((destination, source), bytes, now) {
             self.reserve.answered((destination, source), now);
         }
         let result = self.rtc.handle_input(Input::Receive(came.to_instant(), receive));

@@ -112,11 +112,11 @@ fn media_plan() -> MediaPlan {
     }
 }
 
-/// A device that starts.
-fn boot(who: usize, boots: u32, story: &Story, (seeds, key): (SeedTree, ServerIdentityPublic), now: SimTime) -> Client {
+/// What a device is made from. From here on it is the one that draws.
+fn config(who: usize, story: &Story, (seeds, key): (SeedTree, ServerIdentityPublic)) -> ClientConfig {
     random::act_as(NAMES[who].1);
     let peer = 1 - who;
-    let config = ClientConfig {
+    ClientConfig {
         user: NAMES[who].0.into(),
         device: NAMES[who].1.into(),
         index: who as u8,
@@ -131,13 +131,11 @@ fn boot(who: usize, boots: u32, story: &Story, (seeds, key): (SeedTree, ServerId
         stun: None,
         media: media_plan(),
         seeds: seeds.child(NAMES[who].1),
-        boots,
         push_token: None,
         misbehaviour: if who == 0 { story.misbehaviour.clone() } else { Vec::new() },
         null_srtp: false,
         hop: None,
-    };
-    Client::new(config, now)
+    }
 }
 
 impl House {
@@ -159,7 +157,7 @@ impl House {
             encapsulated: Vec::new(),
             withheld: Vec::new(),
         };
-        let clients = [0, 1].map(|who| boot(who, 0, story, (seeds, key), SimTime::ZERO));
+        let clients = [0, 1].map(|who| Client::new(config(who, story, (seeds, key)), SimTime::ZERO));
         let mut house = House {
             now: SimTime::ZERO,
             story: story.clone(),
@@ -178,9 +176,13 @@ impl House {
         house
     }
 
-    /// A device loses everything that it held in memory, and starts again as the `boots`-th time.
-    pub(crate) fn restart(&mut self, who: usize, boots: u32) {
-        self.clients[who] = boot(who, boots, &self.story, self.origin, self.now);
+    /// A device's app starts again, with what it saved or with nothing.
+    pub(crate) fn restart(&mut self, who: usize, remembers: bool) {
+        let config = config(who, &self.story, self.origin);
+        self.clients[who] = match remembers {
+            true => Client::restarted(config, self.clients[who].saved(), self.now),
+            false => Client::new(config, self.now),
+        };
         self.drain();
     }
 

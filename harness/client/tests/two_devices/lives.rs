@@ -10,8 +10,9 @@ use kernel::{
 };
 use std::collections::BTreeMap;
 
-/// A call, both devices start again as the `boots`-th time, and a call. Gives what the offers were sealed with too.
-fn two_lives(boots: u32, mutants: &[Mutant]) -> (Vec<Vec<u8>>, Log) {
+/// A call, both devices start again with what they saved or with nothing, and a call. Gives what the offers were sealed with
+/// too.
+fn two_lives(remembers: bool, mutants: &[Mutant]) -> (Vec<Vec<u8>>, Log) {
     let story = Story { mutants: mutants.to_vec(), ..Story::default() };
     let ((states, encapsulated), log) = tell(51, story, move |house: &mut House| {
         go_live(house);
@@ -21,7 +22,7 @@ fn two_lives(boots: u32, mutants: &[Mutant]) -> (Vec<Vec<u8>>, Log) {
         house.run(SECOND);
         house.act(0, Act::HangUp);
         house.run(SECOND);
-        (0..2).for_each(|who| house.restart(who, boots));
+        (0..2).for_each(|who| house.restart(who, remembers));
         go_live(house);
         (house.states(), house.encapsulated())
     });
@@ -44,17 +45,18 @@ fn sealed(log: &Log) -> (u64, u64) {
 
 #[test]
 fn a_device_that_starts_again_seals_under_keys_of_its_own() {
-    let (encapsulated, log) = two_lives(1, &[]);
+    let (encapsulated, log) = two_lives(true, &[]);
     let (frames, twice) = sealed(&log);
     assert!(frames > 300 && twice == 0, "{twice} of {frames} frames");
     assert!(encapsulated.len() == 2 && encapsulated[0] != encapsulated[1], "each offer has a key of its own");
 }
 
-/// The two ways in which the test above would fail.
+/// The two ways in which the test above would fail: who remembers not even that it started before has, in a simulation, the same
+/// randomness again.
 #[test]
 fn who_draws_the_same_again_or_begins_counting_again_repeats_itself() {
-    let (encapsulated, _) = two_lives(0, &[]);
+    let (encapsulated, _) = two_lives(false, &[]);
     assert!(encapsulated.len() == 2 && encapsulated[0] == encapsulated[1]);
-    let (frames, twice) = sealed(&two_lives(1, &[Mutant::V48]).1);
+    let (frames, twice) = sealed(&two_lives(true, &[Mutant::V48]).1);
     assert!(twice > 0 && twice < frames, "{twice} of {frames}");
 }

@@ -22,13 +22,18 @@ fn an_app_that_sleeps_is_still_until_a_push_which_gives_it_half_a_minute() {
         seen.push((house.is_still(1), house.sign_ins[1]));
         house.run(Micros::from_secs(2));
         seen.push((house.is_still(1), house.sign_ins[1]));
-        house.push(1);
         house.act(1, Act::Lock);
+        house.act(1, Act::Verify { user: "alice".into() });
+        seen.push((house.is_still(1), house.sign_ins[1]));
+        house.act(1, Act::Unlock);
+        house.push(1);
+        house.act(1, Act::Verify { user: "alice".into() });
         house.run(Micros::from_secs(40));
         seen.push((house.is_still(1), house.sign_ins[1]));
         seen
     });
-    assert_eq!(seen, [(true, 1), (true, 1), (false, 2), (true, 2), (false, 3)], "with its user it stays awake");
+    let expected = [(true, 1), (true, 1), (false, 2), (true, 2), (true, 2), (false, 3)];
+    assert_eq!(seen, expected, "neither a lock nor who holds it wakes it, and with its user it stays awake");
     let slept = log.records.iter().filter_map(|record| match &record.event {
         Event::AppSlept(slept) => Some(slept.asleep),
         _ => None,

@@ -206,6 +206,7 @@ mod tests {
     use kernel::{
         Track,
         event::{self, CallOutcome, EndReason, Event, Fact},
+        trouble::{Fault, FaultKind},
     };
 
     fn moved(story: &mut Story, because: &str, from: CallStateName, to: CallStateName) {
@@ -280,6 +281,29 @@ mod tests {
             let sentence = cancelled(heard).fails_only("server_and_devices_agree");
             assert_eq!(sentence, "the call is over at the server, and bob-phone still has it 3000.000 ms later");
         }
+    }
+
+    /// Bob's app crashes in the call, or a relay does; alice's device hears of the end, and bob's says nothing more.
+    fn crashed(node: &str) -> Story {
+        let mut story = Story::new();
+        story.plan.timeline_start = SimTime(5_000_000);
+        story.plan.trouble.faults =
+            vec![Fault { at: Micros::from_secs(4), kind: FaultKind::Crash { node: node.into() } }];
+        story.live().at(9_500).call_over(CallOutcome::Answered).at(9_540);
+        story.ended("alice-phone", EndReason::PeerHungUp);
+        story.at(50_000).signal("signaling", "alice-phone", "call_row", b"");
+        story
+    }
+
+    #[test]
+    fn a_call_is_over_at_a_device_whose_app_crashes() {
+        let report = crashed("bob-phone").report("server_and_devices_agree");
+        assert_eq!((report.checks, report.violations), (4, 0));
+        let report = crashed("relay").report("server_and_devices_agree");
+        assert_eq!(
+            report.first_violation.unwrap().message,
+            "the call is over at the server, and bob-phone still has it 35000.000 ms later"
+        );
     }
 
     #[test]

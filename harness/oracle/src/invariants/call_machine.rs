@@ -59,7 +59,9 @@ fn judge_wait(run: &Run, pending: Seen<Pending>, checks: &mut Checks) {
         .iter()
         .find(|next| next.index > pending.index && next.device == pending.device && next.call == pending.call);
     let ended = part.ended.filter(|ended| ended.index > pending.index).map(|ended| ended.at);
-    let over = moved.map(|state| state.at).into_iter().chain(next.map(|next| next.at)).chain(ended).min();
+    let crashed = part.crashed.filter(|crash| crash.1 >= pending.index).map(|crash| crash.0);
+    let over =
+        moved.map(|state| state.at).into_iter().chain(next.map(|next| next.at)).chain(ended).chain(crashed).min();
     if over.is_none() && run.end <= deadline {
         return;
     }

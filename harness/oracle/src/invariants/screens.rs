@@ -102,6 +102,8 @@ pub(crate) fn changed_identities_are_shown(evidence: &Evidence) -> Checks {
         let Screen::Incoming { verification, .. } = &shown.screen else { continue };
         let compared = acts(run).filter(|act| act.device == shown.device && act.index < shown.index);
         let compared = compared.filter(|act| matches!(&act.what, Act::Verify { user } if user == caller));
+        // Who holds a locked device is nobody.
+        let compared = compared.filter(|act| !is_locked(run, &shown.device, act.index));
         let verified = compared.filter_map(|act| list(run, &shown.device, caller, act.index)).next_back();
         let expected = match verified {
             None => Verification::Unverified,

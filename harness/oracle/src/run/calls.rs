@@ -68,6 +68,8 @@ pub(crate) struct Part<'a> {
     pub(crate) switches: Vec<Switch>,
     /// When the user hung up, cancelled or declined.
     pub(crate) hung_up: Option<Moment>,
+    /// When the device's app crashed in it.
+    pub(crate) crashed: Option<Moment>,
 }
 
 /// All calls of a run.
@@ -85,7 +87,9 @@ impl<'a> Part<'a> {
             .find(|state| matches!(state.to, CallStateName::Idle | CallStateName::Ended))
             .map(|state| (state.at, state.index));
         let ended = self.ended.map(|ended| (ended.at, ended.index));
-        left.into_iter().chain(ended).min_by_key(|moment| moment.1)
+        // A call that rings again for the app that started again is not over by the crash.
+        let crashed = self.crashed.filter(|crash| self.states.iter().all(|state| state.index <= crash.1));
+        left.into_iter().chain(ended).chain(crashed).min_by_key(|moment| moment.1)
     }
 
     /// When the device first was in a state.
@@ -145,11 +149,12 @@ impl<'a> Part<'a> {
 }
 
 impl<'a> Calls<'a> {
-    pub(crate) fn of(events: &Events<'a>, cast: &Cast<'a>) -> Calls<'a> {
+    /// `crashes` are those of apps: by device.
+    pub(crate) fn of(events: &Events<'a>, cast: &Cast<'a>, crashes: &[(usize, Moment)]) -> Calls<'a> {
         let mut calls = Calls { by_id: BTreeMap::new(), parts: BTreeMap::new() };
         calls.read_facts(events, cast);
         calls.read_signals(events, cast);
-        calls.read_devices(events, cast);
+        calls.read_devices(events, cast, crashes);
         calls
     }
 
@@ -197,7 +202,7 @@ impl<'a> Calls<'a> {
     }
 
     /// Walks what devices did and showed in the order of the log, so that each act finds the call that it was about.
-    fn read_devices(&mut self, events: &Events<'a>, cast: &Cast<'a>) {
+    fn read_devices(&mut self, events: &Events<'a>, cast: &Cast<'a>, crashes: &[(usize, Moment)]) {
         let mut steps: Vec<Step<'a>> = Vec::new();
         steps.extend(events.user_acts.iter().map(|seen| Step::Act(*seen)));
         steps.extend(events.rings.iter().map(|seen| Step::Ring(*seen)));
@@ -215,6 +220,8 @@ impl<'a> Calls<'a> {
                 _ => {}
             }
         }
+        // Last: each comes behind what the record before it says.
+        steps.extend(crashes.iter().map(|(device, at)| Step::Crashed { device: *device, at: *at }));
         steps.sort_by_key(Step::index);
         let mut hands: Vec<Hand> = (0..cast.len()).map(|_| Hand::default()).collect();
         for step in steps {
@@ -250,6 +257,12 @@ impl<'a> Calls<'a> {
                 let part = self.part(device, ended.call, (ended.at, ended.index));
                 part.ended = part.ended.or(Some(ended));
             }
+            Step::Crashed { device, at } => {
+                hands[device].ringing = None;
+                if let Some(part) = self.current(device).filter(|part| part.over().is_none()) {
+                    part.crashed = Some(at);
+                }
+            }
             Step::Shown { device, call, at, rings: true } => {
                 hands[device].ringing = Some(call);
                 self.part(device, call, at);
@@ -267,7 +280,7 @@ impl<'a> Calls<'a> {
         }
         let switches = act.what.switches().iter().filter(|(track, on)| !on || !hand.denied.contains(track));
         let switches = switches.map(|(track, on)| Switch { given, track: *track, on: *on });
-        if let Some(part) = self.current(device).filter(|part| part.can_switch(&act.what)) {
+        if let Some(part) = self.current(device).filter(|part| part.over().is_none() && part.can_switch(&act.what)) {
             part.switches.extend(switches);
         }
         let tracks = act.what.consents_to();
@@ -312,6 +325,7 @@ impl<'a> Calls<'a> {
             consents: Vec::new(),
             switches: Vec::new(),
             hung_up: None,
+            crashed: None,
         })
     }
 }
@@ -330,6 +344,7 @@ enum Step<'a> {
     Ring(Seen<'a, Ring>),
     State(Seen<'a, CallState>),
     Ended(Seen<'a, Ended>),
+    Crashed { device: usize, at: Moment },
     Shown { device: usize, call: CallId, at: Moment, rings: bool },
 }
 
@@ -340,7 +355,7 @@ impl Step<'_> {
             Step::Ring(seen) => seen.index,
             Step::State(seen) => seen.index,
             Step::Ended(seen) => seen.index,
-            Step::Shown { at, .. } => at.1,
+            Step::Crashed { at, .. } | Step::Shown { at, .. } => at.1,
         }
     }
 }

@@ -22,7 +22,7 @@ use kernel::{
     ActorName, CallId, Log, Micros, Plan, SimTime, UserName,
     event::{Event, Fact},
     plan::{Loss, Participant},
-    trouble::FaultKind,
+    trouble::{Fault, FaultKind},
 };
 use packets::Packets;
 use std::{
@@ -109,7 +109,7 @@ impl<'a> Run<'a> {
         let events = Events::of(log, plan);
         let packets = Packets::of(&events);
         let frames = Frames::of(log, &events, &cast);
-        let calls = Calls::of(&events, &cast);
+        let calls = Calls::of(&events, &cast, &crashes(log, plan, &cast));
         let last = log.records.last().map_or(SimTime::ZERO, |record| record.at);
         // A world in which nothing happens any more runs on all the same.
         let end = last.max(plan.timeline_start + plan.duration);
@@ -227,19 +227,32 @@ fn pair(one: &UserName, other: &UserName) -> (UserName, UserName) {
     if one <= other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) }
 }
 
-/// When a device has no path to signaling: its access is cut, the core in between is, or the server is down. Times in
-/// order, without overlap.
+/// When the apps of devices crash, each with the last record before that.
+fn crashes(log: &Log, plan: &Plan, cast: &Cast) -> Vec<(usize, Moment)> {
+    let crash = |fault: &Fault| {
+        let (FaultKind::Crash { node } | FaultKind::Restart { node }) = &fault.kind else { return None };
+        let at = plan.timeline_start + fault.at;
+        let index = log.records.partition_point(|record| record.at < at).saturating_sub(1) as u64;
+        Some((cast.device(node)?, (at, index)))
+    };
+    plan.trouble.faults.iter().filter_map(crash).collect()
+}
+
+/// When a device has no path to signaling: its access is cut, the core in between is, the server is down, or its own app.
+/// Times in order, without overlap.
 fn away(plan: &Plan, device: &ActorName, outages: &[(SimTime, SimTime)], end: SimTime) -> Vec<(SimTime, SimTime)> {
     let signaling = &plan.signaling.name;
     let is_path = |between: &(ActorName, ActorName)| {
         [(device, signaling), (signaling, device)].contains(&(&between.0, &between.1))
     };
     let mut periods = outages.to_vec();
-    let mut since: [Option<SimTime>; 2] = [None; 2];
+    let mut since: [Option<SimTime>; 3] = [None; 3];
     for fault in &plan.trouble.faults {
         let (which, begins) = match &fault.kind {
             FaultKind::Crash { node } if node == signaling => (0, true),
             FaultKind::Restart { node } if node == signaling => (0, false),
+            FaultKind::Crash { node } if node == device => (2, true),
+            FaultKind::Restart { node } if node == device => (2, false),
             FaultKind::Cut { between } if is_path(between) => (1, true),
             FaultKind::Mend { between } if is_path(between) => (1, false),
             _ => continue,
