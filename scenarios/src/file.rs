@@ -287,10 +287,24 @@ pub(crate) struct Step {
     pub(crate) target: Option<Located<String>>,
     /// The password, where the act has one.
     pub(crate) password: Option<Located<String>>,
+    /// Whom a privacy setting lets, where the act chooses one.
+    pub(crate) whom: Option<Located<Whom>>,
     /// With the camera, or by voice only: with it unless given.
     pub(crate) video: Option<Located<bool>>,
     /// The link that is opened: `callproof://call/bob?video=1`.
     pub(crate) link: Option<Located<String>>,
+}
+
+/// Whom a privacy setting lets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Whom {
+    /// Every friend.
+    Friends,
+    /// Friends on the list of close friends.
+    CloseFriends,
+    /// Nobody.
+    Nobody,
 }
 
 /// What a user does.
@@ -307,6 +321,26 @@ pub(crate) enum Does {
     Unfriend,
     /// Blocks somebody.
     Block,
+    /// Takes the own friend request back.
+    CancelRequest,
+    /// Lifts a block.
+    Unblock,
+    /// Follows somebody, which is no friendship.
+    Follow,
+    /// Follows somebody no longer.
+    Unfollow,
+    /// Looks a handle up.
+    LookUp,
+    /// Asks when somebody was last there.
+    AskLastSeen,
+    /// Chooses who may call: `whom`.
+    LetCall,
+    /// Chooses who may know when the user was last there: `whom`.
+    LetSee,
+    /// Puts a friend on the list of close friends.
+    AddCloseFriend,
+    /// Takes one off it.
+    RemoveCloseFriend,
     /// Calls somebody.
     Call,
     /// Accepts the ringing call.
@@ -417,6 +451,12 @@ pub(crate) enum Attack {
     GuessCode,
     /// While it rings, the caller asks the server to log the callee out and to change the callee's password.
     ActForAnother,
+    /// A caller to whom the server gives no keys sends the invite all the same.
+    AskAnyway,
+    /// Who calls and looks a handle up looks forty more up at the same instant.
+    EnumerateHandles,
+    /// A host off the path speaks to the relays as if it were a client of theirs, once a second.
+    SpeakToRelays,
     /// The caller writes a display name into the offer that is not its own, against the protocol.
     NameInOffer,
     /// The caller writes a candidate with a host name into the offer, against the protocol.

@@ -136,6 +136,16 @@ fn steps_that_cannot_be_meant_are_refused() {
 }
 
 #[test]
+fn settings_that_cannot_be_meant_are_refused() {
+    insta::assert_snapshot!(errors_after(&[(
+        r#"    { after_ring = "2s", user = "bob", does = "accept" },"#,
+        r#"    { at = "2s", user = "bob", does = "let-call" },
+    { at = "3s", user = "bob", does = "let-see", whom = "strangers" },
+    { at = "4s", user = "bob", does = "block", with = "alice", whom = "nobody" },"#,
+    )]));
+}
+
+#[test]
 fn an_order_is_neither_too_deep_nor_without_a_number() {
     insta::assert_snapshot!(errors_after(&[(r#"title = "#, "schedule = { depth = 17 }\ntitle = ")]));
 }

@@ -59,11 +59,14 @@ pub fn arm(plan: &[AdversaryPlan], seeds: SeedTree) -> Armed {
             AdversaryPlan::FloodKeyFrames => armed.misbehaviour.push(Misbehaviour::FloodKeyFrames),
             AdversaryPlan::ActForAnother => armed.misbehaviour.push(Misbehaviour::ActForAnother),
             AdversaryPlan::ListThirdParties => armed.misbehaviour.push(Misbehaviour::ListThirdParties),
+            AdversaryPlan::AskAnyway => armed.misbehaviour.push(Misbehaviour::AskAnyway),
+            AdversaryPlan::EnumerateHandles => armed.misbehaviour.push(Misbehaviour::EnumerateHandles),
             // Hosts of their own: `OffPathHost`, `Guesser`.
             AdversaryPlan::HelloFromElsewhere
             | AdversaryPlan::HelloInThePeersName
             | AdversaryPlan::ForgedBindings
             | AdversaryPlan::GarbageMedia
+            | AdversaryPlan::SpeakToRelays
             | AdversaryPlan::GuessPassword
             | AdversaryPlan::GuessCode => {}
             AdversaryPlan::TamperAtHop { every } => armed.hop.0.push(HopAttack::Tamper { every: *every }),

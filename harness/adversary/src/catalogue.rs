@@ -115,6 +115,13 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/rings-whatever-its-age",
     },
     KnownAttack {
+        mutant: Mutant::V17,
+        sentence: "A service that says busy before it asks who calls tells strangers when somebody is in a call (class): here \
+                   an invite is answered with busy before the friend gate",
+        invariant: "strangers_learn_nothing",
+        scenario: "canary/busy-for-strangers",
+    },
+    KnownAttack {
         mutant: Mutant::V20,
         sentence: "Blocked users could still ring where only the client checked: here the server's friend gate is \
                    missing at the invite",
@@ -134,6 +141,13 @@ pub const MUTANTS: &[KnownAttack] = &[
                    blocking tear no call down",
         invariant: "unfriending_ends_the_call",
         scenario: "canary/unfriending-changes-nothing",
+    },
+    KnownAttack {
+        mutant: Mutant::V23,
+        sentence: "Followers passed for friends where one-sided edges were taken for both (class): here the gate lets a caller who \
+                   only follows the callee",
+        invariant: "only_friends_ring",
+        scenario: "canary/followers-ring",
     },
     KnownAttack {
         mutant: Mutant::V34,
@@ -176,6 +190,13 @@ pub const MUTANTS: &[KnownAttack] = &[
                    reaches the decoder although its tag does not verify",
         invariant: "tampering_is_rejected",
         scenario: "canary/forged-frames-reach-the-decoder",
+    },
+    KnownAttack {
+        mutant: Mutant::V68,
+        sentence: "baresip and others put user@host into CNAME, which each party and each relay that ends SRTP can read (RFC 7022): \
+                   here the CNAME is user@device",
+        invariant: "no_name_in_clear",
+        scenario: "canary/source-has-a-name",
     },
     KnownAttack {
         mutant: Mutant::V70,
@@ -239,6 +260,13 @@ pub const MUTANTS: &[KnownAttack] = &[
                    CVE-2023-51443): here DTLS counts from a source that passed no check of ICE",
         invariant: "off_path_attackers_cannot_disturb",
         scenario: "canary/hello-from-anywhere",
+    },
+    KnownAttack {
+        mutant: Mutant::V79,
+        sentence: "Media relays that latch on to whoever speaks last let strangers listen (RTP bleed, CVE-2017-14099): here the relay \
+                   sends a client's next packet to whoever spoke last on its port",
+        invariant: "relay_sends_to_who_authenticated",
+        scenario: "canary/relay-latches",
     },
     KnownAttack {
         mutant: Mutant::V81,
@@ -311,6 +339,20 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/logged-out-device-goes-on",
     },
     KnownAttack {
+        mutant: Mutant::V105,
+        sentence: "3.5 billion accounts were enumerated by looking numbers up without limit (WhatsApp, 2025): here lookups have no \
+                   quota",
+        invariant: "lookups_are_limited",
+        scenario: "canary/handles-are-enumerated",
+    },
+    KnownAttack {
+        mutant: Mutant::V107,
+        sentence: "Key packages for anybody let strangers watch and exhaust a device (Prekey Pogo, 2025): here keys are given to who is \
+                   no friend",
+        invariant: "only_friends_get_keys",
+        scenario: "canary/keys-for-strangers",
+    },
+    KnownAttack {
         mutant: Mutant::V108,
         sentence: "Names with look-alike or invisible letters passed for others (UTS 39, CVE-2022-28345): here the ring \
                    screen compares names by their code points",
@@ -329,6 +371,13 @@ pub const MUTANTS: &[KnownAttack] = &[
                    a push says who calls, and in which call",
         invariant: "pushes_name_nobody",
         scenario: "canary/push-names-the-caller",
+    },
+    KnownAttack {
+        mutant: Mutant::V113,
+        sentence: "Ringing and cancelling in a loop bombs a phone with calls where a cancelled call does not count (class): here a \
+                   cancel gives the ring back",
+        invariant: "rings_are_limited",
+        scenario: "canary/cancel-refunds-the-ring",
     },
     KnownAttack {
         mutant: Mutant::V117,
@@ -446,6 +495,20 @@ pub const MUTANTS: &[KnownAttack] = &[
                    here the server takes an accept from any device",
         invariant: "server_and_devices_agree",
         scenario: "canary/caller-accepts",
+    },
+    KnownAttack {
+        mutant: Mutant::V151,
+        sentence: "A setting that only the caller's client obeys protects from nobody who changes his (class): here the gate does not \
+                   ask whom the callee lets call",
+        invariant: "settings_are_obeyed",
+        scenario: "canary/setting-is-only-shown",
+    },
+    KnownAttack {
+        mutant: Mutant::V152,
+        sentence: "Last seen leaked past its setting wherever another route gave it (class of presence leaks): here it is told to \
+                   every friend",
+        invariant: "settings_are_obeyed",
+        scenario: "canary/last-seen-is-told",
     },
     KnownAttack {
         mutant: Mutant::V155,

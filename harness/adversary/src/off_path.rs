@@ -3,7 +3,7 @@
 
 mod forgeries;
 
-use forgeries::{client_hello, garbage_rtcp, garbage_rtp, unsigned_binding};
+use forgeries::{channel_data, client_hello, garbage_rtcp, garbage_rtp, unsigned_binding};
 use kernel::{
     Datagram, Micros, SimTime,
     bystander::Bystander,
@@ -16,6 +16,8 @@ use std::{collections::VecDeque, net::SocketAddr};
 
 /// How often it sends to each target.
 const PERIOD: Micros = Micros::from_millis(4);
+/// It speaks to relays each so many times: a second.
+const SPEAKING: u64 = 250;
 /// The port that it sends from in its own name.
 const OWN_PORT: u16 = 4_444;
 
@@ -34,6 +36,7 @@ enum Weapon {
     PeersHello,
     Bindings,
     Garbage,
+    Relays,
 }
 
 /// The attacker. Sans-IO: when [`OffPathHost::next_wake`] has come, call [`OffPathHost::handle_timeout`] and then poll.
@@ -44,6 +47,8 @@ pub struct OffPathHost {
     stream: Stream,
     start: SimTime,
     wake: SimTime,
+    /// How often it sent.
+    turns: u64,
     outgoing: VecDeque<Datagram>,
 }
 
@@ -61,6 +66,7 @@ impl OffPathHost {
             AdversaryPlan::HelloInThePeersName => Some(Weapon::PeersHello),
             AdversaryPlan::ForgedBindings => Some(Weapon::Bindings),
             AdversaryPlan::GarbageMedia => Some(Weapon::Garbage),
+            AdversaryPlan::SpeakToRelays => Some(Weapon::Relays),
             _ => None,
         };
         OffPathHost {
@@ -70,6 +76,7 @@ impl OffPathHost {
             stream: seeds.stream("off-path"),
             start,
             wake: start,
+            turns: 0,
             outgoing: VecDeque::new(),
         }
     }
@@ -88,14 +95,22 @@ impl OffPathHost {
             self.announce();
         }
         self.wake = now + PERIOD;
+        self.turns += 1;
         for weapon in self.weapons.clone() {
             for target in self.targets.clone() {
                 self.attack(weapon, target);
             }
-            if weapon == Weapon::Garbage {
-                for relay in self.relays.clone() {
-                    let bytes = garbage_rtp(&mut self.stream);
-                    self.send(own(), relay, bytes);
+            for relay in self.relays.clone() {
+                match weapon {
+                    Weapon::Garbage => {
+                        let bytes = garbage_rtp(&mut self.stream);
+                        self.send(own(), relay, bytes);
+                    }
+                    Weapon::Relays if self.turns.is_multiple_of(SPEAKING) => {
+                        let bytes = channel_data(&mut self.stream);
+                        self.send(own(), relay, bytes);
+                    }
+                    _ => {}
                 }
             }
         }
@@ -122,6 +137,7 @@ impl OffPathHost {
                     self.send(source, device, request);
                 }
             }
+            Weapon::Relays => {}
             Weapon::Garbage => {
                 for source in [own(), peer] {
                     let (rtp, rtcp) = (garbage_rtp(&mut self.stream), garbage_rtcp(&mut self.stream));
@@ -188,6 +204,20 @@ mod tests {
         let packets = packets(AdversaryPlan::HelloInThePeersName);
         let [hello] = &packets[..] else { panic!("one packet a target") };
         assert_eq!((hello.source, hello.bytes[0]), (address("198.51.100.11:5000"), 22));
+    }
+
+    #[test]
+    fn relays_are_spoken_to_from_the_own_address_once_a_second() {
+        let relays = vec![address("192.0.2.2:3478")];
+        let mut host = OffPathHost::new(&[AdversaryPlan::SpeakToRelays], Vec::new(), relays, SeedTree::root(1), START);
+        let mut spoken = Vec::new();
+        while host.next_wake() < START + Micros::from_secs(3) {
+            let now = host.next_wake();
+            host.handle_timeout(now);
+            spoken.extend(std::iter::from_fn(|| host.poll()));
+        }
+        assert_eq!(spoken.len(), 3);
+        assert!(spoken.iter().all(|packet| packet.source == own() && packet.bytes[0] >> 6 == 1));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod devices;
 mod epochs;
 mod passwords;
+mod people;
 mod rows;
 mod saved;
 mod sleep;
@@ -145,7 +146,7 @@ impl Roster {
 #[derive(Debug)]
 enum Request {
     SignIn,
-    Friends,
+    People,
     Keys(UserName),
     Devices,
     /// The password that is asked for.
@@ -292,33 +293,6 @@ impl Account {
         self.drive(now);
     }
 
-    /// Asks somebody to be friends.
-    pub(crate) fn request_friend(&mut self, user: UserName, now: SimTime) {
-        self.ask(Request::Friends, |request| ClientMessage::RequestFriend { request, user });
-        self.drive(now);
-    }
-
-    /// Answers a friend request.
-    pub(crate) fn answer_friend(&mut self, user: UserName, accept: bool, now: SimTime) {
-        self.ask(Request::Friends, |request| ClientMessage::AnswerFriend { request, user, accept });
-        self.drive(now);
-    }
-
-    /// Ends a friendship.
-    pub(crate) fn unfriend(&mut self, user: UserName, now: SimTime) {
-        self.roster.friends.remove(&user);
-        self.ask(Request::Friends, |request| ClientMessage::Unfriend { request, user });
-        self.drive(now);
-    }
-
-    /// Blocks somebody.
-    pub(crate) fn block(&mut self, user: UserName, now: SimTime) {
-        self.roster.friends.remove(&user);
-        self.roster.blocked.insert(user.clone());
-        self.ask(Request::Friends, |request| ClientMessage::Block { request, user });
-        self.drive(now);
-    }
-
     /// Asks for the keys of a user's devices.
     pub(crate) fn fetch_keys(&mut self, user: UserName, now: SimTime) {
         self.ask_keys(user);
@@ -422,6 +396,9 @@ impl Account {
                 true => self.signed_in(request, token),
                 false => self.turn_away(now),
             },
+            ServerMessage::LastSeen { request, .. } => {
+                self.requests.remove(&request);
+            }
             ServerMessage::Done { request, epoch } => {
                 if epoch.is_some() {
                     self.goes_by(epoch.as_ref());

@@ -10,7 +10,7 @@ use e2ee::{
     CallShare, DeviceIdentity, EnvelopeHeader, EnvelopeKind, FrameKeys, Role, SealedEnvelope, Transcript, envelope,
     safety_number,
 };
-use kernel::{ActorName, CallId, SimTime, ThreadId, Track, UserName, event, event::SecretKind, random::Stream};
+use kernel::{ActorName, CallId, SimTime, ThreadId, Track, UserName, event, event::SecretKind, mutant, random::Stream};
 use protocol::{
     ClientMessage, DeviceKeys, PROTOCOL_VERSION, PeerMessage, SessionDescription,
     wire::{canonical_bytes, from_canonical_bytes},
@@ -132,6 +132,7 @@ impl Call {
             sdp.push_str(&format!("a=candidate:1 1 udp 2130706431 {name} 5000 typ host\r\n"));
         }
         self.transport = Some(transport);
+        let sdp = self.described(own, sdp);
         let share = CallShare::generate(stream);
         let name = extras.name.clone();
         let offer = PeerMessage::Offer(SessionDescription { share: share.public(), sdp, video, name });
@@ -144,6 +145,14 @@ impl Call {
             offers.push(envelope::seal(header, &body, own.identity, &device.sealing, stream).map_err(Mismatch::of)?);
         }
         Ok(offers)
+    }
+
+    /// The description as the peer gets it.
+    fn described(&self, own: Own<'_>, sdp: String) -> String {
+        // V68: the CNAME is user@host, as RFC 3550 has it, and not random for each call (RFC 7022).
+        let sdp = if mutant!(V68) { name_source(&sdp, own.device) } else { sdp };
+        event!(Described { device: own.device.clone(), call: self.id, sdp: sdp.clone() });
+        sdp
     }
 
     /// Opens the offer before its time, and leaves it as it is: only planted bugs look.
@@ -178,6 +187,7 @@ impl Call {
         let (transport, sdp) =
             Transport::answer(config, &offer.sdp, offer_rules.inline_candidates, now).map_err(Mismatch::of)?;
         self.transport = Some(transport);
+        let sdp = self.described(own, sdp);
         let share = CallShare::generate(stream);
         let (share_sent, video) = (share.public(), offer_rules.video);
         let answer = PeerMessage::Answer(SessionDescription { share: share_sent, sdp, video, name: None });
@@ -238,6 +248,17 @@ impl Call {
     ) -> Option<SealedEnvelope> {
         let header = self.next_header(EnvelopeKind::Peer, own.device, &device.device);
         envelope::seal(header, &canonical_bytes(message), own.identity, &device.sealing, stream).ok()
+    }
+
+    /// Seals an offer of nothing to the own keys, for a device whose keys are not known.
+    pub(crate) fn seal_nothing(
+        &mut self,
+        own: Own<'_>,
+        device: &ActorName,
+        stream: &mut Stream,
+    ) -> Option<SealedEnvelope> {
+        let header = self.next_header(EnvelopeKind::Offer, own.device, device);
+        envelope::seal(header, &[], own.identity, &own.identity.public().1, stream).ok()
     }
 
     /// Seals an answer to the own device: what a caller needs who accepts for the callee.
@@ -336,4 +357,14 @@ impl Call {
         self.sequence += 1;
         self.header(kind, from, to, sequence)
     }
+}
+
+/// The planted bug V68: the CNAME of each source is `user@device`.
+fn name_source(sdp: &str, device: &ActorName) -> String {
+    let user = device.as_str().split('-').next().unwrap_or_default();
+    let named = |line: &str| match line.split_once(" cname:") {
+        Some((source, _)) => format!("{source} cname:{user}@{device}\r\n"),
+        None => line.to_owned(),
+    };
+    sdp.split_inclusive('\n').map(named).collect()
 }

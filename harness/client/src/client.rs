@@ -257,6 +257,13 @@ impl Client {
             Act::DeclineFriend { user } => self.account.answer_friend(user, false, now),
             Act::Unfriend { user } => self.account.unfriend(user, now),
             Act::Block { user } => self.account.block(user, now),
+            Act::CancelRequest { user } => self.account.cancel_request(user, now),
+            Act::Unblock { user } => self.account.unblock(user, now),
+            Act::Follow { user } => self.account.follow(user, true, now),
+            Act::Unfollow { user } => self.account.follow(user, false, now),
+            Act::LookUp { user } => self.look_up(user, now),
+            Act::AskLastSeen { user } => self.account.ask_last_seen(user, now),
+            Act::Set { setting } => self.account.set(setting, now),
             Act::Call { user, video } => {
                 let call = CallId(self.calls.bytes());
                 self.step(Event::User(UserEvent::Call { call, peer: user, video }), now);

@@ -80,6 +80,10 @@ pub enum Misbehaviour {
     ListThirdParties,
     /// While its call rings it asks the server for things in the name of whom it calls.
     ActForAnother,
+    /// It invites a callee whose keys the server does not give it.
+    AskAnyway,
+    /// It looks forty handles up where it is to look up one.
+    EnumerateHandles,
     /// It asks for an ICE restart with the fingerprint of another certificate.
     ChangeFingerprint,
     /// As a caller it writes a display name into the offer that is not its own.

@@ -42,11 +42,13 @@ impl Bystander {
     }
 
     fn needed_by(attack: &AdversaryPlan) -> Option<Bystander> {
-        use AdversaryPlan::{ForgedBindings, GarbageMedia, HelloFromElsewhere, HelloInThePeersName, ProbeInternal};
+        use AdversaryPlan::*;
         match attack {
-            HelloFromElsewhere | HelloInThePeersName | ForgedBindings | GarbageMedia => Some(Bystander::OffPath),
+            HelloFromElsewhere | HelloInThePeersName | ForgedBindings | GarbageMedia | SpeakToRelays => {
+                Some(Bystander::OffPath)
+            }
             ProbeInternal => Some(Bystander::Internal),
-            AdversaryPlan::GuessPassword | AdversaryPlan::GuessCode => Some(Bystander::Guesser),
+            GuessPassword | GuessCode => Some(Bystander::Guesser),
             _ => None,
         }
     }

@@ -348,6 +348,12 @@ pub enum AdversaryPlan {
     GuessCode,
     /// While it rings, the caller asks the server for things in the name of the callee.
     ActForAnother,
+    /// A caller to whom the server gives no keys sends the invite all the same.
+    AskAnyway,
+    /// A caller looks forty handles up at one instant.
+    EnumerateHandles,
+    /// A host off the path sends the relays data as if it were one of their clients, once a second.
+    SpeakToRelays,
     /// The caller writes a display name into the offer that is not its own, against the protocol.
     NameInOffer,
     /// The caller writes a candidate with a host name into the offer, against the protocol.

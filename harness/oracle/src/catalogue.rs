@@ -4,8 +4,8 @@ use crate::{
     checks::Checks,
     invariants::{
         accounts, agreement, call_machine, confidentiality, consent, devices, durability, friend_gating, identity,
-        impersonation, integrity, key_hygiene, off, passwords, path, privacy, push, refusals, relays, rollback,
-        screens, subjects, third_parties,
+        impersonation, integrity, key_hygiene, names, off, passwords, path, privacy, push, rates, refusals, relays,
+        rollback, screens, settings, strangers, subjects, third_parties,
     },
     judgement::Metric,
     run::Run,
@@ -56,7 +56,7 @@ pub const INVARIANTS: &[Invariant] = &[
         name: "only_friends_ring",
         truth: "A device rings only for a caller whose friendship both sides accepted, with no block between them.",
         foreign: true,
-        mutants: &[Mutant::V20, Mutant::V21],
+        mutants: &[Mutant::V20, Mutant::V21, Mutant::V23],
         checker: friend_gating::only_friends_ring,
     },
     Invariant {
@@ -76,6 +76,59 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: true,
         mutants: &[Mutant::V126],
         checker: refusals::refusals_are_alike,
+    },
+    Invariant {
+        id: "PRV-5",
+        name: "strangers_learn_nothing",
+        truth: "Whoever is no friend is answered with the same bytes after the same time whatever the other one does: \
+                presence, calls, devices and keys do not show. Judged where the server was at rest.",
+        foreign: true,
+        mutants: &[Mutant::V17],
+        checker: strangers::strangers_learn_nothing,
+    },
+    Invariant {
+        id: "RL-1",
+        name: "rings_are_limited",
+        truth: "Nobody rings another more than 3 times a minute and 10 times an hour, whatever becomes of the calls, and \
+                all who are not on a user's list of close friends ring at most 30 times an hour.",
+        foreign: false,
+        mutants: &[Mutant::V113],
+        checker: rates::rings_are_limited,
+    },
+    Invariant {
+        id: "RL-2",
+        name: "lookups_are_limited",
+        truth: "Within an hour an account learns of at most 30 handles whether they exist, 60 are told to one address, and \
+                at most 60 accounts are told of one.",
+        foreign: false,
+        mutants: &[Mutant::V105],
+        checker: rates::lookups_are_limited,
+    },
+    Invariant {
+        id: "RL-3",
+        name: "only_friends_get_keys",
+        truth: "A device is given the keys of its user's friends, and of nobody else.",
+        foreign: false,
+        mutants: &[Mutant::V107],
+        checker: strangers::only_friends_get_keys,
+    },
+    Invariant {
+        id: "PRV-10",
+        name: "settings_are_obeyed",
+        truth: "Nobody rings or gets through whom the callee's setting does not let call, and when somebody was last there \
+                is told to exactly those whom the setting lets know.",
+        foreign: true,
+        mutants: &[Mutant::V151, Mutant::V152],
+        checker: settings::settings_are_obeyed,
+    },
+    Invariant {
+        id: "PRV-3b",
+        name: "no_name_in_clear",
+        truth: "No description of a side of a call and no clear part of its packets holds the name of a user or device, and \
+                no CNAME serves two calls.",
+        foreign: false,
+        mutants: &[Mutant::V68],
+        checker: names::no_name_in_clear,
     },
     Invariant {
         id: "CON-1/CON-2",
@@ -266,7 +319,7 @@ pub const INVARIANTS: &[Invariant] = &[
         name: "relay_sends_to_who_authenticated",
         truth: "A relay passes what peers send on to an address that authenticated and allocated, and to no other.",
         foreign: true,
-        mutants: &[],
+        mutants: &[Mutant::V79],
         checker: relays::relay_sends_to_who_authenticated,
     },
     Invariant {

@@ -75,6 +75,7 @@ pub const PROMISES: &[Promise] = &[
         truth: "Only friends can start a call, the recipient accepts or declines, and nothing flows before that.",
         invariants: &[
             "only_friends_ring",
+            "rings_are_limited",
             "unfriending_ends_the_call",
             "nothing_before_accept",
             "nothing_parsed_or_sent_before_accept",
@@ -126,6 +127,10 @@ pub const PROMISES: &[Promise] = &[
             "no_address_to_others",
             "relay_sends_to_who_authenticated",
             "refusals_are_alike",
+            "strangers_learn_nothing",
+            "only_friends_get_keys",
+            "lookups_are_limited",
+            "no_name_in_clear",
             "pushes_name_nobody",
             "a_locked_device_shows_the_caller_only",
         ],
@@ -140,7 +145,7 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         id: "R13",
         truth: "Each privacy setting is obeyed.",
-        invariants: &["relay_only_hides_addresses"],
+        invariants: &["relay_only_hides_addresses", "settings_are_obeyed"],
         metrics: &[],
     },
     Promise {

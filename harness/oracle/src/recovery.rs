@@ -19,6 +19,7 @@ pub(crate) struct Graph {
 struct Says {
     wants: bool,
     blocks: bool,
+    follows: bool,
 }
 
 /// A place of the graph.
@@ -47,8 +48,8 @@ pub fn judge_recovery(acknowledged: &[Fact], under_way: &[Vec<Fact>], recovered:
 
 impl Graph {
     pub(crate) fn of(recovered: &Recovered) -> Graph {
-        let edge = |HeldEdge { from, to, wants, blocks }: &HeldEdge| {
-            ((from.clone(), to.clone()), Says { wants: *wants, blocks: *blocks })
+        let edge = |HeldEdge { from, to, wants, blocks, follows }: &HeldEdge| {
+            ((from.clone(), to.clone()), Says { wants: *wants, blocks: *blocks, follows: *follows })
         };
         let session = |HeldSession { user, device }: &HeldSession| (user.clone(), device.clone());
         let edges = recovered.edges.iter().map(edge).filter(|(_, says)| *says != Says::default());
@@ -90,13 +91,17 @@ impl Graph {
             Fact::FriendRequested { from, to } => vec![self.say(from, to, |says| says.wants = true)],
             Fact::FriendDeclined { by, other } => vec![self.say(other, by, |says| says.wants = false)],
             Fact::Befriended { by, other } => {
-                self.say_both(by, other, |says| *says = Says { wants: true, blocks: false })
+                self.say_both(by, other, |says| (says.wants, says.blocks) = (true, false))
             }
             Fact::Unfriended { by, other } => self.say_both(by, other, |says| says.wants = false),
             Fact::Blocked { by, other } => {
                 self.say(by, other, |says| says.blocks = true);
-                self.say_both(by, other, |says| says.wants = false)
+                self.say_both(by, other, |says| (says.wants, says.follows) = (false, false))
             }
+            Fact::RequestCancelled { by, other } => vec![self.say(by, other, |says| says.wants = false)],
+            Fact::Unblocked { by, other } => vec![self.say(by, other, |says| says.blocks = false)],
+            Fact::Followed { by, other } => vec![self.say(by, other, |says| says.follows = true)],
+            Fact::Unfollowed { by, other } => vec![self.say(by, other, |says| says.follows = false)],
             Fact::SessionCreated { user, device } => {
                 self.sessions.insert((user.clone(), device.clone()));
                 vec![Place::Session(user.clone(), device.clone())]
@@ -112,6 +117,8 @@ impl Graph {
             | Fact::PasswordTried { .. }
             | Fact::CodeRequested { .. }
             | Fact::CodeTried { .. }
+            | Fact::LookedUp { .. }
+            | Fact::SettingChanged { .. }
             | Fact::CallRinging { .. }
             | Fact::CallLive { .. }
             | Fact::CallOver { .. }
@@ -151,11 +158,12 @@ impl Graph {
         match place {
             Place::Edge(from, to) => {
                 let (told, held) = (self.says(from, to), found.says(from, to));
-                let words = |says: Says| match (says.wants, says.blocks) {
-                    (false, false) => "nothing",
-                    (true, false) => "that they want to be friends",
-                    (false, true) => "that they block",
-                    (true, true) => "that they want to be friends and block",
+                let words = |says: Says| match (says.wants, says.blocks, says.follows) {
+                    (false, false, false) => "nothing",
+                    (false, false, true) => "that they follow",
+                    (true, false, _) => "that they want to be friends",
+                    (false, true, _) => "that they block",
+                    (true, true, _) => "that they want to be friends and block",
                 };
                 format!("{from} says {} of {to} as was acknowledged, and {} after the crash", words(told), words(held))
             }
@@ -187,7 +195,7 @@ mod tests {
     }
 
     fn edge(from: &str, to: &str, wants: bool, blocks: bool) -> HeldEdge {
-        HeldEdge { from: from.into(), to: to.into(), wants, blocks }
+        HeldEdge { from: from.into(), to: to.into(), wants, blocks, follows: false }
     }
 
     fn held(edges: &[HeldEdge]) -> Recovered {

@@ -3,7 +3,7 @@
 use crate::epoch::SignedEpoch;
 use e2ee::{DeviceKeys, DeviceLink, SealedEnvelope};
 use kernel::{
-    event::CallOutcome,
+    event::{CallOutcome, Setting},
     names::{ActorName, CallId, ThreadId, UserName},
     time::Micros,
 };
@@ -88,6 +88,50 @@ pub enum ClientMessage {
         request: RequestId,
         /// Who is blocked.
         user: UserName,
+    },
+    /// Takes the own friend request back.
+    CancelRequest {
+        /// Joins the answer.
+        request: RequestId,
+        /// Who was asked.
+        user: UserName,
+    },
+    /// Lifts a block.
+    Unblock {
+        /// Joins the answer.
+        request: RequestId,
+        /// Who was blocked.
+        user: UserName,
+    },
+    /// Follows somebody, or follows no longer: no friendship, and no right to anything of one.
+    Follow {
+        /// Joins the answer.
+        request: RequestId,
+        /// Whom.
+        user: UserName,
+        /// From now on, or no longer.
+        follow: bool,
+    },
+    /// Looks a handle up. Answered by `Done` if there is one, by `Refused` if not, if its user blocks, and beyond the limits.
+    LookUp {
+        /// Joins the answer.
+        request: RequestId,
+        /// The handle.
+        handle: UserName,
+    },
+    /// Asks when a friend was last there. Answered by `LastSeen` or `Refused`.
+    AskLastSeen {
+        /// Joins the answer.
+        request: RequestId,
+        /// Who.
+        user: UserName,
+    },
+    /// Changes a privacy setting of the own user.
+    Set {
+        /// Joins the answer.
+        request: RequestId,
+        /// What it is from now on.
+        setting: Setting,
     },
     /// Asks for the devices of a friend, or of the own user: needed to seal an offer. Answered by `Keys` or `Refused`, alike
     /// for all reasons.
@@ -252,6 +296,13 @@ pub enum ServerMessage {
         request: RequestId,
         /// All links.
         links: Vec<DeviceLink>,
+    },
+    /// When a friend was last there.
+    LastSeen {
+        /// Joins the request.
+        request: RequestId,
+        /// How long ago; no time for somebody who is there. None for who has not been away since it is told.
+        ago: Option<Micros>,
     },
     /// Somebody asks to be friends.
     FriendRequest {

@@ -85,6 +85,8 @@ pub struct Relay {
     users: BTreeMap<String, User>,
     /// By relayed address.
     allocations: BTreeMap<SocketAddr, Allocation>,
+    /// The planted bug V79: who spoke last on the clients' port without being one of them.
+    latched: Option<SocketAddr>,
     ports: Stream,
     replacements: Stream,
     outgoing: VecDeque<Datagram>,
@@ -140,6 +142,7 @@ impl Relay {
             streams,
             users: BTreeMap::new(),
             allocations: BTreeMap::new(),
+            latched: None,
             ports: seeds.stream("ports"),
             replacements: seeds.stream("replacements"),
             outgoing: VecDeque::new(),
@@ -236,7 +239,11 @@ impl Relay {
                     access::Vetted::Anonymous(request) => replaced = Some(request),
                 },
                 Packet::Data(peer) if peer.is_none_or(|peer| !self.is_forbidden(peer)) => {
-                    self.meter_client((in_stream, from), data.len(), now)?;
+                    let passes = self.meter_client((in_stream, from), data.len(), now);
+                    if mutant!(V79) && passes.is_none() {
+                        self.latched = Some(from);
+                    }
+                    passes?;
                 }
                 Packet::Data(_) | Packet::Other => return None,
             }
@@ -250,7 +257,10 @@ impl Relay {
         let transmit = transmit?;
         let is_relayed = to != self.address || transmit.from != self.address;
         let in_stream = transmit.transport == TransportType::Tcp;
-        let message = Message { in_stream, from: transmit.from, to: transmit.to, data: transmit.data };
+        let mut message = Message { in_stream, from: transmit.from, to: transmit.to, data: transmit.data };
+        if mutant!(V79) && message.from == self.address && is_relayed && !in_stream {
+            message.to = self.latched.take().unwrap_or(message.to);
+        }
         Some((message, is_relayed.then_some(origin)))
     }
 

@@ -94,6 +94,10 @@ impl Cluster {
                 let home = self.home(connection);
                 self.cores[home].handle(ServiceInput::Message(connection, message), now);
             }
+            ServiceInput::Heard(connection, address) => {
+                let home = self.home(connection);
+                self.cores[home].handle(ServiceInput::Heard(connection, address), now);
+            }
             ServiceInput::Closed(connection) => {
                 let home = self.homes.remove(&connection).unwrap_or(0);
                 self.cores[home].handle(ServiceInput::Closed(connection), now);

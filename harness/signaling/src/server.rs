@@ -225,6 +225,9 @@ impl Server {
             self.origins.extend(self.source.map(|source| (from.clone(), source)));
         }
         self.speakers.insert(connection, from);
+        if let Some(source) = self.source {
+            self.service.handle(ServiceInput::Heard(connection, source.ip()), now);
+        }
         self.service.handle(ServiceInput::Message(connection, message), now);
     }
 

@@ -4,7 +4,7 @@
 use crate::metric_name::{instant, time};
 use kernel::{
     ActorName, Log, SimTime, Track,
-    event::{Act, EndReason, Event, OpenVerdict, Screen, Verification},
+    event::{Act, Audience, EndReason, Event, OpenVerdict, Screen, Setting, Verification},
     plan::Plan,
 };
 use std::{collections::BTreeSet, fmt::Write};
@@ -156,6 +156,13 @@ fn act_sentence(user: &str, act: &Act) -> String {
         Act::DeclineFriend { user: other } => format!("{user} declines {other}"),
         Act::Unfriend { user: other } => format!("{user} unfriends {other}"),
         Act::Block { user: other } => format!("{user} blocks {other}"),
+        Act::CancelRequest { user: other } => format!("{user} takes the request to {other} back"),
+        Act::Unblock { user: other } => format!("{user} unblocks {other}"),
+        Act::Follow { user: other } => format!("{user} follows {other}"),
+        Act::Unfollow { user: other } => format!("{user} follows {other} no longer"),
+        Act::LookUp { user: other } => format!("{user} looks {other} up"),
+        Act::AskLastSeen { user: other } => format!("{user} asks when {other} was last there"),
+        Act::Set { setting } => setting_sentence(user, setting),
         Act::Call { user: other, video } => {
             format!("{user} calls {other}{}", if *video { ", video" } else { ", voice" })
         }
@@ -182,6 +189,20 @@ fn act_sentence(user: &str, act: &Act) -> String {
         Act::DenyAccess { track } => format!("{user} denies the app {track}"),
         Act::AllowAccess { track } => format!("{user} allows the app {track}"),
         Act::Verify { user: other } => format!("{user} compared the safety number with {other}"),
+    }
+}
+
+fn setting_sentence(user: &str, setting: &Setting) -> String {
+    let whom = |whom: &Audience| match whom {
+        Audience::Friends => "friends",
+        Audience::CloseFriends => "close friends",
+        Audience::Nobody => "nobody",
+    };
+    match setting {
+        Setting::Callers(audience) => format!("{user} lets {} call", whom(audience)),
+        Setting::LastSeen(audience) => format!("{user} shows {} when last there", whom(audience)),
+        Setting::CloseFriend { user: other, listed: true } => format!("{user} makes {other} a close friend"),
+        Setting::CloseFriend { user: other, listed: false } => format!("{user} takes {other} off the close friends"),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::{people::People, within};
 use crate::{
-    file::{Adversary, Attack, Does, Scenario, Schedule, Step as StepEntry},
+    file::{Adversary, Attack, Does, Scenario, Schedule, Step as StepEntry, Whom},
     located::Located,
     problem::Problems,
 };
 use kernel::{
-    event::Act,
+    event::{Act, Audience, Setting},
     names::{ActorName, Track, UserName},
     plan::{AdversaryPlan, SchedulePlan, Step, When},
     time::{Micros, SimTime},
@@ -101,6 +101,7 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
     let video = entry.video.as_ref().is_none_or(|video| **video);
     let other_device = target(entry, does, people, problems);
     let password = password(entry, does, problems);
+    let whom = whom(entry, does, problems);
     let link = link(entry, does, problems);
     Some(match (**does, with) {
         (Does::RequestFriend, Some(user)) => Act::RequestFriend { user },
@@ -108,6 +109,16 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::DeclineFriend, Some(user)) => Act::DeclineFriend { user },
         (Does::Unfriend, Some(user)) => Act::Unfriend { user },
         (Does::Block, Some(user)) => Act::Block { user },
+        (Does::CancelRequest, Some(user)) => Act::CancelRequest { user },
+        (Does::Unblock, Some(user)) => Act::Unblock { user },
+        (Does::Follow, Some(user)) => Act::Follow { user },
+        (Does::Unfollow, Some(user)) => Act::Unfollow { user },
+        (Does::LookUp, Some(user)) => Act::LookUp { user },
+        (Does::AskLastSeen, Some(user)) => Act::AskLastSeen { user },
+        (Does::AddCloseFriend, Some(user)) => Act::Set { setting: Setting::CloseFriend { user, listed: true } },
+        (Does::RemoveCloseFriend, Some(user)) => Act::Set { setting: Setting::CloseFriend { user, listed: false } },
+        (Does::LetCall, None) => Act::Set { setting: Setting::Callers(whom?) },
+        (Does::LetSee, None) => Act::Set { setting: Setting::LastSeen(whom?) },
         (Does::Call, Some(user)) => Act::Call { user, video },
         (Does::Accept, None) => Act::Accept { video },
         (Does::Decline, None) => Act::Decline,
@@ -136,6 +147,27 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::Verify, Some(user)) => Act::Verify { user },
         _ => return None,
     })
+}
+
+/// Whom a step's setting lets; notes when it is missing or not wanted.
+fn whom(entry: &StepEntry, does: &Located<Does>, problems: &mut Problems) -> Option<Audience> {
+    let is_wanted = matches!(**does, Does::LetCall | Does::LetSee);
+    match &entry.whom {
+        None if is_wanted => {
+            let note = problems.note(does.span(), "this act chooses whom a setting lets", "`whom` is missing");
+            note.with_help("`whom = \"friends\"`, `\"close-friends\"` or `\"nobody\"`");
+            None
+        }
+        Some(whom) if !is_wanted => {
+            problems.note(whom.span(), "this act chooses no setting", "means nothing here");
+            None
+        }
+        whom => whom.as_ref().map(|whom| match **whom {
+            Whom::Friends => Audience::Friends,
+            Whom::CloseFriends => Audience::CloseFriends,
+            Whom::Nobody => Audience::Nobody,
+        }),
+    }
 }
 
 /// The link of a step; notes when one is missing or not wanted. Any text may be opened as a link.
@@ -202,6 +234,14 @@ fn with(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut
             | Does::DeclineFriend
             | Does::Unfriend
             | Does::Block
+            | Does::CancelRequest
+            | Does::Unblock
+            | Does::Follow
+            | Does::Unfollow
+            | Does::LookUp
+            | Does::AskLastSeen
+            | Does::AddCloseFriend
+            | Does::RemoveCloseFriend
             | Does::Call
             | Does::Verify
     );
@@ -257,6 +297,9 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::GuessPassword => AdversaryPlan::GuessPassword,
         Attack::GuessCode => AdversaryPlan::GuessCode,
         Attack::ActForAnother => AdversaryPlan::ActForAnother,
+        Attack::AskAnyway => AdversaryPlan::AskAnyway,
+        Attack::EnumerateHandles => AdversaryPlan::EnumerateHandles,
+        Attack::SpeakToRelays => AdversaryPlan::SpeakToRelays,
         Attack::NameInOffer => AdversaryPlan::NameInOffer,
         Attack::HostNameInOffer => AdversaryPlan::HostNameInOffer,
     })

@@ -70,6 +70,11 @@ pub(super) fn garbage_rtcp(stream: &mut Stream) -> Vec<u8> {
     noise(0x80 | first & 0x3f, 200 + kind % 7, stream)
 }
 
+/// ChannelData (RFC 8656 section 12.4) of the first channel that a client may have, with noise inside.
+pub(super) fn channel_data(stream: &mut Stream) -> Vec<u8> {
+    [&[0x40, 0x00, 0x00, 32][..], &stream.bytes::<32>()].concat()
+}
+
 fn noise(first: u8, second: u8, stream: &mut Stream) -> Vec<u8> {
     let mut bytes = vec![0; 12 + stream.below(120) as usize];
     stream.fill(&mut bytes);

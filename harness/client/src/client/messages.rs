@@ -43,6 +43,9 @@ impl Client {
         if self.waits_for_keys_of(user)
             && let Some(call) = self.machine.dialog().map(|dialog| dialog.call)
         {
+            if self.misbehaves(Misbehaviour::AskAnyway) {
+                return self.invite_anyway(call, user, now);
+            }
             self.notice(call, "rejected");
             self.step(Event::Server(ServerEvent::Rejected { call }), now);
         }

@@ -2,13 +2,15 @@
 
 use super::Client;
 use crate::{call::Own, config::Misbehaviour};
-use kernel::{CallId, SimTime, event, event::AttackKind};
+use kernel::{ActorName, CallId, SimTime, UserName, event, event::AttackKind};
 use protocol::{ClientMessage, PeerMessage};
 
 /// How many third parties a client names that lists them.
 const THIRD_PARTIES: usize = 1_000;
 /// How many it names with one frame: the server works off no more.
 const AT_ONCE: usize = 3;
+/// How many handles a client looks up that enumerates them.
+const HANDLES: usize = 40;
 
 impl Client {
     pub(super) fn misbehave(&mut self, now: SimTime) {
@@ -42,6 +44,28 @@ impl Client {
         let Some(callee) = self.machine.dialog().map(|dialog| dialog.peer.clone()) else { return };
         self.announce(AttackKind::ActForAnother, id, "asks to log the callee out and to change the callee's password");
         self.account.act_for(&callee, now);
+    }
+
+    /// Invites somebody whose keys the server refuses, with an offer that nobody can open, at the device that people
+    /// mostly have.
+    pub(super) fn invite_anyway(&mut self, id: CallId, callee: &UserName, now: SimTime) {
+        let device = ActorName::from(format!("{callee}-phone"));
+        let own = Own { device: &self.device, identity: &self.identity };
+        let Some(call) = &mut self.call else { return };
+        let Some(offer) = call.seal_nothing(own, &device, &mut self.sealing) else { return };
+        self.announce(AttackKind::AskAnyway, id, "invites without keys");
+        let invite = ClientMessage::Invite { call: id, to: callee.clone(), video: true, offers: vec![offer] };
+        self.tell_server(invite, now);
+    }
+
+    /// Looks a handle up; a hostile client as many as it can think of.
+    pub(super) fn look_up(&mut self, handle: UserName, now: SimTime) {
+        if self.misbehaves(Misbehaviour::EnumerateHandles) {
+            let (kind, target) = (AttackKind::EnumerateHandles, self.device.clone());
+            event!(Attack { kind, target, call: None, detail: format!("looks {HANDLES} handles up") });
+            (0..HANDLES).for_each(|n| self.account.look_up(format!("{handle}-{n}").into(), now));
+        }
+        self.account.look_up(handle, now);
     }
 
     /// Asks for the callee's camera, once.

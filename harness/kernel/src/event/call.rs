@@ -6,7 +6,10 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{device::Verification, people::CallOutcome};
+use super::{
+    device::Verification,
+    people::{CallOutcome, Setting},
+};
 
 /// What a user does with the device in hand. Also what a scenario's timeline holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +39,41 @@ pub enum Act {
     Block {
         /// The other user.
         user: UserName,
+    },
+    /// Takes the own friend request back.
+    CancelRequest {
+        /// Who was asked.
+        user: UserName,
+    },
+    /// Lifts a block.
+    Unblock {
+        /// The other user.
+        user: UserName,
+    },
+    /// Follows a user.
+    Follow {
+        /// The other user.
+        user: UserName,
+    },
+    /// Follows a user no longer.
+    Unfollow {
+        /// The other user.
+        user: UserName,
+    },
+    /// Looks a handle up.
+    LookUp {
+        /// The handle.
+        user: UserName,
+    },
+    /// Asks when a user was last there.
+    AskLastSeen {
+        /// The other user.
+        user: UserName,
+    },
+    /// Changes a privacy setting.
+    Set {
+        /// To what.
+        setting: Setting,
     },
     /// Starts a call from the thread with a user.
     Call {
@@ -350,6 +388,18 @@ pub struct CallRow {
     pub outcome: CallOutcome,
     /// How long it was live; zero when it was never answered.
     pub duration: Micros,
+}
+
+/// A device described its side of a call, for the sealed offer or answer: what the peer's application reads, and what RTCP
+/// repeats in part.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Described {
+    /// The device.
+    pub device: ActorName,
+    /// The call.
+    pub call: CallId,
+    /// The SDP (RFC 8866).
+    pub sdp: String,
 }
 
 /// A parser of untrusted call content was entered.

@@ -12,7 +12,8 @@ mod secrecy;
 mod traffic;
 
 pub use call::{
-    Act, CallRow, CallState, CallStateName, EndReason, Ended, ParserEntered, Pending, Ring, Screen, Ui, UserAct,
+    Act, CallRow, CallState, CallStateName, Described, EndReason, Ended, ParserEntered, Pending, Ring, Screen, Ui,
+    UserAct,
 };
 pub use call_table::{is_listed, listed_event};
 pub use device::{AppSlept, Dns, PushAsked, ThreadShown, Verification};
@@ -26,8 +27,8 @@ pub use network::{
     PairSelected, UncheckedDropped, UncheckedReason, WireProtocol,
 };
 pub use people::{
-    CallOutcome, DeviceAnnounced, DeviceListSeen, FACT_KINDS, Fact, HeldEdge, HeldSession, LoggedOut, Notice,
-    PasswordChosen, PasswordPath, Recovered, RollbackSeen, Signal, Store, StoreInterrupted, StoreRestored,
+    Audience, CallOutcome, DeviceAnnounced, DeviceListSeen, FACT_KINDS, Fact, HeldEdge, HeldSession, LoggedOut, Notice,
+    PasswordChosen, PasswordPath, Recovered, RollbackSeen, Setting, Signal, Store, StoreInterrupted, StoreRestored,
 };
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
 pub use traffic::{TrafficMeasured, TrafficTransferred};
@@ -104,6 +105,8 @@ events! {
     RollbackSeen,
     /// An old copy of a server's store took its place.
     StoreRestored,
+    /// A device described its side of a call.
+    Described,
     /// A parser of untrusted call content was entered.
     ParserEntered,
     /// A device's app was put to sleep, or woken.

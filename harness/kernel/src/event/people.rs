@@ -36,6 +36,47 @@ pub enum CallOutcome {
     Cancelled,
 }
 
+/// Whom a privacy setting lets. Who is no friend is never let.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// Every friend.
+    #[default]
+    Friends,
+    /// Friends on the user's own list of close ones.
+    CloseFriends,
+    /// Nobody.
+    Nobody,
+}
+
+impl Audience {
+    /// Whether a friend is let, who is or is not on the list of close friends.
+    pub fn lets(self, is_close: bool) -> bool {
+        match self {
+            Audience::Friends => true,
+            Audience::CloseFriends => is_close,
+            Audience::Nobody => false,
+        }
+    }
+}
+
+/// A privacy setting, as its user chose it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Setting {
+    /// Who may call: friends until something else is chosen.
+    Callers(Audience),
+    /// Who may know when the user was last there: friends until something else is chosen.
+    LastSeen(Audience),
+    /// Whether somebody is on the list of close friends.
+    CloseFriend {
+        /// Who.
+        user: UserName,
+        /// On it, or off.
+        listed: bool,
+    },
+}
+
 /// A fact of the store, in the order in which facts became durable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
@@ -153,6 +194,48 @@ pub enum Fact {
         /// Who is blocked.
         other: UserName,
     },
+    /// Who asked takes a request back.
+    RequestCancelled {
+        /// Who had asked.
+        by: UserName,
+        /// Who was asked.
+        other: UserName,
+    },
+    /// A block is lifted. What there was before it does not come back.
+    Unblocked {
+        /// Who blocked.
+        by: UserName,
+        /// Who was blocked.
+        other: UserName,
+    },
+    /// One user follows another: no friendship, and no right to anything of one.
+    Followed {
+        /// Who follows.
+        by: UserName,
+        /// Whom.
+        other: UserName,
+    },
+    /// One user follows another no longer.
+    Unfollowed {
+        /// Who followed.
+        by: UserName,
+        /// Whom.
+        other: UserName,
+    },
+    /// A handle was looked up, in whatever way: who asks learns whether it exists.
+    LookedUp {
+        /// Who asks.
+        by: UserName,
+        /// Which handle.
+        handle: UserName,
+    },
+    /// A user's privacy setting is another from now on.
+    SettingChanged {
+        /// Whose.
+        by: UserName,
+        /// What it is.
+        setting: Setting,
+    },
     /// A call rings.
     CallRinging {
         /// The call.
@@ -192,7 +275,7 @@ pub enum Fact {
 }
 
 /// The kinds of facts, as saved logs name them.
-pub const FACT_KINDS: [&str; 19] = [
+pub const FACT_KINDS: [&str; 25] = [
     "account_created",
     "session_created",
     "device_added",
@@ -208,6 +291,12 @@ pub const FACT_KINDS: [&str; 19] = [
     "friend_declined",
     "unfriended",
     "blocked",
+    "request_cancelled",
+    "unblocked",
+    "followed",
+    "unfollowed",
+    "looked_up",
+    "setting_changed",
     "call_ringing",
     "call_live",
     "call_over",
@@ -233,6 +322,12 @@ impl Fact {
             Fact::FriendDeclined { .. } => "friend_declined",
             Fact::Unfriended { .. } => "unfriended",
             Fact::Blocked { .. } => "blocked",
+            Fact::RequestCancelled { .. } => "request_cancelled",
+            Fact::Unblocked { .. } => "unblocked",
+            Fact::Followed { .. } => "followed",
+            Fact::Unfollowed { .. } => "unfollowed",
+            Fact::LookedUp { .. } => "looked_up",
+            Fact::SettingChanged { .. } => "setting_changed",
             Fact::CallRinging { .. } => "call_ringing",
             Fact::CallLive { .. } => "call_live",
             Fact::CallOver { .. } => "call_over",
@@ -347,6 +442,9 @@ pub struct HeldEdge {
     pub wants: bool,
     /// To be left alone.
     pub blocks: bool,
+    /// To see what they publish.
+    #[serde(default)]
+    pub follows: bool,
 }
 
 /// A session that is good, as a store holds it.

@@ -119,6 +119,10 @@ pub enum AttackKind {
     GuessCode,
     /// A device asked for something in the name of another user.
     ActForAnother,
+    /// A stranger asked the server without what it takes to ask.
+    AskAnyway,
+    /// A user looked many handles up.
+    EnumerateHandles,
     /// A caller wrote into its offer what does not belong there: a name, a host name.
     DressUpOffer,
     /// Any other fault that a canary plants.

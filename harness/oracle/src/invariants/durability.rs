@@ -69,7 +69,13 @@ mod tests {
     }
 
     fn recovers(story: &mut Story, wants: [bool; 2]) {
-        let edge = |from: &str, to: &str, wants| HeldEdge { from: from.into(), to: to.into(), wants, blocks: false };
+        let edge = |from: &str, to: &str, wants| HeldEdge {
+            from: from.into(),
+            to: to.into(),
+            wants,
+            blocks: false,
+            follows: false,
+        };
         let edges = vec![edge("alice", "bob", wants[0]), edge("bob", "alice", wants[1])];
         story.tell(Event::Recovered(Recovered { node: "signaling".into(), edges, sessions: Vec::new() }));
     }

@@ -53,6 +53,10 @@ fn deed<'a>(run: &Run<'a>, fact: &'a Fact) -> Option<Deed<'a>> {
         Fact::FriendDeclined { by, .. } => by_user(by, &["answer_friend"]),
         Fact::Unfriended { by, .. } => by_user(by, &["unfriend"]),
         Fact::Blocked { by, .. } => by_user(by, &["block"]),
+        Fact::Unblocked { by, .. } => by_user(by, &["unblock"]),
+        Fact::RequestCancelled { by, .. } => by_user(by, &["cancel_request"]),
+        Fact::Followed { by, .. } | Fact::Unfollowed { by, .. } => by_user(by, &["follow"]),
+        Fact::SettingChanged { by, .. } => by_user(by, &["set"]),
         Fact::CallRinging { caller, .. } => by_user(caller, &["invite"]),
         Fact::CallLive { callee_device, .. } => {
             let user = run.cast.user(run.cast.device(callee_device)?);
@@ -74,8 +78,9 @@ fn deed<'a>(run: &Run<'a>, fact: &'a Fact) -> Option<Deed<'a>> {
             let messages = &["change_password", "reset_password", "end_other_sessions"];
             Some(Deed { user, device: Some(Some(by).filter(is_known)?), messages, is_wholesale: true })
         }
-        // Who proves to be somebody does not act yet, and what the server does by itself is in nobody's name.
+        // Who proves to be somebody does not act yet, and what the server does or counts by itself is in nobody's name.
         Fact::AccountCreated { .. }
+        | Fact::LookedUp { .. }
         | Fact::SessionCreated { .. }
         | Fact::DeviceAdded { .. }
         | Fact::PasswordTried { .. }

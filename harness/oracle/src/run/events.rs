@@ -133,6 +133,7 @@ kinds! {
     rollbacks: RollbackSeen of device,
     restored: StoreRestored,
     pending: Pending of device,
+    described: Described of device,
     parsers: ParserEntered of device,
     pushes: PushAsked,
     names_asked: Dns of device,

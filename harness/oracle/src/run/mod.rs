@@ -6,6 +6,7 @@ mod frames;
 mod interfaces;
 mod legs;
 mod packets;
+mod people;
 
 pub(crate) use calls::{Call, Moment, Part};
 pub(crate) use events::Seen;
@@ -13,6 +14,7 @@ pub(crate) use frames::{Delivery, FrameIndex, SentFrame, hash_prefix};
 pub(crate) use interfaces::{Period, access};
 pub(crate) use legs::{LEGS, Legs};
 pub(crate) use packets::carries_rtp;
+pub(crate) use people::{Friendships, Settings};
 
 use calls::Calls;
 use events::Events;
@@ -20,7 +22,7 @@ use frames::Frames;
 use interfaces::Interfaces;
 use kernel::{
     ActorName, CallId, Log, Micros, Plan, SimTime, UserName,
-    event::{Event, Fact},
+    event::Event,
     plan::{Loss, Participant},
     trouble::{Fault, FaultKind},
 };
@@ -183,48 +185,6 @@ impl<'a> Run<'a> {
     pub(crate) fn is_relay(&self, address: IpAddr) -> bool {
         self.plan.relays.iter().any(|relay| relay.address == address)
     }
-}
-
-/// What the store says about two users at a record: facts are in the order in which they became durable.
-pub(crate) struct Friendships {
-    /// Per unordered pair, each change with its record.
-    changes: BTreeMap<(UserName, UserName), Vec<(u64, Edge)>>,
-}
-
-#[derive(Clone, Copy)]
-enum Edge {
-    Friends,
-    Strangers,
-    Blocked,
-}
-
-impl Friendships {
-    pub(crate) fn of(run: &Run) -> Friendships {
-        let mut changes: BTreeMap<_, Vec<(u64, Edge)>> = BTreeMap::new();
-        for fact in &run.events.facts {
-            let (one, other, edge) = match &fact.fact {
-                Fact::Befriended { by, other } => (by, other, Edge::Friends),
-                Fact::Unfriended { by, other } => (by, other, Edge::Strangers),
-                Fact::Blocked { by, other } => (by, other, Edge::Blocked),
-                _ => continue,
-            };
-            changes.entry(pair(one, other)).or_default().push((fact.index, edge));
-        }
-        Friendships { changes }
-    }
-
-    /// Whether both edges are accepted and neither blocks the other, just before a record. A block is for good: the
-    /// protocol has no message that lifts it.
-    pub(crate) fn may_ring(&self, one: &UserName, other: &UserName, index: u64) -> bool {
-        let changes = self.changes.get(&pair(one, other)).map_or(&[][..], Vec::as_slice);
-        let before = &changes[..changes.partition_point(|(at, _)| *at < index)];
-        let blocked = before.iter().any(|(_, edge)| matches!(edge, Edge::Blocked));
-        !blocked && matches!(before.last(), Some((_, Edge::Friends)))
-    }
-}
-
-fn pair(one: &UserName, other: &UserName) -> (UserName, UserName) {
-    if one <= other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) }
 }
 
 /// When the apps of devices crash, each with the last record before that.

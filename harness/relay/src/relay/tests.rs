@@ -328,6 +328,30 @@ fn a_client_without_allocation_sends_nothing() {
     assert!(network.at_peer.is_empty() && network.clients[alice].data.is_empty());
 }
 
+/// After a stranger spoke to the relay, its client's peer sends two packets; where they went.
+fn after_a_stranger_spoke() -> Vec<SocketAddr> {
+    let mut network = Network::new();
+    let alice = network.join("alice", "secret-a");
+    network.bind(alice, host(PEER));
+    let relayed = network.relayed(alice);
+    network.deliver(Datagram::new(host(77), relay_address(), [&[0x40, 0, 0, 4][..], b"data"].concat()));
+    network.sent.clear();
+    for _ in 0..2 {
+        network.deliver(Datagram::new(host(PEER), relayed, b"for alice".to_vec()));
+        network.settle();
+    }
+    network.sent.iter().map(|sent| sent.destination).collect()
+}
+
+#[test]
+fn whoever_speaks_as_a_client_gets_nothing_of_it_unless_v79_is_planted() {
+    assert_eq!(after_a_stranger_spoke(), [host(1); 2]);
+    kernel::mutant::plant(&[kernel::Mutant::V79]);
+    let went = after_a_stranger_spoke();
+    kernel::mutant::plant(&[]);
+    assert_eq!(went, [host(77), host(1)]);
+}
+
 #[test]
 fn a_binding_request_is_answered_with_the_address_it_came_from() {
     let mut network = Network::new();

@@ -5,7 +5,7 @@
 
 use super::{
     Service, ServiceOutput, redacted,
-    store::{Call, Stage},
+    store::{Call, Door, Stage},
     transaction::{Effect, Transaction},
 };
 use kernel::{
@@ -40,6 +40,15 @@ pub(super) struct Invite {
     pub(super) offers: Vec<SealedEnvelope>,
 }
 
+/// What the gate says of a caller.
+struct Gate {
+    /// Whether the callee may be rung.
+    opens: bool,
+    /// Whether the caller is on the callee's list of close friends.
+    is_close: bool,
+    door: Door,
+}
+
 /// The planted bug V21: what the gate said of a pair (caller, callee), good for half a minute.
 #[derive(Clone, Default)]
 pub(super) struct GateCache(BTreeMap<(UserName, UserName), (SimTime, bool)>);
@@ -55,17 +64,25 @@ impl GateCache {
 }
 
 impl Service {
-    /// The friend gate: both edges are accepted and neither blocks the other. One store access whatever the answer.
+    /// The gate: both edges are accepted, neither blocks the other, and the callee's setting lets the caller. One store access
+    /// whatever the answer.
     pub(super) fn may_ring(&mut self, caller: &UserName, callee: &UserName, now: SimTime) -> bool {
-        let relation = self.store.relation(caller, callee);
+        self.gate(caller, callee, now).opens
+    }
+
+    fn gate(&mut self, caller: &UserName, callee: &UserName, now: SimTime) -> Gate {
+        let (relation, door) = (self.store.relation(caller, callee), self.store.door(callee));
         if mutant!(V126) && !relation.blocked_by.is_empty() {
             self.store.account(callee);
         }
-        let allows = mutant!(V20) || relation.allows_calls();
-        if !mutant!(V21) { allows } else { self.gate_cache.remember((caller, callee), allows, now) }
+        let follows = mutant!(V23) && relation.followed_by.contains(caller);
+        let allows = mutant!(V20) || relation.is_friendship() || follows;
+        let allows = if !mutant!(V21) { allows } else { self.gate_cache.remember((caller, callee), allows, now) };
+        let is_close = relation.close_to.contains(callee);
+        Gate { opens: allows && (door.callers.lets(is_close) || mutant!(V151)), is_close, door }
     }
 
-    /// The devices of somebody, for sealing an offer: whoever may ring may have them, and the user.
+    /// The devices of somebody, for sealing an offer: friends may have them, and the user.
     pub(super) fn fetch_keys(
         &mut self,
         connection: ConnectionId,
@@ -73,7 +90,8 @@ impl Service {
         (user, other): (&UserName, &UserName),
         work: &mut Transaction,
     ) {
-        if user != other && !self.may_ring(user, other, work.at) {
+        let are_friends = user == other || self.store.relation(user, other).is_friendship();
+        if !are_friends && !mutant!(V107) {
             return work.refuse(connection, request);
         }
         match self.store.account(other) {
@@ -89,8 +107,16 @@ impl Service {
     pub(super) fn invite(&mut self, from: Sender<'_>, invite: Invite, work: &mut Transaction) {
         let call = invite.call;
         let thread = ThreadId::between(from.user, &invite.to);
+        if mutant!(V17) && self.store.calls().any(|active| active.ends().is_some() && active.callee == invite.to) {
+            return work.tell(from.device, ServerMessage::Ended { call, reason: CallEnd::Busy });
+        }
         // The sender's own bytes first: that costs no look at the callee. Then the gate, before any other look.
-        if !offers_are_for(&invite, from.device, &thread) || !self.may_ring(from.user, &invite.to, work.at) {
+        if !offers_are_for(&invite, from.device, &thread) {
+            return work.tell(from.device, ServerMessage::Rejected { call });
+        }
+        let Gate { opens, is_close, door } = self.gate(from.user, &invite.to, work.at);
+        let pair = (from.user, &invite.to);
+        if !opens || !self.is_within_rate(pair, call, &door, is_close, work.at) {
             return work.tell(from.device, ServerMessage::Rejected { call });
         }
         if let Some(active) = self.store.active_call(&thread)
@@ -106,6 +132,7 @@ impl Service {
         if offers.is_empty() || self.store.is_used(call) {
             return work.tell(from.device, ServerMessage::Rejected { call });
         }
+        self.store.count_ring(pair, call, is_close, work.at);
         work.facts.push(Fact::CallRinging { call, caller: from.user.clone(), callee: invite.to.clone() });
         work.effects.extend(offers.keys().map(|device| Effect::Ring { device: device.clone(), call }));
         self.log("info", format!("call {call}: {} rings {}", from.user, invite.to));
@@ -213,7 +240,7 @@ impl Service {
         }
         // Again at the accept: with the teardown in the unfriend's own transaction this cannot differ, but a store in
         // several places could make it.
-        if !self.store.relation(&caller, &callee).allows_calls() {
+        if !self.may_ring(&caller, &callee, work.at) {
             return self.end_call(call, CallEnd::Unfriended, CallOutcome::Missed, work);
         }
         self.go_live(from, call, (caller_device, answer), work);
@@ -347,6 +374,12 @@ impl Service {
 
     /// Ringing or Live + Cancel or Hangup: whatever the sender calls it, its end of the call is over.
     pub(super) fn leave(&mut self, from: Sender<'_>, call: CallId, work: &mut Transaction) {
+        if mutant!(V113)
+            && let Some((caller, callee)) =
+                self.store.call(call).map(|found| (found.caller.clone(), found.callee.clone()))
+        {
+            self.store.forget_rings(&caller, &callee);
+        }
         let (reason, outcome) = match self.store.call(call) {
             Some(found) if found.is_end(from) => (CallEnd::HungUp, CallOutcome::Answered),
             Some(found) if found.ends().is_none() && found.caller_device == *from.device => {

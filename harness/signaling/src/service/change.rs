@@ -25,13 +25,19 @@ pub enum TableName {
     Outboxes,
     /// Where there are several cores, which one serves each device.
     Homes,
+    /// Privacy settings, and what came to a user, by user.
+    Doors,
+    /// Rings of the last hour, by (caller, callee).
+    Rings,
+    /// Handles looked up within the last hour, by who is counted.
+    Lookups,
     /// What a push service knows each device by.
     PushTokens,
 }
 
 impl TableName {
     /// Every table.
-    pub const ALL: [TableName; 10] = [
+    pub const ALL: [TableName; 13] = [
         TableName::Accounts,
         TableName::Sessions,
         TableName::Edges,
@@ -41,6 +47,9 @@ impl TableName {
         TableName::UsedCalls,
         TableName::Outboxes,
         TableName::Homes,
+        TableName::Doors,
+        TableName::Rings,
+        TableName::Lookups,
         TableName::PushTokens,
     ];
 
@@ -56,6 +65,9 @@ impl TableName {
             TableName::UsedCalls => "used_calls",
             TableName::Outboxes => "outboxes",
             TableName::Homes => "homes",
+            TableName::Doors => "doors",
+            TableName::Rings => "rings",
+            TableName::Lookups => "lookups",
             TableName::PushTokens => "push_tokens",
         }
     }

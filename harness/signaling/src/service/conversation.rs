@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 pub(super) const COMMIT: Micros = Micros::from_millis(2);
 
 /// A service with devices around it.
+#[derive(Clone)]
 pub(super) struct Conversation {
     pub(super) service: Service,
     pub(super) now: SimTime,
@@ -107,6 +108,14 @@ impl Conversation {
         self.next_connection += 1;
         self.connections.insert(device.clone(), connection);
         connection
+    }
+
+    /// The phones of these users are heard from one address.
+    pub(super) fn share_an_address(&mut self, users: &[&str]) {
+        for user in users {
+            let connection = self.connections[&phone(user)];
+            self.input(ServiceInput::Heard(connection, [198, 51, 100, 7].into()));
+        }
     }
 
     pub(super) fn attach(&mut self, device: &ActorName) {

@@ -3,7 +3,7 @@
 use super::{
     Service,
     calls::Sender,
-    store::Stage,
+    store::{Call, Stage},
     transaction::{Effect, Transaction},
 };
 use kernel::{
@@ -32,6 +32,12 @@ impl Service {
             | ClientMessage::AnswerFriend { request, .. }
             | ClientMessage::Unfriend { request, .. }
             | ClientMessage::Block { request, .. }
+            | ClientMessage::CancelRequest { request, .. }
+            | ClientMessage::Unblock { request, .. }
+            | ClientMessage::Follow { request, .. }
+            | ClientMessage::LookUp { request, .. }
+            | ClientMessage::AskLastSeen { request, .. }
+            | ClientMessage::Set { request, .. }
             | ClientMessage::FetchKeys { request, .. }
             | ClientMessage::ExtendDevices { request, .. }
             | ClientMessage::ChangePassword { request, .. }
@@ -59,6 +65,25 @@ impl Service {
             let message = ServerMessage::NewDevice { keys: keys.clone(), consent };
             work.tell_all(&self.store.devices(&keys.user), &message);
         }
+    }
+
+    /// A device lost its connection: its calls have a grace until it attaches again.
+    pub(super) fn run_gone(&mut self, device: &ActorName, work: &Transaction) {
+        if self.is_elsewhere(device) {
+            return;
+        }
+        let is_its = |call: &Call| {
+            call.caller_device == *device || call.ends().is_some_and(|(_, callee_device)| callee_device == device)
+        };
+        self.store.change_calls(is_its, |call| {
+            call.gone.insert(device.clone(), work.at);
+        });
+        if let Some(user) = self.store.owner(device).cloned() {
+            self.store.door_mut(&user).seen = Some(work.at);
+            self.store.clear_home(device);
+        }
+        self.nudge_if_rung(device, work.at);
+        self.log("info", format!("{device} lost its connection"));
     }
 
     /// The next link of a user's list of devices.

@@ -1,4 +1,4 @@
-//! Friend requests, friendships, blocks.
+//! Friend requests, friendships, blocks, and who follows whom.
 
 use super::{Service, store::Relation, transaction::Transaction};
 use kernel::{
@@ -7,6 +7,7 @@ use kernel::{
     names::{ActorName, ThreadId, UserName},
 };
 use protocol::{CallEnd, ConnectionId, RequestId, ServerMessage};
+use std::collections::BTreeSet;
 
 impl Service {
     /// Asks `other` to be friends. Somebody unknown and somebody who blocks look alike. Two who ask each other are
@@ -20,14 +21,15 @@ impl Service {
     ) {
         let mut relation = self.store.relation(user, other);
         let exists = self.store.account(other).is_some();
-        if !exists || user == other || !relation.blocked_by.is_empty() {
+        let may_know = relation.is_known_to(user) || self.may_look_up(connection, (user, other), work);
+        if !may_know || !exists || user == other || !relation.blocked_by.is_empty() {
             return work.refuse(connection, request);
         }
         if relation.friends || relation.requested_by.as_ref() == Some(user) {
             return work.done(connection, request);
         }
         if relation.requested_by.as_ref() == Some(other) {
-            return self.befriend(connection, request, (user, other), work);
+            return self.befriend(connection, request, (user, other), relation, work);
         }
         relation.requested_by = Some(user.clone());
         if !self.store.set_relation(user, other, &relation) {
@@ -53,7 +55,7 @@ impl Service {
             return work.refuse(connection, request);
         }
         if accept {
-            return self.befriend(connection, request, (user, other), work);
+            return self.befriend(connection, request, (user, other), relation, work);
         }
         relation.requested_by = None;
         self.store.set_relation(user, other, &relation);
@@ -66,9 +68,10 @@ impl Service {
         connection: ConnectionId,
         request: RequestId,
         (user, other): (&UserName, &UserName),
+        relation: Relation,
         work: &mut Transaction,
     ) {
-        self.store.set_relation(user, other, &Relation { friends: true, ..Relation::default() });
+        self.store.set_relation(user, other, &Relation { friends: true, requested_by: None, ..relation });
         work.facts.push(Fact::Befriended { by: user.clone(), other: other.clone() });
         self.log("info", format!("{user} and {other} are friends"));
         work.done(connection, request);
@@ -87,12 +90,74 @@ impl Service {
         if !relation.friends {
             return work.refuse(connection, request);
         }
-        self.store.set_relation(user, other, &Relation { friends: false, ..relation });
+        self.store.set_relation(user, other, &Relation { friends: false, close_to: BTreeSet::new(), ..relation });
         work.facts.push(Fact::Unfriended { by: user.clone(), other: other.clone() });
         self.log("info", format!("{user} ended the friendship with {other}"));
         work.done(connection, request);
         self.tear_down(user, other, work);
         self.tell_both(user, other, |user| ServerMessage::FriendRemoved { user }, work);
+    }
+
+    /// Takes a request back. Whoever answers it afterwards is refused.
+    pub(super) fn cancel_request(
+        &mut self,
+        connection: ConnectionId,
+        request: RequestId,
+        (user, other): (&UserName, &UserName),
+        work: &mut Transaction,
+    ) {
+        let relation = self.store.relation(user, other);
+        if relation.requested_by.as_ref() != Some(user) {
+            return work.refuse(connection, request);
+        }
+        self.store.set_relation(user, other, &Relation { requested_by: None, ..relation });
+        work.facts.push(Fact::RequestCancelled { by: user.clone(), other: other.clone() });
+        work.done(connection, request);
+    }
+
+    /// Follows `other`, or follows no longer. Somebody unknown and somebody who blocks look alike.
+    pub(super) fn follow(
+        &mut self,
+        connection: ConnectionId,
+        request: RequestId,
+        (user, other): (&UserName, &UserName),
+        follow: bool,
+        work: &mut Transaction,
+    ) {
+        let mut relation = self.store.relation(user, other);
+        let exists = self.store.account(other).is_some();
+        let may_know = relation.is_known_to(user) || self.may_look_up(connection, (user, other), work);
+        if !may_know || !exists || user == other || !relation.blocked_by.is_empty() {
+            return work.refuse(connection, request);
+        }
+        let changes =
+            if follow { relation.followed_by.insert(user.clone()) } else { relation.followed_by.remove(user) };
+        if !changes {
+            return work.done(connection, request);
+        }
+        if !self.store.set_relation(user, other, &relation) {
+            return work.refuse(connection, request);
+        }
+        let (by, other) = (user.clone(), other.clone());
+        work.facts.push(if follow { Fact::Followed { by, other } } else { Fact::Unfollowed { by, other } });
+        work.done(connection, request);
+    }
+
+    /// Lifts a block. The friendship that it ended does not come back.
+    pub(super) fn unblock(
+        &mut self,
+        connection: ConnectionId,
+        request: RequestId,
+        (user, other): (&UserName, &UserName),
+        work: &mut Transaction,
+    ) {
+        let mut relation = self.store.relation(user, other);
+        if !relation.blocked_by.remove(user) {
+            return work.refuse(connection, request);
+        }
+        self.store.set_relation(user, other, &relation);
+        work.facts.push(Fact::Unblocked { by: user.clone(), other: other.clone() });
+        work.done(connection, request);
     }
 
     /// Blocks `other`. To the other side it looks like the end of a friendship.
@@ -105,11 +170,12 @@ impl Service {
     ) {
         let mut relation = self.store.relation(user, other);
         let exists = self.store.account(other).is_some();
-        if !exists || user == other {
+        let may_know = relation.is_known_to(user) || self.may_look_up(connection, (user, other), work);
+        if !may_know || !exists || user == other {
             return work.refuse(connection, request);
         }
         let (were_friends, is_new) = (relation.friends, relation.blocked_by.insert(user.clone()));
-        let relation = Relation { friends: false, requested_by: None, ..relation };
+        let relation = Relation { blocked_by: relation.blocked_by, ..Relation::default() };
         if !self.store.set_relation(user, other, &relation) {
             return work.refuse(connection, request);
         }

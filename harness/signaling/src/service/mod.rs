@@ -6,9 +6,11 @@ mod change;
 mod codes;
 mod devices;
 mod friends;
+mod limits;
 mod passwords;
 mod push;
 mod replica;
+mod settings;
 mod store;
 mod table;
 mod transaction;
@@ -46,7 +48,10 @@ use kernel::{
 use protocol::{ClientMessage, ConnectionId, PushRequest, ServerMessage};
 use push::Pushes;
 use replica::Replica;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::IpAddr,
+};
 use store::{Stage, Store};
 use transaction::{Effect, Transaction};
 
@@ -69,6 +74,8 @@ pub struct TxId(pub u64);
 pub enum ServiceInput {
     /// A message came over a connection.
     Message(ConnectionId, ClientMessage),
+    /// From where a connection was last heard: it comes before the message.
+    Heard(ConnectionId, IpAddr),
     /// A connection is gone.
     Closed(ConnectionId),
     /// [`Service::next_wake`] has come.
@@ -163,6 +170,8 @@ pub struct Service {
 #[derive(Clone, Default)]
 struct Connection {
     device: Option<ActorName>,
+    /// From where it was last heard.
+    address: Option<IpAddr>,
     waiting: u32,
 }
 
@@ -242,6 +251,9 @@ impl Service {
     pub fn handle(&mut self, input: ServiceInput, now: SimTime) {
         match input {
             ServiceInput::Message(connection, message) => self.enqueue(connection, message),
+            ServiceInput::Heard(connection, address) => {
+                self.connections.entry(connection).or_default().address = Some(address);
+            }
             ServiceInput::Closed(connection) => {
                 // From now on messages wait for the device. Requests that came before are still worked on.
                 self.online.retain(|_, online| *online != connection);
@@ -542,6 +554,18 @@ impl Service {
             }
             ClientMessage::Unfriend { request, user } => self.unfriend(connection, request, (from.user, &user), work),
             ClientMessage::Block { request, user } => self.block(connection, request, (from.user, &user), work),
+            ClientMessage::CancelRequest { request, user } => {
+                self.cancel_request(connection, request, (from.user, &user), work);
+            }
+            ClientMessage::Unblock { request, user } => self.unblock(connection, request, (from.user, &user), work),
+            ClientMessage::Follow { request, user, follow } => {
+                self.follow(connection, request, (from.user, &user), follow, work);
+            }
+            ClientMessage::LookUp { request, handle } => self.look_up(connection, request, (from.user, &handle), work),
+            ClientMessage::AskLastSeen { request, user } => {
+                self.tell_last_seen(connection, request, (from.user, &user), work);
+            }
+            ClientMessage::Set { request, setting } => self.set(connection, request, from.user, setting, work),
             ClientMessage::FetchKeys { request, user } => {
                 self.fetch_keys(connection, request, (from.user, &user), work);
             }
@@ -561,21 +585,6 @@ impl Service {
                 self.store.rows_after(from.user, after).into_iter().for_each(|row| work.tell(from.device, row));
             }
         }
-    }
-
-    /// A device lost its connection: its calls have a grace until it attaches again.
-    fn run_gone(&mut self, device: &ActorName, work: &Transaction) {
-        if self.is_elsewhere(device) {
-            return;
-        }
-        let is_its = |call: &store::Call| {
-            call.caller_device == *device || call.ends().is_some_and(|(_, callee_device)| callee_device == device)
-        };
-        self.store.change_calls(is_its, |call| {
-            call.gone.insert(device.clone(), work.at);
-        });
-        self.nudge_if_rung(device, work.at);
-        self.log("info", format!("{device} lost its connection"));
     }
 
     fn log(&self, level: &str, line: String) {

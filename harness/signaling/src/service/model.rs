@@ -28,6 +28,9 @@ const USERS: [&str; 3] = ["alice", "bob", "carol"];
 const RING: u64 = 60;
 const CALLER_GRACE: u64 = 10;
 const LIVE_GRACE: u64 = 30;
+const HOUR: u64 = 3_600;
+const RINGS_A_MINUTE: usize = 3;
+const RINGS_AN_HOUR: usize = 10;
 
 /// The reference: what the table says, in whole seconds and without a store.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +40,8 @@ struct Table {
     relations: BTreeMap<(String, String), Relation>,
     calls: BTreeMap<u8, Call>,
     used: BTreeSet<u8>,
+    /// When each pair's calls rang: (caller, callee), with the call.
+    rung: BTreeMap<(String, String), Vec<(u64, u8)>>,
     /// What each device is told by the last transition: kind, call, detail.
     told: BTreeMap<String, Vec<String>>,
 }
@@ -46,6 +51,7 @@ struct Relation {
     requested_by: Option<String>,
     friends: bool,
     blocked_by: BTreeSet<String>,
+    followed_by: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +83,10 @@ enum Social {
     Decline,
     Unfriend,
     Block,
+    Cancel,
+    Unblock,
+    Follow,
+    Unfollow,
 }
 
 #[derive(Clone, Debug)]
@@ -145,6 +155,10 @@ impl ReferenceStateMachine for Table {
             Social::Decline,
             Social::Unfriend,
             Social::Block,
+            Social::Cancel,
+            Social::Unblock,
+            Social::Follow,
+            Social::Unfollow,
         ]);
         let fresh = prop_oneof![8 => Just(next), 1 => 1..=next];
         prop_oneof![
@@ -200,6 +214,13 @@ impl Table {
         if !relation.friends || !relation.blocked_by.is_empty() {
             return self.tell(device, format!("rejected {call}"));
         }
+        let now = self.now;
+        let rung = self.rung.entry((caller.into(), to.into())).or_default();
+        let within = |span: u64| rung.iter().filter(|(at, _)| now - at < span).count();
+        let is_counted = rung.iter().any(|(at, counted)| *counted == call && now - at < HOUR);
+        if !is_counted && (within(60) >= RINGS_A_MINUTE || within(HOUR) >= RINGS_AN_HOUR) {
+            return self.tell(device, format!("rejected {call}"));
+        }
         let active = self.calls.iter().find(|(_, found)| pair(user(&found.caller), &found.callee) == pair(caller, to));
         match active {
             Some((id, found)) if *id == call && found.caller == device => self.answer_again(call),
@@ -218,6 +239,7 @@ impl Table {
                 let (caller, callee) = (device.to_owned(), to.to_owned());
                 self.calls.insert(call, Call { caller, callee, accepted, rings, busy, invited: self.now, gone });
                 self.used.insert(call);
+                self.rung.entry((user(device).into(), to.into())).or_default().push((self.now, call));
                 devices(to).iter().for_each(|device| self.tell(device, format!("ring {call}")));
             }
         }
@@ -296,7 +318,9 @@ impl Table {
         let relation = self.relation(&own, other);
         let asked = relation.requested_by.as_deref() == Some(other) && !itself;
         let refused = match what {
-            Social::Request => itself || !relation.blocked_by.is_empty(),
+            Social::Request | Social::Follow | Social::Unfollow => itself || !relation.blocked_by.is_empty(),
+            Social::Cancel => relation.requested_by.as_deref() != Some(&own),
+            Social::Unblock => !relation.blocked_by.contains(&own),
             Social::Accept | Social::Decline => !asked,
             Social::Unfriend => !relation.friends,
             Social::Block => itself,
@@ -307,7 +331,7 @@ impl Table {
         let were_friends = relation.friends;
         match what {
             Social::Request | Social::Accept if asked => {
-                *relation = Relation { friends: true, ..Relation::default() };
+                (relation.friends, relation.requested_by) = (true, None);
                 self.tell_pair(&own, other, "friend_added");
             }
             Social::Request if !relation.friends && relation.requested_by.is_none() => {
@@ -315,11 +339,15 @@ impl Table {
                 devices(other).iter().for_each(|device| self.tell(device, "friend_request".into()));
             }
             Social::Request | Social::Accept => {}
-            Social::Decline => relation.requested_by = None,
+            Social::Decline | Social::Cancel => relation.requested_by = None,
+            Social::Unblock => drop(relation.blocked_by.remove(&own)),
+            Social::Follow => drop(relation.followed_by.insert(own.clone())),
+            Social::Unfollow => drop(relation.followed_by.remove(&own)),
             Social::Unfriend | Social::Block => {
                 (relation.friends, relation.requested_by) = (false, None);
                 if what == Social::Block {
                     relation.blocked_by.insert(own.clone());
+                    relation.followed_by.clear();
                 }
                 let of_pair = |call: &Call| pair(user(&call.caller), &call.callee) == pair(&own, other);
                 let active = self.calls.iter().find(|(_, call)| of_pair(call));
@@ -451,6 +479,10 @@ fn perform(conversation: &mut Conversation, transition: Transition) {
                 Social::Decline => ClientMessage::AnswerFriend { request, user, accept: false },
                 Social::Unfriend => ClientMessage::Unfriend { request, user },
                 Social::Block => ClientMessage::Block { request, user },
+                Social::Cancel => ClientMessage::CancelRequest { request, user },
+                Social::Unblock => ClientMessage::Unblock { request, user },
+                Social::Follow => ClientMessage::Follow { request, user, follow: true },
+                Social::Unfollow => ClientMessage::Follow { request, user, follow: false },
             };
             conversation.say(&device.into(), message);
         }
@@ -498,8 +530,8 @@ fn config(cases: u32) -> ProptestConfig {
 /// A model that finds no planted bug compares nothing.
 #[test]
 fn the_table_finds_each_planted_bug_of_the_service() {
-    use Mutant::{V10, V13, V14, V15, V20, V22, V72, V125, V150};
-    for mutant in [V10, V13, V14, V15, V20, V22, V72, V125, V150] {
+    use Mutant::{V10, V13, V14, V15, V17, V20, V22, V23, V72, V113, V125, V150};
+    for mutant in [V10, V13, V14, V15, V17, V20, V22, V23, V72, V113, V125, V150] {
         mutant::plant(&[mutant]);
         let mut runner = TestRunner::new(config(400));
         let found = (0..400).any(|_| {

@@ -2,6 +2,7 @@
 
 use super::conversation::{Conversation, accept, call_id, invite, phone};
 use kernel::{
+    event::{Audience, Setting},
     mutant::{self, Mutant},
     random::SeedTree,
     time::Micros,
@@ -9,12 +10,29 @@ use kernel::{
 use protocol::{ClientMessage, RequestId, ServerMessage};
 
 /// Why alice may not ring somebody.
-const REASONS: [&str; 7] = ["stranger", "asked", "asks", "declined", "unfriended", "blocks", "blocked"];
+const REASONS: [&str; 11] = [
+    "stranger",
+    "asked",
+    "asks",
+    "declined",
+    "unfriended",
+    "blocks",
+    "blocked",
+    "follows",
+    "unblocked",
+    "setting",
+    "rate",
+];
+/// Why a friend may not, who gets keys all the same.
+const REASONS_OF_FRIENDS: [&str; 2] = ["setting", "rate"];
 /// What the other one does meanwhile.
 const STATES: [&str; 4] = ["idle", "rings", "talks", "away"];
 
+/// After how long what is answered.
+type Answer = (Micros, Vec<u8>);
+
 /// Somebody who may not be rung for a reason, and does something; alice's tries at him.
-fn refused(reason: &str, state: &str, tries: u8) -> Vec<(Micros, Vec<u8>)> {
+fn refused(reason: &str, state: &str, tries: u8) -> Vec<Answer> {
     let mut table = Conversation::new(&["alice", "bob", "carol"]);
     table.befriend("bob", "carol");
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(phone);
@@ -36,6 +54,22 @@ fn refused(reason: &str, state: &str, tries: u8) -> Vec<(Micros, Vec<u8>)> {
             table.befriend("alice", "bob");
             table.say(&bob, ClientMessage::Block { request, user: "alice".into() });
         }
+        "follows" => table.say(&alice, ClientMessage::Follow { request, user: "bob".into(), follow: true }),
+        "unblocked" => {
+            table.say(&bob, ClientMessage::Block { request, user: "alice".into() });
+            table.say(&bob, ClientMessage::Unblock { request, user: "alice".into() });
+        }
+        "setting" => {
+            table.befriend("alice", "bob");
+            table.say(&bob, ClientMessage::Set { request, setting: Setting::Callers(Audience::CloseFriends) });
+        }
+        "rate" => {
+            table.befriend("alice", "bob");
+            for call in 1..=3 {
+                table.say(&alice, invite(call_id(call), &alice, &[&bob]));
+                table.say(&alice, ClientMessage::Cancel { call: call_id(call) });
+            }
+        }
         _ => {}
     }
     match state {
@@ -54,7 +88,9 @@ fn refused(reason: &str, state: &str, tries: u8) -> Vec<(Micros, Vec<u8>)> {
         table.pass(Micros::from_secs(1));
         let before = table.now;
         table.say(&alice, invite(call_id(7), &alice, &[&phone(callee)]));
-        table.say(&alice, ClientMessage::FetchKeys { request: RequestId(5), user: callee.into() });
+        if !REASONS_OF_FRIENDS.contains(&reason) {
+            table.say(&alice, ClientMessage::FetchKeys { request: RequestId(5), user: callee.into() });
+        }
         let told = table.take_timed(&alice).into_iter();
         answers.extend(told.map(|(at, message)| (at.since(before), postcard::to_allocvec(&message).unwrap())));
     }
@@ -71,7 +107,8 @@ fn told_apart(seeds: u64) -> usize {
         let mut one_of = |all: &[&'static str]| all[dice.below(all.len() as u64) as usize];
         let (reason, state) = (one_of(&REASONS), one_of(&STATES));
         let answers = refused(reason, state, 1 + dice.below(3) as u8);
-        answers.chunks(2).any(|answers| answers != reference)
+        let each = if REASONS_OF_FRIENDS.contains(&reason) { 1 } else { 2 };
+        answers.chunks(each).any(|answers| *answers != reference[..each])
     };
     (0..seeds).filter(differs).count()
 }
@@ -115,4 +152,28 @@ fn friend_requests_to_the_unknown_and_to_a_blocker_are_refused_alike() {
     assert_eq!(blocked, unknown);
     assert!(matches!(blocked[..], [(_, ServerMessage::Refused { request: RequestId(3) })]));
     assert!(conversation.take(&phone("bob")).is_empty());
+}
+
+#[test]
+fn lookups_and_follows_of_the_unknown_and_of_a_blocker_are_refused_alike() {
+    let mut conversation = Conversation::new(&["alice", "bob"]);
+    conversation.say(&phone("bob"), ClientMessage::Block { request: RequestId(1), user: "alice".into() });
+    let request = RequestId(3);
+    for message in [
+        |request, user: &str| ClientMessage::LookUp { request, handle: user.into() },
+        |request, user: &str| ClientMessage::Follow { request, user: user.into(), follow: true },
+        |request, user: &str| ClientMessage::AskLastSeen { request, user: user.into() },
+    ] {
+        let mut conversation = conversation.clone();
+        let mut ask = |user: &str| {
+            let before = conversation.now;
+            conversation.inbox.clear();
+            conversation.say(&phone("alice"), message(request, user));
+            let timed = conversation.take_timed(&phone("alice"));
+            timed.into_iter().map(|(at, message)| (at.since(before), message)).collect::<Vec<_>>()
+        };
+        let (blocked, unknown) = (ask("bob"), ask("nobody"));
+        assert_eq!(blocked, unknown);
+        assert!(matches!(blocked[..], [(_, ServerMessage::Refused { .. })]), "{blocked:?}");
+    }
 }

@@ -1,5 +1,11 @@
 //! What the server holds. Every access is counted, so that simulated time can be charged for it.
 
+mod doors;
+mod edges;
+
+pub(super) use doors::{Counter, Door};
+pub(super) use edges::Relation;
+
 use super::{
     DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT,
     change::{BrokenRow, Change, RowId, TableName},
@@ -7,8 +13,8 @@ use super::{
     table::{Rows, Table},
 };
 use crate::{naming::call_of_server_message, password::PasswordHash};
+use edges::Edge;
 use kernel::{
-    event::{HeldEdge, HeldSession},
     mutant,
     names::{ActorName, CallId, ThreadId, UserName},
     time::{Micros, SimTime},
@@ -25,7 +31,7 @@ use std::{
 
 /// Most accounts.
 pub(super) const MAX_ACCOUNTS: usize = 10_000;
-/// Most relations (requests, friendships, blocks) of one account.
+/// Most relations (requests, friendships, blocks, follows) of one account.
 pub(super) const MAX_RELATIONS: u32 = 1_000;
 /// Most call rows that are kept for a user; older ones go.
 const MAX_ROWS: u32 = 1_000;
@@ -50,6 +56,11 @@ pub(super) struct Store {
     used: Table<u64, CallId>,
     outboxes: Table<(ActorName, u64), ServerMessage>,
     homes: Table<ActorName, u8>,
+    doors: Table<UserName, Door>,
+    /// When somebody rang somebody else within the last hour, by (caller, callee).
+    rings: Table<(UserName, UserName), VecDeque<(SimTime, CallId)>>,
+    /// Who looked what up within the last hour.
+    lookups: Table<Counter, VecDeque<(SimTime, UserName)>>,
     /// Left out where there is none, so that what is held without a push service stays what it was.
     #[serde(skip_serializing_if = "Table::is_empty")]
     push_tokens: Table<ActorName, PushToken>,
@@ -77,33 +88,6 @@ pub(super) struct Account {
     pub(super) failures: VecDeque<SimTime>,
     /// One-time codes.
     pub(super) codes: Codes,
-}
-
-/// What one user wants of another. Absent is the same as the default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Edge {
-    /// To be friends: a request, or one side of a friendship.
-    wants: bool,
-    /// To be left alone.
-    blocks: bool,
-}
-
-/// What is between two users: their two edges.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Relation {
-    /// Who waits for an answer.
-    pub(super) requested_by: Option<UserName>,
-    /// Both edges are accepted: there is no one-sided friendship.
-    pub(super) friends: bool,
-    /// Who of the two blocks the other.
-    pub(super) blocked_by: BTreeSet<UserName>,
-}
-
-impl Relation {
-    /// Whether one may call the other: friends, and no block either way.
-    pub(super) fn allows_calls(&self) -> bool {
-        self.friends && self.blocked_by.is_empty()
-    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -241,25 +225,11 @@ impl Store {
             TableName::UsedCalls => &mut self.used,
             TableName::Outboxes => &mut self.outboxes,
             TableName::Homes => &mut self.homes,
+            TableName::Doors => &mut self.doors,
+            TableName::Rings => &mut self.rings,
+            TableName::Lookups => &mut self.lookups,
             TableName::PushTokens => &mut self.push_tokens,
         }
-    }
-
-    /// Edges that say something, and sessions: what a crash must not lose or halve.
-    pub(super) fn held(&self) -> (Vec<HeldEdge>, Vec<HeldSession>) {
-        let says = self.edges.iter().filter(|(_, edge)| **edge != Edge::default());
-        let edges = says.map(|((from, to), edge)| HeldEdge {
-            from: from.clone(),
-            to: to.clone(),
-            wants: edge.wants,
-            blocks: edge.blocks,
-        });
-        let session =
-            |device: &ActorName| Some(HeldSession { user: self.owner(device)?.clone(), device: device.clone() });
-        let mut sessions: Vec<HeldSession> = self.sessions.values().filter_map(session).collect();
-        // The table's order is that of the tokens' hashes.
-        sessions.sort();
-        (edges.collect(), sessions)
     }
 
     fn touch(&self) {
@@ -359,14 +329,6 @@ impl Store {
         self.sessions.values().any(|holder| holder == device)
     }
 
-    /// The friends of a user.
-    pub(super) fn friends(&self, user: &UserName) -> Vec<UserName> {
-        self.touch();
-        let own = self.edges.range((user.clone(), "".into())..).take_while(|((from, _), _)| from == user);
-        let others: Vec<UserName> = own.map(|((_, to), _)| to.clone()).collect();
-        others.into_iter().filter(|other| self.relation(user, other).friends).collect()
-    }
-
     /// Makes the token the only one of the device.
     pub(super) fn replace_session(&mut self, token: TokenHash, device: &ActorName) {
         self.touch();
@@ -382,44 +344,6 @@ impl Store {
     /// For naming the sender in the log of events: not the server's work, and not charged.
     pub(super) fn peek_session(&self, token: &TokenHash) -> Option<ActorName> {
         self.sessions.get(token).cloned()
-    }
-
-    /// Both edges of a pair lie side by side: one access.
-    pub(super) fn relation(&self, one: &UserName, other: &UserName) -> Relation {
-        self.touch();
-        let edge =
-            |from: &UserName, to: &UserName| self.edges.get(&(from.clone(), to.clone())).copied().unwrap_or_default();
-        let (there, back) = (edge(one, other), edge(other, one));
-        let of = |user: &UserName, says: bool| says.then(|| user.clone());
-        Relation {
-            requested_by: of(one, there.wants && !back.wants).or(of(other, back.wants && !there.wants)),
-            friends: there.wants && back.wants,
-            blocked_by: of(one, there.blocks).into_iter().chain(of(other, back.blocks)).collect(),
-        }
-    }
-
-    /// Changes what is between two users; false when either has too many relations.
-    pub(super) fn set_relation(&mut self, one: &UserName, other: &UserName, relation: &Relation) -> bool {
-        self.touch();
-        let pair = [(one.clone(), other.clone()), (other.clone(), one.clone())];
-        if !self.edges.contains_key(&pair[0]) {
-            let full =
-                |user| self.accounts.get(user).is_none_or(|account: &Account| account.relations >= MAX_RELATIONS);
-            if full(one) || full(other) {
-                return false;
-            }
-            for user in [one, other] {
-                if let Some(account) = self.accounts.get_mut(user) {
-                    account.relations += 1;
-                }
-            }
-        }
-        for (from, to) in pair {
-            let wants = relation.friends || relation.requested_by.as_ref() == Some(&from);
-            let blocks = relation.blocked_by.contains(&from);
-            self.edges.insert((from, to), Edge { wants, blocks });
-        }
-        true
     }
 
     /// Whether the call id was used before.
@@ -520,6 +444,11 @@ impl Store {
     /// Which core serves a device, where there are several. Not charged: the balancer's.
     pub(super) fn home(&self, device: &ActorName) -> Option<u8> {
         self.homes.get(device).copied()
+    }
+
+    /// No core serves a device that has gone.
+    pub(super) fn clear_home(&mut self, device: &ActorName) {
+        self.homes.remove(device);
     }
 
     pub(super) fn set_home(&mut self, device: &ActorName, core: u8) {

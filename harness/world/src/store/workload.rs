@@ -1,4 +1,5 @@
-//! A workload of accounts, friendships, blocks, devices, sessions, passwords and calls, and what it asks of a disk.
+//! A workload of accounts, friendships, follows, blocks, settings, devices, sessions, passwords and calls, and what it asks
+//! of a disk.
 
 use super::{
     database::Tables,
@@ -7,7 +8,7 @@ use super::{
 };
 use kernel::{
     ActorName, CallId, Micros, SimTime, UserName,
-    event::Fact,
+    event::{Fact, Setting},
     names::ThreadId,
     random::{SeedTree, Stream},
 };
@@ -186,7 +187,7 @@ fn message(from: usize, number: usize, dice: &mut Stream) -> ClientMessage {
     let call = |number: usize| CallId((number as u128).to_be_bytes());
     let recent = call(number.saturating_sub(1 + dice.below(6) as usize));
     let user = user(other);
-    match dice.below(39) {
+    match dice.below(47) {
         0..=12 => ClientMessage::RequestFriend { request, user },
         13..=18 => ClientMessage::AnswerFriend { request, user, accept: true },
         19..=20 => ClientMessage::AnswerFriend { request, user, accept: false },
@@ -197,7 +198,13 @@ fn message(from: usize, number: usize, dice: &mut Stream) -> ClientMessage {
             ClientMessage::Invite { call: call(number), to: user, video: false, offers }
         }
         34..=36 => ClientMessage::Accept { call: recent, answer: envelope(EnvelopeKind::Answer, recent, from, other) },
-        _ => ClientMessage::HangUp { call: recent },
+        37..=38 => ClientMessage::HangUp { call: recent },
+        39..=40 => ClientMessage::Follow { request, user, follow: true },
+        41 => ClientMessage::Follow { request, user, follow: false },
+        42 => ClientMessage::CancelRequest { request, user },
+        43..=44 => ClientMessage::Unblock { request, user },
+        45 => ClientMessage::Set { request, setting: Setting::CloseFriend { user, listed: true } },
+        _ => ClientMessage::LookUp { request, handle: user },
     }
 }
 
