@@ -287,6 +287,8 @@ pub(crate) struct Step {
     pub(crate) with: Option<Located<String>>,
     /// The other device of the same user, where the act has one: `laptop`.
     pub(crate) target: Option<Located<String>>,
+    /// The password, where the act has one.
+    pub(crate) password: Option<Located<String>>,
     /// Whom a privacy setting lets, where the act chooses one.
     pub(crate) whom: Option<Located<Whom>>,
     /// With the camera, or by voice only: with it unless given.
@@ -393,6 +395,14 @@ pub(crate) enum Does {
     DeclineMessages,
     /// Shows a photograph as the own avatar.
     SetAvatar,
+    /// Changes the own password, with the old one.
+    ChangePassword,
+    /// Sets a password in the place of one that was forgotten: asks for a one-time code, reads it in the mailbox and types it.
+    ResetPassword,
+    /// Signs in again on a device that was logged out.
+    SignIn,
+    /// Logs all other devices of the own account out.
+    EndOtherSessions,
     /// Puts the app away: it sleeps, without a connection, until a push or an act of its user wakes it.
     Sleep,
     /// Locks the device.
@@ -467,6 +477,10 @@ pub(crate) enum Attack {
     GuessPassword,
     /// Who writes to a stranger does so without being allowed to.
     WriteUnasked,
+    /// A host asks for one-time codes for the first participant and guesses them, over forty connections at one instant.
+    GuessCode,
+    /// While it rings, the caller asks the server to log the callee out and to change the callee's password.
+    ActForAnother,
     /// A caller to whom the server gives no keys sends the invite all the same.
     AskAnyway,
     /// Who calls and looks a handle up looks forty more up at the same instant.

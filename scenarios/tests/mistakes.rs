@@ -519,3 +519,30 @@ fn a_step_that_opens_a_link_has_one_and_no_other_has() {
     )]);
     insta::assert_snapshot!(errors(&story, &Overrides::default()));
 }
+
+#[test]
+fn passwords_and_copies_that_cannot_be_meant_are_refused() {
+    let story = changed(&[(
+        r#"    { after_ring = "2s", user = "bob", does = "accept" },"#,
+        r#"    { after_ring = "2s", user = "bob", does = "accept", password = "nothing to hide" },
+    { at = "3s", user = "bob", does = "change-password" },"#,
+    )]) + r#"
+[[fault]]
+at = "2s"
+node = "signaling"
+does = "restore-copy"
+
+[[fault]]
+at = "3s"
+node = "relay"
+does = "restore-copy"
+copied = "3s"
+
+[[fault]]
+at = "4s"
+node = "signaling"
+does = "restart"
+copied = "1s"
+"#;
+    insta::assert_snapshot!(errors(&story, &Overrides::default()));
+}

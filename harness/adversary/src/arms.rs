@@ -58,6 +58,7 @@ pub fn arm(plan: &[AdversaryPlan], seeds: SeedTree) -> Armed {
             AdversaryPlan::ProbeInternal => armed.misbehaviour.push(Misbehaviour::ProbeInternal),
             AdversaryPlan::HoardAllocations => armed.misbehaviour.push(Misbehaviour::HoardAllocations),
             AdversaryPlan::FloodKeyFrames => armed.misbehaviour.push(Misbehaviour::FloodKeyFrames),
+            AdversaryPlan::ActForAnother => armed.misbehaviour.push(Misbehaviour::ActForAnother),
             AdversaryPlan::ListThirdParties => armed.misbehaviour.push(Misbehaviour::ListThirdParties),
             AdversaryPlan::AskAnyway => armed.misbehaviour.push(Misbehaviour::AskAnyway),
             AdversaryPlan::EnumerateHandles => armed.misbehaviour.push(Misbehaviour::EnumerateHandles),
@@ -67,7 +68,8 @@ pub fn arm(plan: &[AdversaryPlan], seeds: SeedTree) -> Armed {
             | AdversaryPlan::ForgedBindings
             | AdversaryPlan::GarbageMedia
             | AdversaryPlan::SpeakToRelays
-            | AdversaryPlan::GuessPassword => {}
+            | AdversaryPlan::GuessPassword
+            | AdversaryPlan::GuessCode => {}
             AdversaryPlan::TamperAtHop { every } => armed.hop.0.push(HopAttack::Tamper { every: *every }),
             AdversaryPlan::ReplayAtHop { every, after } => {
                 armed.hop.0.push(HopAttack::Replay { every: *every, after: *after });

@@ -318,6 +318,13 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/guesses-are-not-counted",
     },
     KnownAttack {
+        mutant: Mutant::V101,
+        sentence: "\"View As\" gave whoever looked at a profile a token of whom the page was about (Facebook, 2018): here the \
+                   server acts for the account that a request names instead of that of its session",
+        invariant: "tokens_act_for_their_subject",
+        scenario: "canary/named-account-acts",
+    },
+    KnownAttack {
         mutant: Mutant::V102,
         sentence: "A linked device needed no more than a scanned code (Signal under UNC5792, 2025): here a device that signs \
                    in counts at once, signs for itself and is announced to nobody",
@@ -409,11 +416,25 @@ pub const MUTANTS: &[KnownAttack] = &[
         scenario: "canary/done-before-durable",
     },
     KnownAttack {
+        mutant: Mutant::V118,
+        sentence: "Who puts an old copy of a store back makes revoked sessions good again (class): here a device does not \
+                   compare how far the server is with how far it was",
+        invariant: "server_rollback_is_noticed",
+        scenario: "canary/old-copy-goes-unnoticed",
+    },
+    KnownAttack {
         mutant: Mutant::V120,
         sentence: "The number of a card goes out in a message like any other word (promise R14): here nobody is \
                    asked once more before it does",
         invariant: "card_numbers_are_warned_of",
         scenario: "canary/card-number-goes-out",
+    },
+    KnownAttack {
+        mutant: Mutant::V121,
+        sentence: "The rule for passwords held at sign-up and not where one was reset (class of ASVS V6): here whoever has a \
+                   one-time code may set any password",
+        invariant: "passwords_are_strong",
+        scenario: "canary/weak-password-by-reset",
     },
     KnownAttack {
         mutant: Mutant::V122,

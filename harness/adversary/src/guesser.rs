@@ -1,4 +1,4 @@
-//! Somebody who guesses a password over many connections at once, each from another port: each looks new to a limit that
+//! Somebody who guesses a password or a one-time code over many connections at once, each from another port: each looks new to a limit that
 //! goes by source.
 
 use kernel::{ActorName, CallId, Datagram, Micros, SimTime, UserName, event, event::AttackKind, random::SeedTree};
@@ -18,9 +18,23 @@ const FIRST_PORT: u16 = 20_000;
 /// How long after the beginning of the timeline all guess at once.
 const GUESSING: Micros = Micros::from_secs(2);
 
+/// How long before the guesses codes are asked for.
+const ASKING: Micros = Micros::from_millis(500);
+
+/// What is guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guessed {
+    /// The password.
+    Password,
+    /// A code that was sent to somebody else's mailbox. Each connection asks for one first.
+    Code,
+}
+
 /// The guesser. Sans-IO.
 pub struct Guesser {
     victim: UserName,
+    what: Guessed,
+    asked: bool,
     seeds: SeedTree,
     connect_at: SimTime,
     guess_at: SimTime,
@@ -31,9 +45,9 @@ pub struct Guesser {
 }
 
 impl Guesser {
-    /// Guesses the password of `victim` at `server`, whose key everybody knows, from `own`.
+    /// Guesses a secret of `victim` at `server`, whose key everybody knows, from `own`.
     pub fn new(
-        victim: UserName,
+        (victim, what): (UserName, Guessed),
         own: IpAddr,
         (server, key): (SocketAddr, ServerIdentityPublic),
         seeds: SeedTree,
@@ -41,6 +55,8 @@ impl Guesser {
     ) -> Guesser {
         Guesser {
             victim,
+            what,
+            asked: what == Guessed::Password,
             seeds,
             connect_at: start,
             guess_at: start + GUESSING,
@@ -70,6 +86,9 @@ impl Guesser {
                 channel.handle_timeout(now);
             }
         }
+        if now + ASKING >= self.guess_at && !std::mem::replace(&mut self.asked, true) {
+            self.ask();
+        }
         if now >= self.guess_at && !std::mem::replace(&mut self.guessed, true) {
             self.guess();
         }
@@ -84,8 +103,9 @@ impl Guesser {
     /// When [`Guesser::handle_timeout`] is wanted.
     pub fn next_wake(&mut self) -> Option<SimTime> {
         let connects = Some(self.connect_at).filter(|_| self.channels.is_empty());
+        let asks = Some(SimTime(self.guess_at.0 - ASKING.0)).filter(|_| !self.asked);
         let guesses = Some(self.guess_at).filter(|_| !self.guessed);
-        self.channels.iter_mut().filter_map(ClientChannel::next_wake).chain(connects).chain(guesses).min()
+        self.channels.iter_mut().filter_map(ClientChannel::next_wake).chain(connects).chain(asks).chain(guesses).min()
     }
 
     fn connect(&self, number: u16, now: SimTime) -> ClientChannel {
@@ -93,6 +113,14 @@ impl Guesser {
         let local = SocketAddr::new(own, FIRST_PORT + number * (STREAM_PORTS + 1));
         let seeds = self.seeds.child(&format!("guesser {number}"));
         ClientChannel::new(&[Route { local, server }], key, seeds, 0, now)
+    }
+
+    /// Asks for a code over each connection: the last one that is sent is the one that is good.
+    fn ask(&mut self) {
+        for channel in &mut self.channels {
+            let (request, user) = (RequestId(0), self.victim.clone());
+            let _ = channel.send(&ClientMessage::RequestCode { request, user });
+        }
     }
 
     /// One guess over each connection, all at this instant.
@@ -103,12 +131,23 @@ impl Guesser {
             let identity = DeviceIdentity::generate(&mut seeds.stream("identity"));
             let (signing, sealing) = identity.public();
             let keys = DeviceKeys { user: self.victim.clone(), device: device.clone(), signing, sealing };
-            let (request, version, consent) = (RequestId(0), PROTOCOL_VERSION, keys.consent(&identity));
-            let password = format!("{}-{number}", self.victim);
-            let (kind, call, detail) = (AttackKind::GuessPassword, None::<CallId>, "a guessed password".to_owned());
-            event!(Attack { kind, target: device, call, detail });
+            let (request, version, consent) = (RequestId(1), PROTOCOL_VERSION, keys.consent(&identity));
+            let (kind, detail, message) = match self.what {
+                Guessed::Password => {
+                    let password = format!("{}-{number}", self.victim);
+                    let message = ClientMessage::SignIn { request, version, password, keys, consent };
+                    (AttackKind::GuessPassword, "a guessed password", message)
+                }
+                Guessed::Code => {
+                    let code = format!("{:08}", seeds.stream("code").below(100_000_000));
+                    let password = "mine is the account now".to_owned();
+                    let message = ClientMessage::ResetPassword { request, version, code, password, keys, consent };
+                    (AttackKind::GuessCode, "a guessed one-time code", message)
+                }
+            };
+            event!(Attack { kind, target: device, call: None::<CallId>, detail: detail.to_owned() });
             // A connection that is not up yet guesses nothing.
-            let _ = channel.send(&ClientMessage::SignIn { request, version, password, keys, consent });
+            let _ = channel.send(&message);
         }
     }
 

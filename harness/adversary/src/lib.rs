@@ -15,7 +15,7 @@ mod off_path;
 pub use arms::{Armed, HopAttacks, arm};
 pub use catalogue::{KnownAttack, MUTANTS, known_attack};
 pub use colluding_server::ColludingServer;
-pub use guesser::Guesser;
+pub use guesser::{Guessed, Guesser};
 pub use hop::{HopChain, ReplayingHop, TamperingHop};
 pub use malicious_server::MaliciousServer;
 pub use off_path::{OffPathHost, Target};

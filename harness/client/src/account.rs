@@ -1,6 +1,8 @@
 //! The account of a device: sign-up, the connection to signaling with reconnection, and the roster of friends.
 
 mod devices;
+mod epochs;
+mod passwords;
 mod people;
 mod rows;
 mod saved;
@@ -9,12 +11,15 @@ mod threads;
 
 pub(crate) use devices::Wanted;
 use kernel::{
-    ActorName, CallId, Datagram, MessageId, Micros, SimTime, UserName, event, event::SecretKind, mutant,
+    ActorName, CallId, Datagram, MessageId, Micros, SimTime, UserName,
+    event::{PasswordPath, SecretKind},
+    mutant,
     random::SeedTree,
 };
+use passwords::Recovery;
 use protocol::{
-    ClientChannel, ClientMessage, DeviceKeys, DeviceList, PROTOCOL_VERSION, PushToken, RequestId, Route, RowEntry,
-    ServerIdentityPublic, ServerMessage,
+    ClientChannel, ClientMessage, DeviceKeys, DeviceList, Epoch, PROTOCOL_VERSION, PushToken, RequestId, Route,
+    RowEntry, ServerIdentityPublic, ServerMessage,
 };
 use rows::{Arrival, Rows};
 pub(crate) use saved::SavedAccount;
@@ -162,6 +167,11 @@ enum Request {
     Keys(UserName),
     Devices,
     Message(MessageId),
+    /// The password that is asked for.
+    Password(String),
+    Code,
+    /// A sign-in with a one-time code.
+    Reset,
 }
 
 /// The account of a device.
@@ -176,6 +186,12 @@ pub(crate) struct Account {
     /// The app sleeps.
     suspended: bool,
     token: Option<String>,
+    /// Whether it signed in once: the account is there.
+    has_account: bool,
+    /// A forgotten password on its way to a new one.
+    recovery: Option<Recovery>,
+    /// The newest state of the server's store that this device was told of.
+    epoch: Option<Epoch>,
     next_request: u32,
     requests: BTreeMap<RequestId, Request>,
     waiting: VecDeque<ClientMessage>,
@@ -197,12 +213,10 @@ pub(crate) struct Account {
 impl Account {
     /// An account that begins to connect, and to sign up unless it was `saved` with a session.
     pub(crate) fn new(config: AccountConfig, saved: SavedAccount, now: SimTime) -> Account {
-        event!(Secret {
-            holders: vec![config.device.clone(), SIGNALING.into()],
-            kind: SecretKind::Password,
-            kid: None,
-            value: config.password.clone(),
-        });
+        passwords::hold(&config.device, SecretKind::Password, &config.password);
+        if config.makes_account && !saved.has_account {
+            passwords::choose(&config, PasswordPath::SignUp, &config.password);
+        }
         let channel = connect(&config, 0, now);
         let mut account = Account {
             config,
@@ -214,6 +228,9 @@ impl Account {
             logged_out: false,
             suspended: false,
             token: None,
+            has_account: false,
+            recovery: None,
+            epoch: None,
             next_request: 0,
             requests: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -359,13 +376,16 @@ impl Account {
 
     fn greet(&mut self) {
         self.greeted = true;
+        if self.recovery.is_some() {
+            return self.recover();
+        }
         let request = self.new_request(Request::SignIn);
         let version = PROTOCOL_VERSION;
         let hello = match &self.token {
             Some(token) => ClientMessage::Attach { request, version, token: token.clone(), rows: self.rows.last() },
             None => {
                 let (password, keys) = (self.config.password.clone(), self.config.keys.clone());
-                match self.config.makes_account {
+                match self.config.makes_account && !self.has_account {
                     true => {
                         let first = Box::new(self.config.list.links()[0].clone());
                         ClientMessage::SignUp { request, version, password, keys, first }
@@ -390,14 +410,24 @@ impl Account {
 
     fn message(&mut self, message: ServerMessage, now: SimTime) {
         match message {
-            ServerMessage::SignedIn { request, token } => self.signed_in(request, token),
-            ServerMessage::Done { request } => {
-                if let Some(Request::Message(message)) = self.requests.remove(&request) {
-                    self.events.push_back(AccountEvent::MessageAnswered(message, true));
-                }
-            }
+            ServerMessage::SignedIn { request, token, epoch } => match self.goes_by(epoch.as_ref()) {
+                true => self.signed_in(request, token),
+                false => self.turn_away(now),
+            },
             ServerMessage::LastSeen { request, .. } => {
                 self.requests.remove(&request);
+            }
+            ServerMessage::Done { request, epoch } => {
+                if epoch.is_some() {
+                    self.goes_by(epoch.as_ref());
+                }
+                match self.requests.remove(&request) {
+                    Some(Request::Password(new)) => self.config.password = new,
+                    Some(Request::Message(message)) => {
+                        self.events.push_back(AccountEvent::MessageAnswered(message, true));
+                    }
+                    _ => {}
+                }
             }
             ServerMessage::Refused { request } => self.refused(request, now),
             ServerMessage::Keys { request, links } => self.keys(request, links),
@@ -440,13 +470,16 @@ impl Account {
     }
 
     fn signed_in(&mut self, request: RequestId, token: String) {
-        if !matches!(self.requests.remove(&request), Some(Request::SignIn)) {
-            return;
+        match self.requests.remove(&request) {
+            Some(Request::SignIn) => {}
+            Some(Request::Reset) => self.recovered(),
+            _ => return,
         }
         if !token.is_empty() {
             self.token = Some(token);
         }
         self.signed_in = true;
+        self.has_account = true;
         self.failures = 0;
         self.events.push_back(AccountEvent::SignedIn);
         self.register_push();
@@ -470,6 +503,7 @@ impl Account {
             // The session was revoked, or the name is taken: trying again changes nothing.
             Some(Request::SignIn) if self.token.is_some() => self.log_out(),
             Some(Request::SignIn) => self.logged_out = true,
+            Some(Request::Reset) => self.give_up_recovery(),
             _ => {}
         }
     }

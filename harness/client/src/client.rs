@@ -190,6 +190,7 @@ impl Client {
             Input::Act(act) => self.act(act, now),
             Input::Interfaces(up) => self.change_interfaces(&up, now),
             Input::Work(work) => self.work(work, now),
+            Input::Mail(code) => self.account.read_mail(code, now),
             Input::Push => self.pushed(now),
         }
         self.settle(now);
@@ -296,6 +297,10 @@ impl Client {
             Act::AcceptMessages { user } => self.account.answer_thread(user, true, now),
             Act::DeclineMessages { user } => self.account.answer_thread(user, false, now),
             Act::SetAvatar => self.set_avatar(now),
+            Act::ChangePassword { password } => self.account.change_password(password, now),
+            Act::ResetPassword { password } => self.account.reset_password(password, now),
+            Act::SignIn { password } => self.account.sign_in_again(password, now),
+            Act::EndOtherSessions => self.account.end_other_sessions(now),
             Act::Sleep => self.put_away(now),
             Act::Lock => self.is_locked = true,
             Act::Unlock => self.unlock(),

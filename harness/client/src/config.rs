@@ -84,6 +84,8 @@ pub enum Misbehaviour {
     FloodKeyFrames,
     /// It names a thousand addresses of third parties as its candidates.
     ListThirdParties,
+    /// While its call rings it asks the server for things in the name of whom it calls.
+    ActForAnother,
     /// It invites a callee whose keys the server does not give it.
     AskAnyway,
     /// It looks forty handles up where it is to look up one.
@@ -123,6 +125,8 @@ pub enum Input {
     Interfaces(Vec<Interface>),
     /// The turn of work has come that it queued.
     Work(Work),
+    /// The user reads a one-time code in the mailbox, with this device in hand.
+    Mail(String),
     /// The operating system wakes the app: a push came. It says nothing more.
     Push,
 }

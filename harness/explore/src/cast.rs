@@ -79,6 +79,7 @@ pub(crate) fn server() -> ServerConfig {
         costs: ServiceCosts { store_access: nothing, password_hash: nothing },
         cores: kernel::plan::Cores::default(),
         boots: 0,
+        epoch: protocol::Epoch::default(),
         faults: Vec::new(),
         seeds: SeedTree::root(1),
     }

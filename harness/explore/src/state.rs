@@ -285,6 +285,7 @@ impl State {
                 }
                 ServiceOutput::GrantRelay { .. }
                 | ServiceOutput::RevokeRelay { .. }
+                | ServiceOutput::Mail { .. }
                 | ServiceOutput::Close(_)
                 | ServiceOutput::Push(_) => {}
             }

@@ -10,7 +10,7 @@ pub enum Bystander {
     OffPath,
     /// A service inside the network of the relays: nothing outside reaches it, and nothing ought to.
     Internal,
-    /// Somebody who guesses passwords, from one address and many ports.
+    /// Somebody who guesses passwords and codes, from one address and many ports.
     Guesser,
 }
 
@@ -48,7 +48,7 @@ impl Bystander {
                 Some(Bystander::OffPath)
             }
             ProbeInternal => Some(Bystander::Internal),
-            GuessPassword => Some(Bystander::Guesser),
+            GuessPassword | GuessCode => Some(Bystander::Guesser),
             _ => None,
         }
     }

@@ -357,6 +357,10 @@ pub enum AdversaryPlan {
     WriteUnasked,
     /// A host guesses the password of the first participant's account over forty connections at one instant.
     GuessPassword,
+    /// The same host asks for one-time codes for that account and guesses them, over forty connections at one instant.
+    GuessCode,
+    /// While it rings, the caller asks the server for things in the name of the callee.
+    ActForAnother,
     /// A caller to whom the server gives no keys sends the invite all the same.
     AskAnyway,
     /// A caller looks forty handles up at one instant.

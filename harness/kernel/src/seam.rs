@@ -69,6 +69,24 @@ impl Drop for Simulation {
     }
 }
 
+/// Computes something pure with foreign code that reads clocks or makes hash maps on the way: on a thread of its own, whose
+/// clock stands still at [`REALTIME_BASE_NS`] and whose hash keys are always the same. The caller's thread notices nothing,
+/// whatever it is in, and tables that such code keeps for the whole process are the same whoever asks first.
+///
+/// # Panics
+/// When `compute` does, or draws.
+pub fn apart<T: Send>(compute: impl FnOnce() -> T + Send) -> T {
+    let work = || {
+        let simulation = enter(0);
+        let value = compute();
+        let (_, draws) = simulation.leave();
+        assert!(draws.strays.is_empty(), "what is pure draws nothing: {:?}", draws.strays);
+        value
+    };
+    let done = std::thread::scope(|scope| scope.spawn(work).join());
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// Whether this thread is inside a simulation.
 pub fn is_entered() -> bool {
     STATE.get() == State::Entered
@@ -216,6 +234,19 @@ mod tests {
         let keys = |seed| in_simulation(seed, || std::hash::RandomState::new().hash_one(1)).0;
         assert_eq!(keys(1), keys(1));
         assert_ne!(keys(1), keys(2));
+    }
+
+    #[test]
+    fn what_is_computed_apart_leaves_no_trace_on_the_thread() {
+        use std::hash::BuildHasher;
+        let hash = || std::hash::RandomState::new().hash_one(1);
+        let (plain, _) = in_simulation(5, hash);
+        let ((apart, then), draws) = in_simulation(5, move || {
+            set_now(SimTime(7_000_000));
+            (super::apart(|| (hash(), hash(), crate::time::now())), hash())
+        });
+        assert_eq!((then, draws.count), (plain, 1), "the keys of the thread's next map are what they were");
+        assert_eq!(apart, super::apart(|| (hash(), hash(), SimTime::ZERO)), "inside a run and outside of any");
     }
 
     #[test]

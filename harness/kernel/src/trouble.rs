@@ -100,6 +100,16 @@ pub enum FaultKind {
         /// The server or device.
         node: ActorName,
     },
+    /// Somebody copies what a server's store holds.
+    CopyStore {
+        /// The server.
+        node: ActorName,
+    },
+    /// A server stops, the last copy takes the place of its store, and it starts again.
+    RestoreStore {
+        /// The server.
+        node: ActorName,
+    },
     /// The core carries nothing between two nodes any more; what goes over a third one passes.
     Cut {
         /// The two nodes.

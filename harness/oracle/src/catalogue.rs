@@ -4,8 +4,8 @@ use crate::{
     checks::Checks,
     invariants::{
         accounts, agreement, call_machine, confidentiality, consent, content, devices, durability, friend_gating,
-        identity, impersonation, integrity, key_hygiene, names, off, path, privacy, push, rates, refusals, relays,
-        screens, settings, strangers, third_parties, threads,
+        identity, impersonation, integrity, key_hygiene, names, off, passwords, path, privacy, push, rates, refusals,
+        relays, rollback, screens, settings, strangers, subjects, third_parties, threads,
     },
     judgement::Metric,
     run::Run,
@@ -458,9 +458,19 @@ pub const INVARIANTS: &[Invariant] = &[
         checker: agreement::no_ring_older_than_a_minute,
     },
     Invariant {
+        id: "ACC-1",
+        name: "passwords_are_strong",
+        truth: "Nobody gets a password of fewer than 8 characters, more than 256 bytes or a zxcvbn score below 3: not with the \
+                account, not by a change, not by a reset.",
+        foreign: false,
+        mutants: &[Mutant::V121],
+        checker: passwords::passwords_are_strong,
+    },
+    Invariant {
         id: "ACC-2",
         name: "guesses_are_throttled",
-        truth: "No account takes more than 10 wrong passwords within an hour, wherever they come from.",
+        truth: "Within an hour no account takes more than 10 wrong passwords or gets more than 5 one-time codes, and of a \
+                code at most 5 tries are looked at, for 10 minutes, until one fits: wherever they come from.",
         foreign: false,
         mutants: &[Mutant::V100],
         checker: accounts::guesses_are_throttled,
@@ -468,7 +478,8 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         id: "ACC-3",
         name: "revoked_devices_are_out",
-        truth: "A device that is logged out does nothing from then on, is told within 1 s, and is in no call.",
+        truth: "A device that is logged out, or whose session ended with the password, does nothing from then on, is told \
+                within 1 s, and is in no call.",
         foreign: false,
         mutants: &[Mutant::V103],
         checker: accounts::revoked_devices_are_out,
@@ -482,6 +493,14 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: false,
         mutants: &[Mutant::V102],
         checker: accounts::new_devices_are_confirmed,
+    },
+    Invariant {
+        id: "ACC-5",
+        name: "tokens_act_for_their_subject",
+        truth: "What happens in a user's name was asked for by a device of that user, on every route.",
+        foreign: false,
+        mutants: &[Mutant::V101],
+        checker: subjects::tokens_act_for_their_subject,
     },
     Invariant {
         id: "SM-4/SM-7",
@@ -518,6 +537,15 @@ pub const INVARIANTS: &[Invariant] = &[
         foreign: false,
         mutants: &[Mutant::V122],
         checker: durability::recovered_graph_is_a_prefix,
+    },
+    Invariant {
+        id: "DUR-3",
+        name: "server_rollback_is_noticed",
+        truth: "A device that was told of a state of the server's store signs in to no older one, and says so; it takes no \
+                other restart for that.",
+        foreign: false,
+        mutants: &[Mutant::V118],
+        checker: rollback::server_rollback_is_noticed,
     },
     Invariant {
         id: "SM-10",

@@ -106,14 +106,17 @@ impl Graph {
                 self.sessions.insert((user.clone(), device.clone()));
                 vec![Place::Session(user.clone(), device.clone())]
             }
-            Fact::DeviceRemoved { user, device, .. } => {
+            Fact::DeviceRemoved { user, device, .. } | Fact::SessionRevoked { user, device, .. } => {
                 self.sessions.remove(&(user.clone(), device.clone()));
                 vec![Place::Session(user.clone(), device.clone())]
             }
             Fact::AccountCreated { .. }
             | Fact::DeviceAdded { .. }
             | Fact::DeviceConfirmed { .. }
+            | Fact::PasswordSet { .. }
             | Fact::PasswordTried { .. }
+            | Fact::CodeRequested { .. }
+            | Fact::CodeTried { .. }
             | Fact::LookedUp { .. }
             | Fact::SettingChanged { .. }
             | Fact::CallRinging { .. }

@@ -98,7 +98,40 @@ impl Story {
         judgement.invariants.iter().find(|report| report.name == name).unwrap().checks
     }
 
+    /// Tells a fact and, before it, what a device of the user asked for in whose name it is.
     pub(crate) fn fact(&mut self, fact: Fact) -> &mut Story {
+        let phone = |user: &UserName| ActorName::from(format!("{user}-phone"));
+        let asked = match &fact {
+            Fact::FriendRequested { from, .. } => Some((phone(from), "request_friend")),
+            Fact::Befriended { by, .. } => Some((phone(by), "answer_friend")),
+            Fact::Unfriended { by, .. } => Some((phone(by), "unfriend")),
+            Fact::ThreadRequested { from, .. } => Some((phone(from), "request_thread")),
+            Fact::ThreadOpened { by, .. } => Some((phone(by), "answer_thread")),
+            Fact::ThreadDeclined { by, .. } => Some((phone(by), "answer_thread")),
+            Fact::MessageStored { sender, .. } => Some((phone(sender), "send_message")),
+            Fact::MessageReceipt { by, .. } => Some((phone(by), "receipt")),
+            Fact::Blocked { by, .. } => Some((phone(by), "block")),
+            Fact::Unblocked { by, .. } => Some((phone(by), "unblock")),
+            Fact::RequestCancelled { by, .. } => Some((phone(by), "cancel_request")),
+            Fact::Followed { by, .. } | Fact::Unfollowed { by, .. } => Some((phone(by), "follow")),
+            Fact::SettingChanged { by, .. } => Some((phone(by), "set")),
+            Fact::CallRinging { caller, .. } => Some((phone(caller), "invite")),
+            Fact::CallLive { callee_device, .. } => Some((callee_device.clone(), "accept")),
+            Fact::DeviceConfirmed { by, .. } | Fact::DeviceRemoved { by, .. } => Some((by.clone(), "extend_devices")),
+            _ => None,
+        };
+        let is_told = |message: &str| {
+            let last = self.log.records.last().map(|record| &record.event);
+            matches!(last, Some(Event::Signal(signal)) if signal.message == *message)
+        };
+        if let Some((device, message)) = asked.filter(|(_, message)| !is_told(message)) {
+            self.signal(device.as_str(), SIGNALING, message, b"");
+        }
+        self.stored(fact)
+    }
+
+    /// Tells a fact that nobody asked for.
+    pub(crate) fn stored(&mut self, fact: Fact) -> &mut Story {
         self.tell(Event::Store(event::Store { node: SIGNALING.into(), fact }))
     }
 

@@ -122,7 +122,7 @@ pub(crate) struct Search<'a> {
     pub(crate) frames: Vec<Exposure<'a, FrameIndex>>,
     /// Frame keys and private keys.
     pub(crate) keys: Vec<Exposure<'a, Seen<'a, Secret>>>,
-    /// Passwords and tokens, also where they may be.
+    /// Passwords, codes and tokens, also where they may be.
     pub(crate) credentials: Vec<Exposure<'a, Seen<'a, Secret>>>,
     /// Texts of messages.
     pub(crate) texts: Vec<Exposure<'a, Seen<'a, Secret>>>,
@@ -276,7 +276,7 @@ fn register_secrets(run: &Run, search: &mut Search, needles: &mut Vec<(Needle, V
                 search.keys_searched += 1;
                 spellings(&raw)
             }
-            SecretKind::Password | SecretKind::SessionToken | SecretKind::RelayPassword => {
+            SecretKind::Password | SecretKind::OneTimeCode | SecretKind::SessionToken | SecretKind::RelayPassword => {
                 search.credentials_searched += 1;
                 spellings(secret.value.as_bytes())
             }

@@ -5,6 +5,7 @@
 
 pub mod channel;
 mod endpoint;
+pub mod epoch;
 mod link;
 pub mod message;
 mod relay_stream;
@@ -15,6 +16,7 @@ pub mod tls;
 pub mod wire;
 
 pub use channel::{ChannelEvent, ClientChannel, ConnectionId, Route, STREAM_PORTS, SendError, ServerChannel};
+pub use epoch::{Epoch, SignedEpoch, Start};
 pub use message::{
     CallEnd, ClientMessage, PROTOCOL_VERSION, PUSH_PAYLOAD, PathDescription, PeerMessage, PushRequest, PushToken,
     RelayGrant, RelayTls, RequestId, ServerMessage, SessionDescription,

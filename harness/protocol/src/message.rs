@@ -1,6 +1,6 @@
 //! Messages of the signaling protocol. On the wire: postcard, in frames of the channel (a 4-byte big-endian length).
 
-use crate::thread::RowEntry;
+use crate::{epoch::SignedEpoch, thread::RowEntry};
 use e2ee::{DeviceKeys, DeviceLink, SealedEnvelope};
 use kernel::{
     event::Setting,
@@ -209,6 +209,48 @@ pub enum ClientMessage {
         /// The number of the last row that this device has.
         after: u32,
     },
+    /// Changes the password of the own account; all other devices are logged out. Answered by `Done` or `Refused`.
+    ChangePassword {
+        /// Joins the answer.
+        request: RequestId,
+        /// The account that it is about: the sender's own. A phone may have several, and a request that was meant for another
+        /// one is refused.
+        user: UserName,
+        /// The password as it is, inside TLS.
+        old: String,
+        /// The new one.
+        new: String,
+    },
+    /// Logs all other devices of the own account out. Answered by `Done` or `Refused`.
+    EndOtherSessions {
+        /// Joins the answer.
+        request: RequestId,
+        /// The account that it is about, as in `ChangePassword`.
+        user: UserName,
+    },
+    /// Asks for a one-time code, by mail to the account's owner. Answered by `Done`, whether or not there is such an account.
+    RequestCode {
+        /// Joins the answer.
+        request: RequestId,
+        /// Whose account it is about.
+        user: UserName,
+    },
+    /// Sets a new password with a one-time code, logs all devices out and signs this one in. Answered by `SignedIn` or
+    /// `Refused`.
+    ResetPassword {
+        /// Joins the answer.
+        request: RequestId,
+        /// Protocol version of the client.
+        version: u16,
+        /// The code.
+        code: String,
+        /// The new password, inside TLS.
+        password: String,
+        /// Public keys of the device; its `user` is whose account it is.
+        keys: DeviceKeys,
+        /// The device's consent to being in the user's list.
+        consent: Vec<u8>,
+    },
     /// Adds a device that signed in to the own user's list, or takes one out, which logs it out. Answered by `Done` or
     /// `Refused`.
     ExtendDevices {
@@ -279,11 +321,15 @@ pub enum ServerMessage {
         request: RequestId,
         /// The session token: 256 random bits in hexadecimal. The server keeps only its hash.
         token: String,
+        /// How far the server's store is. The server's last hand adds it.
+        epoch: Option<SignedEpoch>,
     },
     /// A request was done.
     Done {
         /// Joins the request.
         request: RequestId,
+        /// How far the server's store is, where the device is signed in; as in `SignedIn`.
+        epoch: Option<SignedEpoch>,
     },
     /// A request was refused. Alike for unknown, blocked and not a friend.
     Refused {

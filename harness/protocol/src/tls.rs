@@ -4,7 +4,7 @@
 //! All randomness is drawn through the kernel in the scope `tls`; aws-lc only does AEADs, hashes and the verification
 //! of signatures, none of which draw. Sessions are never resumed.
 
-use ed25519_dalek::{Signer as _, SigningKey};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use kernel::random::{self, Stream};
 use quinn_proto::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::{
@@ -33,6 +33,13 @@ const ALPN: &[u8] = b"callproof/1";
 pub struct ServerIdentityPublic(pub [u8; 32]);
 
 impl ServerIdentityPublic {
+    /// Whether the server signed `statement`.
+    pub(crate) fn signed(self, statement: &[u8], signature: &[u8]) -> bool {
+        let signature = Signature::from_slice(signature);
+        VerifyingKey::from_bytes(&self.0)
+            .is_ok_and(|key| signature.is_ok_and(|signature| key.verify_strict(statement, &signature).is_ok()))
+    }
+
     /// The key as SubjectPublicKeyInfo (RFC 8410 section 4).
     fn subject_public_key_info(self) -> Vec<u8> {
         const ED25519: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
@@ -53,6 +60,11 @@ impl ServerIdentity {
     /// The key that clients pin.
     pub fn public(&self) -> ServerIdentityPublic {
         ServerIdentityPublic(self.0.verifying_key().to_bytes())
+    }
+
+    /// Signs a statement that says of itself what it is, so that it is taken for no other.
+    pub(crate) fn sign(&self, statement: &[u8]) -> Vec<u8> {
+        self.0.sign(statement).to_bytes().to_vec()
     }
 
     /// The key of stateless resets (RFC 9000 section 10.3.2): it outlives the process, so that a server that starts

@@ -1,7 +1,7 @@
 //! What a server is started with.
 
 use kernel::{names::ActorName, plan::Cores, random::SeedTree, time::Micros, trouble::SignalingFault};
-use protocol::{RelayTls, ServerIdentity};
+use protocol::{Epoch, RelayTls, ServerIdentity};
 use std::net::SocketAddr;
 
 /// What a server is started with.
@@ -21,6 +21,8 @@ pub struct ServerConfig {
     pub costs: ServiceCosts,
     /// How often the server started before: each time it draws other tokens and connection ids.
     pub boots: u32,
+    /// What the store holds at this start, and where earlier ones began.
+    pub epoch: Epoch,
     /// How many cores share the store.
     pub cores: Cores,
     /// Faults of messages.

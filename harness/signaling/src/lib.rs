@@ -17,7 +17,7 @@ mod service;
 pub use config::{Argon2Cost, BelowFloor, RelayEndpoint, ServerConfig, ServiceCosts};
 pub use interceptor::Interceptor;
 pub use naming::{call_of_client_message, call_of_server_message, kind_of_client_message, kind_of_server_message};
-pub use password::{PasswordHash, PasswordRefused};
+pub use password::{PasswordHash, PasswordRefused, check_password};
 pub use server::{Input, Output, Server};
 pub use service::{
     ActiveCall, BrokenRow, Change, Commit, DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT, RowId,

@@ -35,6 +35,10 @@ pub fn kind_of_client_message(message: &ClientMessage) -> &'static str {
         ClientMessage::SendMessage { .. } => "send_message",
         ClientMessage::Receipt { .. } => "receipt",
         ClientMessage::SetAvatar { .. } => "set_avatar",
+        ClientMessage::ChangePassword { .. } => "change_password",
+        ClientMessage::EndOtherSessions { .. } => "end_other_sessions",
+        ClientMessage::RequestCode { .. } => "request_code",
+        ClientMessage::ResetPassword { .. } => "reset_password",
         ClientMessage::RegisterPush { .. } => "register_push",
     }
 }

@@ -1,8 +1,10 @@
-//! Passwords are kept as Argon2id hashes only.
+//! Passwords: which are good enough, and that they are kept as Argon2id hashes only.
 
 use crate::config::Argon2Cost;
 use argon2::{Algorithm, Argon2, Params, Version};
+use kernel::{names::UserName, seam};
 use serde::Serialize;
+use zxcvbn::Score;
 
 /// Shortest password in characters (NIST SP 800-63B-4).
 const MIN_CHARACTERS: usize = 8;
@@ -22,20 +24,11 @@ pub struct PasswordHash {
 }
 
 impl PasswordHash {
-    /// Hashes a new password with a fresh salt.
-    ///
-    /// # Errors
-    /// When the password is too short or too long.
-    pub fn create(password: &str, salt: [u8; SALT_BYTES], cost: Argon2Cost) -> Result<PasswordHash, PasswordRefused> {
-        if password.chars().count() < MIN_CHARACTERS {
-            return Err(PasswordRefused::TooShort);
-        }
-        if password.len() > MAX_BYTES {
-            return Err(PasswordRefused::TooLong);
-        }
+    /// Hashes a password, or a one-time code, with a fresh salt.
+    pub fn of(password: &str, salt: [u8; SALT_BYTES], cost: Argon2Cost) -> PasswordHash {
         let (memory_kib, passes, lanes) = cost.parameters();
         let hash = derive(password, &salt, memory_kib, passes, lanes);
-        Ok(PasswordHash { memory_kib, passes, lanes, salt, hash })
+        PasswordHash { memory_kib, passes, lanes, salt, hash }
     }
 
     /// Whether this is the hash of `password`. The time does not depend on where the hashes differ.
@@ -48,6 +41,23 @@ impl PasswordHash {
     }
 }
 
+/// The one rule for every path on which somebody gets a password: 8 characters, 256 bytes, and a score of 3 by zxcvbn ("safely
+/// unguessable"), to which the user's own name is one of the words that are tried first.
+///
+/// # Errors
+/// When the password is too short, too long or too easy to guess.
+pub fn check_password(password: &str, user: &UserName) -> Result<(), PasswordRefused> {
+    if password.chars().count() < MIN_CHARACTERS {
+        return Err(PasswordRefused::TooShort);
+    }
+    if password.len() > MAX_BYTES {
+        return Err(PasswordRefused::TooLong);
+    }
+    // It makes hash maps, and asks the clock which year it is.
+    let score = seam::apart(|| zxcvbn::zxcvbn(password, &[user.as_str()]).score());
+    if score < Score::Three { Err(PasswordRefused::TooEasy) } else { Ok(()) }
+}
+
 /// Why a new password was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordRefused {
@@ -57,6 +67,9 @@ pub enum PasswordRefused {
     /// More than 256 bytes.
     #[error("the password has more than {MAX_BYTES} bytes")]
     TooLong,
+    /// One of the first 10^8 that somebody would try.
+    #[error("the password is too easy to guess")]
+    TooEasy,
 }
 
 fn derive(password: &str, salt: &[u8], memory_kib: u32, passes: u32, lanes: u32) -> [u8; HASH_BYTES] {
@@ -75,7 +88,7 @@ mod tests {
 
     #[test]
     fn only_the_password_fits_its_hash() {
-        let hash = PasswordHash::create("correct horse", [7; 16], Argon2Cost::SIMULATION).unwrap();
+        let hash = PasswordHash::of("correct horse", [7; 16], Argon2Cost::SIMULATION);
         assert!(hash.fits("correct horse"));
         assert!(!hash.fits("correct horsf"));
         assert!(!hash.fits(""));
@@ -83,19 +96,43 @@ mod tests {
 
     #[test]
     fn the_salt_and_the_cost_change_the_hash() {
-        let one = PasswordHash::create("correct horse", [7; 16], Argon2Cost::SIMULATION).unwrap();
-        let other = PasswordHash::create("correct horse", [8; 16], Argon2Cost::SIMULATION).unwrap();
-        let dear = PasswordHash::create("correct horse", [7; 16], Argon2Cost::FLOOR).unwrap();
+        let one = PasswordHash::of("correct horse", [7; 16], Argon2Cost::SIMULATION);
+        let other = PasswordHash::of("correct horse", [8; 16], Argon2Cost::SIMULATION);
+        let dear = PasswordHash::of("correct horse", [7; 16], Argon2Cost::FLOOR);
         assert_ne!(one.hash, other.hash);
         assert_ne!(one.hash, dear.hash);
         assert!(dear.fits("correct horse"));
     }
 
     #[test]
-    fn short_and_endless_passwords_are_refused() {
-        let create = |password: &str| PasswordHash::create(password, [0; 16], Argon2Cost::SIMULATION);
-        assert_eq!(create("seven77"), Err(PasswordRefused::TooShort));
-        assert_eq!(create(&"x".repeat(257)), Err(PasswordRefused::TooLong));
-        assert!(create("eight888").is_ok());
+    fn short_endless_and_easy_passwords_are_refused() {
+        let check = |password: &str| check_password(password, &"bob-builder".into());
+        assert_eq!(check("q7#Rz_1"), Err(PasswordRefused::TooShort));
+        assert_eq!(check(&"x7-Q".repeat(65)), Err(PasswordRefused::TooLong));
+        for easy in
+            ["password1", "qwertyuiop", "aaaaaaaaaaaaaaaa", "P4ssw0rd", "19.07.1998", "bob-builder", "Bob-Builder1"]
+        {
+            assert_eq!(check(easy), Err(PasswordRefused::TooEasy), "{easy}");
+        }
+        for good in ["correct horse battery", "kT9!rwPz7#", "gr\u{fc}ne Schildkr\u{f6}te im Regen"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        assert_eq!(check_password("bob-builder-3", &"alice".into()), Ok(()), "it is somebody else's name");
+    }
+
+    #[test]
+    fn judging_a_password_leaves_no_trace_in_a_run() {
+        let run = || {
+            let simulation = seam::enter(9);
+            check_password("correct horse battery", &"bob".into()).unwrap();
+            let hash = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 1);
+            (hash, simulation.leave().1)
+        };
+        let plain = || {
+            let simulation = seam::enter(9);
+            let hash = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 1);
+            (hash, simulation.leave().1)
+        };
+        std::thread::scope(|scope| assert_eq!(scope.spawn(run).join().unwrap(), scope.spawn(plain).join().unwrap()));
     }
 }

@@ -10,12 +10,13 @@ use crate::{
 };
 use kernel::{
     log, mutant,
-    names::{ActorName, CallId},
+    names::{ActorName, CallId, UserName},
     packet::Datagram,
     time::{Micros, SimTime},
 };
 use protocol::{
-    ChannelEvent, ClientMessage, ConnectionId, PushRequest, ServerChannel, ServerIdentityPublic, ServerMessage,
+    ChannelEvent, ClientMessage, ConnectionId, Epoch, PushRequest, ServerChannel, ServerIdentity, ServerIdentityPublic,
+    ServerMessage,
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -51,6 +52,13 @@ pub enum Output {
         /// How long it is good for.
         lifetime: Micros,
     },
+    /// Send a one-time code to the mailbox of a user.
+    Mail {
+        /// Whose.
+        user: UserName,
+        /// The code: decimal digits.
+        code: String,
+    },
     /// Make a relay forget a credential and drop its allocation.
     RevokeRelay {
         /// Which relay.
@@ -65,7 +73,9 @@ pub enum Output {
 /// The signaling server. Sans-IO: after each [`Server::handle`] drain [`Server::poll`], then ask [`Server::next_wake`].
 pub struct Server {
     name: ActorName,
-    identity: ServerIdentityPublic,
+    identity: ServerIdentity,
+    /// How far the store is.
+    epoch: Epoch,
     channel: ServerChannel,
     service: Cluster,
     interceptor: Option<Box<dyn Interceptor>>,
@@ -91,7 +101,8 @@ impl Server {
         let locals: Vec<SocketAddr> = std::iter::once(config.address).chain(config.address_v6).collect();
         Server {
             name: config.name.clone(),
-            identity: identity.public(),
+            identity: identity.clone(),
+            epoch: config.epoch.clone(),
             service: Cluster::new(&config),
             channel: ServerChannel::new(&locals, identity, config.boot_seeds("channel"), now),
             interceptor: None,
@@ -115,7 +126,7 @@ impl Server {
 
     /// The key that clients pin.
     pub fn identity_public(&self) -> ServerIdentityPublic {
-        self.identity
+        self.identity.public()
     }
 
     /// Makes the server malicious: from now on every message passes through the interceptor.
@@ -139,7 +150,10 @@ impl Server {
                 }
                 self.service.handle(ServiceInput::Timeout, now);
             }
-            Input::Committed(tx) => self.service.handle(ServiceInput::Committed(tx), now),
+            Input::Committed(tx) => {
+                self.epoch.transactions += 1;
+                self.service.handle(ServiceInput::Committed(tx), now);
+            }
         }
         self.source = source;
         self.take_events(now);
@@ -233,13 +247,20 @@ impl Server {
                     Output::GrantRelay { relay, username, password, lifetime }
                 }
                 ServiceOutput::RevokeRelay { relay, username } => Output::RevokeRelay { relay, username },
+                ServiceOutput::Mail { user, code } => Output::Mail { user, code },
                 ServiceOutput::Push(request) => Output::Push(request),
             };
             self.outputs.push_back(output);
         }
     }
 
-    fn send(&mut self, connection: ConnectionId, device: Option<ActorName>, message: ServerMessage, now: SimTime) {
+    fn send(&mut self, connection: ConnectionId, device: Option<ActorName>, mut message: ServerMessage, now: SimTime) {
+        // A stranger is not told how much happens here.
+        if let ServerMessage::SignedIn { epoch, .. } | ServerMessage::Done { epoch, .. } = &mut message
+            && device.is_some()
+        {
+            *epoch = Some(self.epoch.clone().sign(&self.identity));
+        }
         let speaker = || self.speakers.get(&connection).cloned();
         let Some(to) = device.or_else(speaker) else { return }; // The connection closed before it signed in.
         let message = match &mut self.interceptor {

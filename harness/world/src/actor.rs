@@ -22,6 +22,8 @@ pub enum ActorInput {
     Interfaces(Vec<Interface>),
     /// The turn of work has come that it queued.
     Work(Work),
+    /// Its user reads a one-time code in the mailbox, with it in hand.
+    Mail(String),
     /// Its operating system wakes its app: a push came.
     Push,
     /// Its store made a transaction durable.
@@ -61,6 +63,13 @@ pub enum ActorOutput {
     NewDevice(kernel::ActorName),
     /// Make this transaction durable, in order.
     Commit(Commit),
+    /// Send a one-time code to the mailbox of a user.
+    Mail {
+        /// Whose.
+        user: UserName,
+        /// The code.
+        code: String,
+    },
     /// Allow a credential at a relay.
     GrantRelay {
         /// The relay.

@@ -1,9 +1,9 @@
 //! The hosts that belong to an adversary.
 
 use crate::actor::{Actor, ActorInput, ActorOutput};
-use adversary::{Guesser, OffPathHost, Target};
+use adversary::{Guessed, Guesser, OffPathHost, Target};
 use client::MEDIA_PORT;
-use kernel::{Plan, SimTime, bystander::Bystander, random::SeedTree};
+use kernel::{Plan, SimTime, bystander::Bystander, plan::AdversaryPlan, random::SeedTree};
 use std::net::SocketAddr;
 
 /// What a bystander does.
@@ -25,7 +25,9 @@ pub(crate) fn actor(plan: &Plan, bystander: Bystander) -> Box<dyn Actor> {
             let seeds = SeedTree::root(plan.seed).child("adversary");
             let victim = plan.participants[0].user.clone();
             let server = crate::stack::public_signaling(plan);
-            let guesser = Guesser::new(victim, bystander.address(), server, seeds, plan.timeline_start);
+            let codes = plan.adversary.iter().any(|attack| matches!(attack, AdversaryPlan::GuessCode));
+            let what = if codes { Guessed::Code } else { Guessed::Password };
+            let guesser = Guesser::new((victim, what), bystander.address(), server, seeds, plan.timeline_start);
             Box::new(Guessing(guesser))
         }
     }

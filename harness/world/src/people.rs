@@ -36,8 +36,8 @@ pub(crate) struct People {
 }
 
 /// A person with a device in hand.
-#[derive(Default)]
 struct Person {
+    user: UserName,
     /// Who is asked to be friends as soon as everybody has an account, because the scenario says that they are.
     asks: Vec<UserName>,
     /// Whose friend requests are accepted for the same reason.
@@ -60,10 +60,12 @@ impl People {
             let is_first = plan.devices_of(user.as_str()).next() == Some(device);
             let friends = || plan.friends.iter().filter(|_| is_first);
             let mut person = Person {
+                user: user.clone(),
                 asks: friends().filter(|(asks, _)| asks == user).map(|(_, asked)| asked.clone()).collect(),
                 accepts: friends().filter(|(_, asked)| asked == user).map(|(asks, _)| asks.clone()).collect(),
                 own: plan.devices_of(user.as_str()).filter(|own| is_first && is_early(own)).cloned().collect(),
-                ..Person::default()
+                after_ring: Vec::new(),
+                after_live: Vec::new(),
             };
             for Step { when, act, .. } in plan.timeline.iter().filter(|step| plan.takes(device, step)) {
                 match when {
@@ -111,6 +113,12 @@ impl People {
         };
         let intent = |(delay, act)| Intent { at: (now + delay).max(next_look(now)), device: device.clone(), act };
         reactions.into_iter().map(intent).collect()
+    }
+
+    /// The devices of a user.
+    pub(crate) fn devices_of(&self, user: &UserName) -> Vec<ActorName> {
+        let own = self.by_device.iter().filter(|(_, person)| person.user == *user);
+        own.map(|(device, _)| device.clone()).collect()
     }
 
     /// Whether a device was signed in, at least once.

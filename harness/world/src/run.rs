@@ -299,6 +299,12 @@ fn strike(sim: &mut turmoil::Sim<'_>, stage: &RefCell<Stage>, fault: &FaultKind)
             sim.crash(node.as_str());
             sim.bounce(node.as_str());
         }
+        FaultKind::CopyStore { node } => stage.borrow_mut().copy_store(node),
+        FaultKind::RestoreStore { node } => {
+            sim.crash(node.as_str());
+            stage.borrow_mut().restore_store(node);
+            sim.bounce(node.as_str());
+        }
         FaultKind::CrashInCommit { node, of, after } => stage.borrow_mut().crash_in_commit(node, of, *after),
         FaultKind::Cut { between: (one, other) } => stage.borrow_mut().set_cut(one, other, true),
         FaultKind::Mend { between: (one, other) } => stage.borrow_mut().set_cut(one, other, false),

@@ -20,6 +20,8 @@ pub(crate) enum Turn {
     Act(ActorName),
     /// Work that an actor queued. Different work has different queues, as an operating system gives no order between them.
     Work(ActorName, Work),
+    /// Users read their mail.
+    Mail,
     /// A store tells its node of a commit.
     Store(ActorName),
     /// A link or NAT changes.

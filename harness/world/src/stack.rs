@@ -69,7 +69,7 @@ impl Stack for Reference {
         if plan.signaling.name != *name {
             return self.server(plan, name, now);
         }
-        let config = ServerConfig { boots: found.boots, ..server_config(plan) };
+        let config = ServerConfig { boots: found.boots, epoch: found.epoch.clone(), ..server_config(plan) };
         let server = Server::restore(config, &found.rows, now).expect("a store reads what it wrote");
         Box::new(signaling(server, plan))
     }
@@ -137,6 +137,7 @@ fn server_config(plan: &Plan) -> ServerConfig {
         password_cost: Argon2Cost::SIMULATION,
         costs: ServiceCosts::default(),
         boots: 0,
+        epoch: protocol::Epoch::default(),
         cores: plan.cores,
         faults: plan.trouble.signaling.clone(),
         seeds: seeds(plan, name),
@@ -220,6 +221,7 @@ impl Actor for Device {
             ActorInput::Act(act) => self.0.handle(client::Input::Act(act), now),
             ActorInput::Interfaces(up) => self.0.handle(client::Input::Interfaces(up), now),
             ActorInput::Work(work) => self.0.handle(client::Input::Work(work), now),
+            ActorInput::Mail(code) => self.0.handle(client::Input::Mail(code), now),
             ActorInput::Push => self.0.handle(client::Input::Push, now),
             ActorInput::Committed(_) | ActorInput::Grant { .. } | ActorInput::Revoke { .. } => {
                 unreachable!("a device has no store and is no relay")
@@ -294,6 +296,7 @@ impl Actor for Signaling {
             ActorInput::Act(_)
             | ActorInput::Interfaces(_)
             | ActorInput::Work(_)
+            | ActorInput::Mail(_)
             | ActorInput::Push
             | ActorInput::Grant { .. }
             | ActorInput::Revoke { .. } => {
@@ -310,6 +313,7 @@ impl Actor for Signaling {
                 ActorOutput::GrantRelay { relay, username, password, lifetime }
             }
             signaling::Output::RevokeRelay { relay, username } => ActorOutput::RevokeRelay { relay, username },
+            signaling::Output::Mail { user, code } => ActorOutput::Mail { user, code },
             signaling::Output::Push(request) => ActorOutput::Push(request),
         })
     }
@@ -335,6 +339,7 @@ impl Actor for RelayServer {
             ActorInput::Act(_)
             | ActorInput::Interfaces(_)
             | ActorInput::Work(_)
+            | ActorInput::Mail(_)
             | ActorInput::Push
             | ActorInput::Committed(_) => {
                 unreachable!("a relay has no user, one network and no store")

@@ -39,12 +39,17 @@ enum Todo {
     Durable(ActorName),
     /// A server crashes.
     Crash(ActorName),
+    /// A user reads a one-time code.
+    Mail(UserName, String),
     Link(LinkName, Box<LinkChange>),
     Nat(NatStep),
     Snapshot,
     /// The push service reaches a device, or does not.
     Push(ActorName),
 }
+
+/// How long a one-time code takes to its mailbox and to whoever reads it there: a documented constant, not a measurement.
+const MAIL: Micros = Micros::from_secs(3);
 
 /// How often an actor wakes. What wakes again at the same instant is not counted here.
 #[derive(Default)]
@@ -205,6 +210,18 @@ impl Stage {
         let device = self.fabric.owner(interface).clone();
         let interfaces = self.fabric.interfaces(&device);
         self.tell(&device, ActorInput::Interfaces(interfaces));
+    }
+
+    /// Somebody copies what the store of a server holds.
+    pub(crate) fn copy_store(&mut self, name: &ActorName) {
+        self.stores.entry(name.clone()).or_default().copy(time::now());
+    }
+
+    /// The last copy takes the place of the store of a server that stopped.
+    pub(crate) fn restore_store(&mut self, name: &ActorName) {
+        if let Some(copied) = self.stores.entry(name.clone()).or_default().put_back() {
+            event!(StoreRestored { node: name.clone(), copied });
+        }
     }
 
     /// What an app that crashed left on its device; none for one that starts for the first time.
@@ -391,6 +408,12 @@ impl Stage {
                 }
             }
             Todo::Crash(node) => self.crashing = Some(node),
+            Todo::Mail(user, code) => {
+                // The mailbox is at hand wherever its owner is.
+                for device in self.people.devices_of(&user) {
+                    self.tell(&device, ActorInput::Mail(code.clone()));
+                }
+            }
             Todo::Link(link, change) => {
                 if let Err(error) = self.fabric.change_link(&link, &change) {
                     self.error = Some(WorldError::Plan(error.to_string()));
@@ -472,6 +495,8 @@ impl Stage {
             }
             ActorOutput::Queue(work) => self.push(now, Todo::Work(name.clone(), work)),
             ActorOutput::Commit(commit) => self.commit(name, commit, now),
+            // Mail goes out of band: no packet of the simulation carries it, and no part of the calling system but its issuer sees it.
+            ActorOutput::Mail { user, code } => self.push(now + MAIL, Todo::Mail(user, code)),
             // Signaling and relays share an operator: the control channel between them is not simulated as packets.
             ActorOutput::GrantRelay { relay, username, password, lifetime } => {
                 let until = now + lifetime;
@@ -530,6 +555,7 @@ impl Stage {
 fn turn_of(todo: &Todo) -> Turn {
     match todo {
         Todo::Act(device, _) => Turn::Act(device.clone()),
+        Todo::Mail(..) => Turn::Mail,
         Todo::Work(name, work) => Turn::Work(name.clone(), *work),
         Todo::Durable(node) | Todo::Crash(node) => Turn::Store(node.clone()),
         Todo::Link(..) | Todo::Nat(_) => Turn::Network,

@@ -112,6 +112,7 @@ fn step(record: &kernel::Record, seen: &mut BTreeSet<(String, &'static str)>) ->
             note(&seen.device, "denied", format!("refuses a list of {}'s devices", seen.user))
         }
         Event::LoggedOut(out) => note(&out.device, "denied", "logged out".into()),
+        Event::RollbackSeen(seen) => note(&seen.device, "denied", "refuses an old copy of the server".into()),
         Event::AppSlept(slept) => note(&slept.device, "path", if slept.asleep { "asleep" } else { "awake" }.into()),
         Event::PushAsked(push) => note(push.device.as_ref()?, "path", "a push is under way".into()),
         Event::ThreadShown(shown) => {
@@ -187,6 +188,10 @@ fn act_sentence(user: &str, act: &Act) -> String {
         Act::AcceptMessages { user: other } => format!("{user} agrees to read what {other} writes"),
         Act::DeclineMessages { user: other } => format!("{user} does not agree to read what {other} writes"),
         Act::SetAvatar => format!("{user} shows another avatar"),
+        Act::ChangePassword { .. } => format!("{user} changes the password"),
+        Act::ResetPassword { .. } => format!("{user} forgot the password"),
+        Act::SignIn { .. } => format!("{user} signs in"),
+        Act::EndOtherSessions => format!("{user} logs all other devices out"),
         Act::Sleep => format!("{user} puts the app away"),
         Act::Lock => format!("{user} locks the device"),
         Act::Unlock => format!("{user} unlocks the device"),

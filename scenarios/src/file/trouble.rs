@@ -23,6 +23,8 @@ pub(crate) struct Fault {
     pub(crate) of: Option<Located<String>>,
     /// How long after it is handed to the store: for `crash-in-commit`. A transaction is durable after 1.5 ms.
     pub(crate) after: Option<Located<Duration>>,
+    /// When the copy was made that takes the place of the store: for `restore-copy`.
+    pub(crate) copied: Option<Located<Duration>>,
     /// How long the cut lasts; to the end of the story unless given.
     pub(crate) lasts: Option<Located<Duration>>,
 }
@@ -38,6 +40,8 @@ pub(crate) enum Failure {
     CrashInCommit,
     /// It starts again, after it stopped if it runs.
     Restart,
+    /// It stops, a copy of its store that was made at the time `copied` takes the place of the store, and it starts again.
+    RestoreCopy,
     /// An interface goes down. What is under way on it is lost.
     GoDown,
     /// An interface comes up.

@@ -103,6 +103,7 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
     let video = entry.video.as_ref().is_none_or(|video| **video);
     let other_device = target(entry, does, people, problems);
     let text = text(entry, does, problems);
+    let password = password(entry, does, problems);
     let whom = whom(entry, does, problems);
     let link = link(entry, does, problems);
     Some(match (**does, with) {
@@ -140,6 +141,10 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::AcceptMessages, Some(user)) => Act::AcceptMessages { user },
         (Does::DeclineMessages, Some(user)) => Act::DeclineMessages { user },
         (Does::SetAvatar, None) => Act::SetAvatar,
+        (Does::ChangePassword, None) => Act::ChangePassword { password: password? },
+        (Does::ResetPassword, None) => Act::ResetPassword { password: password? },
+        (Does::SignIn, None) => Act::SignIn { password: password? },
+        (Does::EndOtherSessions, None) => Act::EndOtherSessions,
         (Does::Sleep, None) => Act::Sleep,
         (Does::Lock, None) => Act::Lock,
         (Does::Unlock, None) => Act::Unlock,
@@ -244,6 +249,23 @@ fn target(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &m
     }
 }
 
+/// The password in a step; notes when one is missing or not wanted.
+fn password(entry: &StepEntry, does: &Located<Does>, problems: &mut Problems) -> Option<String> {
+    let is_wanted = matches!(**does, Does::ChangePassword | Does::ResetPassword | Does::SignIn);
+    match &entry.password {
+        None if is_wanted => {
+            let note = problems.note(does.span(), "this act is about a password", "`password` is missing");
+            note.with_help("`password = \"correct horse battery\"` is what the user types");
+            None
+        }
+        Some(password) if !is_wanted => {
+            problems.note(password.span(), "this act is about no password", "means nothing here");
+            None
+        }
+        password => password.as_deref().cloned(),
+    }
+}
+
 /// The other user of a step; notes when one is missing, not wanted, or the same.
 fn with(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut Problems) -> Option<UserName> {
     let alone = !matches!(
@@ -320,6 +342,8 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::GarbageMedia => AdversaryPlan::GarbageMedia,
         Attack::WriteUnasked => AdversaryPlan::WriteUnasked,
         Attack::GuessPassword => AdversaryPlan::GuessPassword,
+        Attack::GuessCode => AdversaryPlan::GuessCode,
+        Attack::ActForAnother => AdversaryPlan::ActForAnother,
         Attack::AskAnyway => AdversaryPlan::AskAnyway,
         Attack::EnumerateHandles => AdversaryPlan::EnumerateHandles,
         Attack::SpeakToRelays => AdversaryPlan::SpeakToRelays,

@@ -27,6 +27,7 @@ pub(super) fn resolve(file: &Scenario, people: &People, end: SimTime, problems: 
             within(at, end, problems);
         }
         only_crashes_in_commits_say_when(entry, problems);
+        only_copies_are_older(entry, problems);
         match (&entry.node, &entry.interface, &entry.does, &entry.between) {
             (Some(node), None, Some(does), None) => {
                 faults.extend(of_node(entry, node, does, (people, &servers), problems));
@@ -74,19 +75,48 @@ fn of_node(
     does: &Located<Failure>,
     (people, servers): (&People, &[String]),
     problems: &mut Problems,
-) -> Option<Fault> {
+) -> Vec<Fault> {
     only_cuts_last(entry, problems);
-    let node = self::node(node, people, servers, problems)?;
+    let Some(node) = self::node(node, people, servers, problems) else { return Vec::new() };
+    let Some(at) = entry.at.as_ref().map(|at| at.0) else { return Vec::new() };
     let kind = match **does {
         Failure::Crash => FaultKind::Crash { node },
         Failure::Restart => FaultKind::Restart { node },
-        Failure::CrashInCommit => return in_commit(entry, node, does, problems),
+        Failure::CrashInCommit => return in_commit(entry, node, does, problems).into_iter().collect(),
+        Failure::RestoreCopy => return restored(entry, node, does, problems),
         Failure::GoDown | Failure::ComeUp => {
-            problems.note(does.span(), "a server can `crash`, `crash-in-commit` and `restart`", "interfaces do this");
-            return None;
+            let message = "a server can `crash`, `crash-in-commit`, `restart` and `restore-copy`";
+            problems.note(does.span(), message, "interfaces do this");
+            return Vec::new();
         }
     };
-    Some(Fault { at: entry.at.as_ref()?.0, kind })
+    vec![Fault { at, kind }]
+}
+
+/// Somebody copies the store of a server, and later puts the copy back.
+fn restored(entry: &FaultEntry, node: ActorName, does: &Located<Failure>, problems: &mut Problems) -> Vec<Fault> {
+    if node != *SIGNALING {
+        problems.note(does.span(), "only signaling has a store to restore", "a relay can `restart`");
+    }
+    let (Some(at), Some(copied)) = (&entry.at, &entry.copied) else {
+        let note = problems.note(does.span(), "a `restore-copy` says when the copy was made", "`copied` is missing");
+        note.with_help("`copied = \"2s\"` is what the store held 2 s into the timeline");
+        return Vec::new();
+    };
+    if copied.0 >= at.0 {
+        problems.note(copied.span(), "a copy is made before it is put back", "not earlier than `at`");
+    }
+    vec![
+        Fault { at: copied.0, kind: FaultKind::CopyStore { node: node.clone() } },
+        Fault { at: at.0, kind: FaultKind::RestoreStore { node } },
+    ]
+}
+
+fn only_copies_are_older(entry: &FaultEntry, problems: &mut Problems) {
+    let is_copy = entry.does.as_ref().is_some_and(|does| **does == Failure::RestoreCopy);
+    if let Some(copied) = entry.copied.as_ref().filter(|_| !is_copy) {
+        problems.note(copied.span(), "only a `restore-copy` was `copied` at a time", "means nothing here");
+    }
 }
 
 /// A crash at the server's first commit of a kind of fact.
@@ -143,7 +173,7 @@ fn of_interface(
     let kind = match **does {
         Failure::GoDown => FaultKind::InterfaceDown { interface: name },
         Failure::ComeUp => FaultKind::InterfaceUp { interface: name },
-        Failure::Crash | Failure::CrashInCommit | Failure::Restart => {
+        Failure::Crash | Failure::CrashInCommit | Failure::Restart | Failure::RestoreCopy => {
             problems.note(does.span(), "an interface can `go-down` and `come-up`", "servers do this");
             return None;
         }

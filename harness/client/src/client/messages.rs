@@ -213,6 +213,9 @@ impl Client {
         if self.misbehaves(Misbehaviour::AcceptOwnCall) {
             self.accept_own_call(id, now);
         }
+        if self.misbehaves(Misbehaviour::ActForAnother) {
+            self.act_for_another(id, now);
+        }
     }
 
     /// Against the protocol: claims the callee's consent while the callee's devices ring.

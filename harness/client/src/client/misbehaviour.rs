@@ -39,6 +39,13 @@ impl Client {
         self.tell_server(ClientMessage::Accept { call: id, answer }, now);
     }
 
+    /// Asks the server for what only the callee may ask for.
+    pub(super) fn act_for_another(&mut self, id: CallId, now: SimTime) {
+        let Some(callee) = self.machine.dialog().map(|dialog| dialog.peer.clone()) else { return };
+        self.announce(AttackKind::ActForAnother, id, "asks to log the callee out and to change the callee's password");
+        self.account.act_for(&callee, now);
+    }
+
     /// Invites somebody whose keys the server refuses, with an offer that nobody can open, at the device that people
     /// mostly have.
     pub(super) fn invite_anyway(&mut self, id: CallId, callee: &UserName, now: SimTime) {

@@ -12,7 +12,7 @@ use kernel::{
 };
 use protocol::{
     CallEnd, ChannelEvent, ClientMessage, ConnectionId, DeviceKeys, DeviceLink, ServerChannel, ServerIdentity,
-    ServerMessage,
+    ServerIdentityPublic, ServerMessage,
 };
 use std::{
     collections::BTreeMap,
@@ -39,6 +39,9 @@ pub(crate) struct Story {
 /// The whole house.
 pub(crate) struct House {
     pub(crate) now: SimTime,
+    story: Story,
+    /// What all is drawn from, and the server's key.
+    origin: (SeedTree, ServerIdentityPublic),
     pub(crate) clients: [Client; 2],
     pub(crate) screens: [Vec<Screen>; 2],
     server: Server,
@@ -64,6 +67,8 @@ struct Server {
     /// When each call was placed.
     invited: BTreeMap<CallId, SimTime>,
     withholds_keys: bool,
+    /// The key that each offer was sealed with, as its receiver derives it.
+    encapsulated: Vec<Vec<u8>>,
     /// Keys that were asked for meanwhile, and by whom.
     withheld: Vec<(usize, ServerMessage)>,
 }
@@ -107,6 +112,35 @@ fn media_plan() -> MediaPlan {
     }
 }
 
+/// What a device is made from. From here on it is the one that draws.
+fn config(who: usize, story: &Story, (seeds, key): (SeedTree, ServerIdentityPublic)) -> ClientConfig {
+    random::act_as(NAMES[who].1);
+    let peer = 1 - who;
+    ClientConfig {
+        user: NAMES[who].0.into(),
+        device: NAMES[who].1.into(),
+        index: who as u8,
+        peers: vec![(NAMES[peer].0.into(), NAMES[peer].1.into(), peer as u8)],
+        interfaces: vec![Interface { addresses: vec![address(2 + who as u8, 0).ip()] }],
+        device_class: DeviceClass::Flagship,
+        relay_only: who == 1 && story.callee_hides,
+        read_receipts: true,
+        photograph: Vec::new(),
+        place: [0, 0],
+        password: format!("a long password of {}", NAMES[who].0),
+        makes_account: true,
+        signaling: vec![address(1, 443)],
+        signaling_key: key,
+        stun: None,
+        media: media_plan(),
+        seeds: seeds.child(NAMES[who].1),
+        push_token: None,
+        misbehaviour: if who == 0 { story.misbehaviour.clone() } else { Vec::new() },
+        null_srtp: false,
+        hop: None,
+    }
+}
+
 impl House {
     fn new(seed: u64, story: &Story) -> House {
         let seeds = SeedTree::root(seed);
@@ -123,39 +157,14 @@ impl House {
             loses_peer_messages: false,
             invited: BTreeMap::new(),
             withholds_keys: false,
+            encapsulated: Vec::new(),
             withheld: Vec::new(),
         };
-        let client = |n: usize| {
-            random::act_as(NAMES[n].1);
-            let peer = 1 - n;
-            let config = ClientConfig {
-                user: NAMES[n].0.into(),
-                device: NAMES[n].1.into(),
-                index: n as u8,
-                peers: vec![(NAMES[peer].0.into(), NAMES[peer].1.into(), peer as u8)],
-                interfaces: vec![Interface { addresses: vec![address(2 + n as u8, 0).ip()] }],
-                device_class: DeviceClass::Flagship,
-                relay_only: n == 1 && story.callee_hides,
-                read_receipts: true,
-                photograph: Vec::new(),
-                place: [0, 0],
-                password: format!("a long password of {}", NAMES[n].0),
-                makes_account: true,
-                signaling: vec![address(1, 443)],
-                signaling_key: key,
-                stun: None,
-                media: media_plan(),
-                seeds: seeds.child(NAMES[n].1),
-                misbehaviour: if n == 0 { story.misbehaviour.clone() } else { Vec::new() },
-                null_srtp: false,
-                hop: None,
-                push_token: None,
-            };
-            Client::new(config, SimTime::ZERO)
-        };
-        let clients = [client(0), client(1)];
+        let clients = [0, 1].map(|who| Client::new(config(who, story, (seeds, key)), SimTime::ZERO));
         let mut house = House {
             now: SimTime::ZERO,
+            story: story.clone(),
+            origin: (seeds, key),
             clients,
             screens: [Vec::new(), Vec::new()],
             server,
@@ -168,6 +177,21 @@ impl House {
         };
         house.drain();
         house
+    }
+
+    /// A device's app starts again, with what it saved or with nothing.
+    pub(crate) fn restart(&mut self, who: usize, remembers: bool) {
+        let config = config(who, &self.story, self.origin);
+        self.clients[who] = match remembers {
+            true => Client::restarted(config, self.clients[who].saved(), self.now),
+            false => Client::new(config, self.now),
+        };
+        self.drain();
+    }
+
+    /// What the offers so far were sealed with.
+    pub(crate) fn encapsulated(&self) -> Vec<Vec<u8>> {
+        self.server.encapsulated.clone()
     }
 
     /// A user acts now.
@@ -345,13 +369,13 @@ impl Server {
             self.connections.insert(connection, who);
             self.devices[who] = Some((connection, keys));
             self.lists[who] = vec![*first];
-            return self.tell(who, ServerMessage::SignedIn { request, token: format!("token of {who}") });
+            return self.tell(who, ServerMessage::SignedIn { request, token: format!("token of {who}"), epoch: None });
         }
         if let ClientMessage::Attach { request, token, .. } = message {
             let who = (0..2).find(|who| token == format!("token of {who}")).unwrap();
             self.connections.insert(connection, who);
             self.devices[who].as_mut().unwrap().0 = connection;
-            return self.tell(who, ServerMessage::SignedIn { request, token: String::new() });
+            return self.tell(who, ServerMessage::SignedIn { request, token: String::new(), epoch: None });
         }
         let from = self.connections[&connection];
         let peer = 1 - from;
@@ -369,6 +393,7 @@ impl Server {
             ClientMessage::Invite { call, video, mut offers, .. } => {
                 let caller = self.devices[from].clone().unwrap().1;
                 let (from, mut offer) = (caller.user.clone(), offers.pop().unwrap());
+                self.encapsulated.push(offer.encapsulated.clone());
                 if self.spoils_offers {
                     offer.ciphertext[0] ^= 1;
                 }

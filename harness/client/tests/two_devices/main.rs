@@ -2,6 +2,7 @@
 
 mod handovers;
 mod house;
+mod lives;
 mod restarts;
 mod sleep;
 

@@ -148,6 +148,23 @@ pub enum Act {
     },
     /// Shows a photograph as the own avatar.
     SetAvatar,
+    /// Changes the password of the own account, with the old one.
+    ChangePassword {
+        /// The new one.
+        password: String,
+    },
+    /// Asks for a one-time code and, when it has come by mail, sets a password with it.
+    ResetPassword {
+        /// The new one.
+        password: String,
+    },
+    /// Signs in again on a device that was logged out.
+    SignIn {
+        /// The password.
+        password: String,
+    },
+    /// Logs every other device of the own account out.
+    EndOtherSessions,
     /// Puts the app away: the operating system lets it sleep, without a connection, until a push or its user wakes it.
     Sleep,
     /// Locks the device.

@@ -29,7 +29,7 @@ pub use network::{
 };
 pub use people::{
     Audience, CallOutcome, DeviceAnnounced, DeviceListSeen, FACT_KINDS, Fact, HeldEdge, HeldSession, LoggedOut, Notice,
-    Recovered, Setting, Signal, Store, StoreInterrupted,
+    PasswordChosen, PasswordPath, Recovered, RollbackSeen, Setting, Signal, Store, StoreInterrupted, StoreRestored,
 };
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
 pub use thread::{Attached, Fetched, LinkShown, MessageHeld, MessageRow, PictureSent, ReceiptShown, ThreadAsked};
@@ -115,6 +115,12 @@ events! {
     DeviceListSeen,
     /// A device was logged out.
     LoggedOut,
+    /// A user chose a password on a device.
+    PasswordChosen,
+    /// A device was shown an older state of the server than it knew.
+    RollbackSeen,
+    /// An old copy of a server's store took its place.
+    StoreRestored,
     /// A device described its side of a call.
     Described,
     /// A parser of untrusted call content was entered.

@@ -3,7 +3,7 @@
 use crate::{
     log::BlobRef,
     names::{ActorName, CallId, MessageId, ThreadId, UserName},
-    time::Micros,
+    time::{Micros, SimTime},
 };
 use serde::{Deserialize, Serialize};
 
@@ -117,6 +117,40 @@ pub enum Fact {
         device: ActorName,
         /// The device that signed for it.
         by: ActorName,
+    },
+    /// A user has a password from now on.
+    PasswordSet {
+        /// Whose.
+        user: UserName,
+        /// On which path.
+        how: PasswordPath,
+        /// The device that chose it.
+        by: ActorName,
+    },
+    /// The session of a device is over, other than by its removal.
+    SessionRevoked {
+        /// Whose.
+        user: UserName,
+        /// Which device's.
+        device: ActorName,
+        /// The device that asked for it.
+        by: ActorName,
+    },
+    /// Somebody asked for a one-time code.
+    CodeRequested {
+        /// For which account, which there may not be.
+        user: UserName,
+        /// Whether there is one from now on.
+        issued: bool,
+    },
+    /// Somebody presented a one-time code.
+    CodeTried {
+        /// Whose it was said to be.
+        user: UserName,
+        /// Whether it was compared with one that was good.
+        looked_at: bool,
+        /// Whether it was that one. It is not good any more.
+        fits: bool,
     },
     /// A password was tried, other than to make the account.
     PasswordTried {
@@ -289,12 +323,16 @@ pub enum Fact {
 }
 
 /// The kinds of facts, as saved logs name them.
-pub const FACT_KINDS: [&str; 27] = [
+pub const FACT_KINDS: [&str; 31] = [
     "account_created",
     "session_created",
     "device_added",
     "device_confirmed",
     "device_removed",
+    "password_set",
+    "session_revoked",
+    "code_requested",
+    "code_tried",
     "password_tried",
     "friend_requested",
     "befriended",
@@ -328,6 +366,10 @@ impl Fact {
             Fact::DeviceAdded { .. } => "device_added",
             Fact::DeviceConfirmed { .. } => "device_confirmed",
             Fact::DeviceRemoved { .. } => "device_removed",
+            Fact::PasswordSet { .. } => "password_set",
+            Fact::SessionRevoked { .. } => "session_revoked",
+            Fact::CodeRequested { .. } => "code_requested",
+            Fact::CodeTried { .. } => "code_tried",
             Fact::PasswordTried { .. } => "password_tried",
             Fact::FriendRequested { .. } => "friend_requested",
             Fact::Befriended { .. } => "befriended",
@@ -352,6 +394,51 @@ impl Fact {
             Fact::AvatarSet { .. } => "avatar_set",
         }
     }
+}
+
+/// On which path a password came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PasswordPath {
+    /// With the account.
+    SignUp,
+    /// In the place of the old one, which was presented.
+    Change,
+    /// In the place of one that was forgotten, with a one-time code.
+    Reset,
+}
+
+/// A user chose a password on a device, which asks the server for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PasswordChosen {
+    /// The user.
+    pub user: UserName,
+    /// The device.
+    pub device: ActorName,
+    /// On which path.
+    pub how: PasswordPath,
+    /// The password. The log is the oracle's: nobody in the simulation reads it.
+    pub password: String,
+}
+
+/// A server showed a device an older state than one that it had shown before. The device does not sign in there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RollbackSeen {
+    /// The device.
+    pub device: ActorName,
+    /// How many transactions the device knows that there were.
+    pub known: u64,
+    /// From how many on the server's own history goes another way.
+    pub back_to: u64,
+}
+
+/// Somebody put an old copy of a server's store in the place of the store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoreRestored {
+    /// Whose store.
+    pub node: ActorName,
+    /// When the copy was made.
+    pub copied: SimTime,
 }
 
 /// A fact became durable in the server's store.

@@ -40,6 +40,8 @@ pub enum SecretKind {
     PrivateKey,
     /// A password: its owner, and in the message that presents it the server.
     Password,
+    /// A one-time code: the mailbox that it was sent to, the device that it is typed into, and the server that issued it.
+    OneTimeCode,
     /// A session token: its device and the server that issued it.
     SessionToken,
     /// A relay password: its device, signaling that issued it, the relay that checks it.
@@ -117,6 +119,10 @@ pub enum AttackKind {
     GuessPassword,
     /// Somebody wrote to a stranger who did not agree to read it.
     WriteUnasked,
+    /// A host guessed a one-time code.
+    GuessCode,
+    /// A device asked for something in the name of another user.
+    ActForAnother,
     /// A stranger asked the server without what it takes to ask.
     AskAnyway,
     /// A user looked many handles up.

@@ -1,5 +1,6 @@
 //! ACC, ID: who gets into an account, with which devices.
 
+use super::{codes, rollback};
 use crate::{
     catalogue::Evidence,
     checks::Checks,
@@ -36,6 +37,7 @@ pub(crate) fn guesses_are_throttled(evidence: &Evidence) -> Checks {
             format!("the server looks at {} wrong passwords of {user} within an hour", recent.len())
         });
     }
+    codes::judge(evidence.run, &mut checks);
     checks
 }
 
@@ -44,7 +46,9 @@ pub(crate) fn revoked_devices_are_out(evidence: &Evidence) -> Checks {
     let run = evidence.run;
     let mut checks = Checks::default();
     for fact in &run.events.facts {
-        let Fact::DeviceRemoved { device, .. } = &fact.get().fact else { continue };
+        let (Fact::DeviceRemoved { device, .. } | Fact::SessionRevoked { device, .. }) = &fact.get().fact else {
+            continue;
+        };
         let Some(number) = run.cast.device(device) else { continue };
         judge_knowledge(run, number, *fact, &mut checks);
         judge_silence(run, device, *fact, &mut checks);
@@ -60,7 +64,8 @@ fn judge_knowledge(run: &Run, number: usize, fact: Seen<Store>, checks: &mut Che
     let device = run.cast.name(number);
     let deadline = run.deadline(number, fact.at, LOGGED_OUT);
     let told = run.events.logged_out.of(device).find(|told| told.index > fact.index);
-    if told.is_some() || run.end > deadline {
+    let is_undone = rollback::undone(run, fact).is_some_and(|restored| restored.at <= deadline);
+    if told.is_some() || run.end > deadline && !is_undone {
         let (at, record) = told.map_or((deadline, fact.index), |told| (told.at, told.index));
         checks.check(told.is_some() && at <= deadline, at, record, || {
             format!("{device} is not told within 1 s that it is logged out")
@@ -74,7 +79,10 @@ fn judge_silence(run: &Run, device: &ActorName, fact: Seen<Store>, checks: &mut 
         matches!(&seen.get().fact, Fact::SessionCreated { device: back, .. } if back == device)
             && seen.index > fact.index
     };
-    let until = run.events.facts.iter().find(again).map_or(u64::MAX, |seen| seen.index);
+    let again = run.events.facts.iter().find(again).map(|seen| seen.index);
+    // Where an old copy of the store took it back, the server does not know it any more: DUR-3.
+    let undone = rollback::undone(run, fact).map(|restored| restored.index);
+    let until = again.into_iter().chain(undone).min().unwrap_or(u64::MAX);
     let told = run.events.signals.of(device).find(|signal| {
         signal.index > fact.index && signal.index < until && !is_farewell(&signal.message, signal.at, fact.at)
     });

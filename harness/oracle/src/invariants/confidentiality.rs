@@ -126,6 +126,7 @@ fn kind(kind: SecretKind) -> &'static str {
         SecretKind::FrameKey => "frame key",
         SecretKind::PrivateKey => "private key",
         SecretKind::Password => "password",
+        SecretKind::OneTimeCode => "one-time code",
         SecretKind::SessionToken => "session token",
         SecretKind::RelayPassword => "relay password",
         SecretKind::MessageText => "text of a message",

@@ -44,7 +44,10 @@ fn recoveries<'a>(evidence: &'a Evidence) -> Vec<(Seen<'a, Recovered>, RecoveryV
         let interrupted = events.interrupted.iter().filter(|one| one.node == recovered.node && meanwhile(one.index));
         let under_way: Vec<Vec<Fact>> = interrupted.flat_map(|one| one.transactions.clone()).collect();
         let found = Graph::of(recovered);
-        verdicts.push((*recovered, graph.judge(&acknowledged, &under_way, &found)));
+        // An old copy in the place of the store is no crash, and DUR-3's business.
+        if !events.restored.iter().any(|restored| restored.node == recovered.node && meanwhile(restored.index)) {
+            verdicts.push((*recovered, graph.judge(&acknowledged, &under_way, &found)));
+        }
         (graph, since) = (found, recovered.index);
     }
     verdicts
@@ -53,7 +56,10 @@ fn recoveries<'a>(evidence: &'a Evidence) -> Vec<(Seen<'a, Recovered>, RecoveryV
 #[cfg(test)]
 mod tests {
     use crate::story::Story;
-    use kernel::event::{Event, Fact, HeldEdge, Recovered, StoreInterrupted};
+    use kernel::{
+        SimTime,
+        event::{Event, Fact, HeldEdge, Recovered, StoreInterrupted, StoreRestored},
+    };
 
     const SURVIVE: &str = "acknowledged_changes_survive_a_crash";
     const PREFIX: &str = "recovered_graph_is_a_prefix";
@@ -93,6 +99,17 @@ mod tests {
         let sentence =
             "alice says nothing of bob as was acknowledged, and that they want to be friends after the crash";
         assert_eq!(story.fails_only(SURVIVE), sentence);
+    }
+
+    #[test]
+    fn a_copy_that_was_put_back_is_no_crash() {
+        let mut story = Story::new();
+        story.befriend().at(2_000).fact(unfriended());
+        let (node, copied) = ("signaling".into(), SimTime(1_500_000));
+        story.at(3_000).tell(Event::StoreRestored(StoreRestored { node, copied }));
+        recovers(&mut story, [true, true]);
+        recovers(story.at(4_000), [true, true]);
+        assert_eq!((story.holds(PREFIX)), 1);
     }
 
     #[test]

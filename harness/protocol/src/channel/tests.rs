@@ -146,7 +146,7 @@ fn request(number: u32, bytes: usize) -> ClientMessage {
 }
 
 fn answer(number: u32) -> ServerMessage {
-    ServerMessage::SignedIn { request: RequestId(number), token: "t".repeat(number as usize % 3_000) }
+    ServerMessage::SignedIn { request: RequestId(number), token: "t".repeat(number as usize % 3_000), epoch: None }
 }
 
 /// 100 messages each way through a network that loses one packet in five.

@@ -30,6 +30,8 @@ struct Race {
     facts: Vec<Fact>,
     /// What was sent, with the number of durable facts before it.
     sent: Vec<(usize, ConnectionId, ServerMessage)>,
+    /// Which connections were closed, and when.
+    closed: Vec<(SimTime, ConnectionId)>,
     /// How long after a ring its callee accepts.
     reaction: Micros,
 }
@@ -44,6 +46,7 @@ impl Race {
             committing: VecDeque::new(),
             facts: Vec::new(),
             sent: Vec::new(),
+            closed: Vec::new(),
             reaction,
         };
         race.at(SimTime(1_000), ALICE, sign_up("alice", "the long password of alice"));
@@ -97,9 +100,10 @@ impl Race {
                     let free = self.committing.back().map_or(self.now, |(at, _)| *at);
                     self.committing.push_back((free.max(self.now) + COMMIT, commit));
                 }
+                ServiceOutput::Close(connection) => self.closed.push((self.now, connection)),
                 ServiceOutput::GrantRelay { .. }
                 | ServiceOutput::RevokeRelay { .. }
-                | ServiceOutput::Close(_)
+                | ServiceOutput::Mail { .. }
                 | ServiceOutput::Push(_) => {}
             }
         }
@@ -220,4 +224,28 @@ fn two_devices_that_sign_in_at_two_cores_at_once_are_both_signed_in() {
     race.run(READY + Micros::from_secs(5));
     let signed_in = |message: &ServerMessage| matches!(message, ServerMessage::SignedIn { .. });
     assert_eq!(devices.map(|(connection, _)| race.told(connection, signed_in)), [1, 1]);
+}
+
+/// The other core learns of it with the transaction, a replica's delay later.
+#[test]
+fn a_session_that_ends_at_one_core_is_closed_at_the_other_within_a_second() {
+    let delay = Micros::from_millis(300);
+    let mut race = Race::new(delay, Micros::ZERO);
+    race.run(READY);
+    // The third connection is the first core's, as alice's is; bob is at the second.
+    let laptop = ConnectionId(3);
+    race.at(READY, laptop, sign_in("bob", &"bob-laptop".into(), "the long password of bob"));
+    race.run(READY + Micros::from_secs(2));
+    race.sent.clear();
+    let ended = race.now;
+    let (request, user) = (RequestId(7), "bob".into());
+    race.at(ended, BOB, ClientMessage::EndOtherSessions { request, user });
+    race.run(ended + Micros::from_secs(5));
+    assert_eq!(race.told(BOB, |message| matches!(message, ServerMessage::Refused { .. })), 0);
+    // A device that nobody confirmed is told of its end like any other.
+    let [(closed, connection)] = race.closed[..] else { panic!("{:?}", race.closed) };
+    assert_eq!(connection, laptop);
+    assert!(closed.since(ended) >= delay && closed.since(ended) < Micros::from_millis(400), "{closed}");
+    assert_eq!(race.told(laptop, |message| *message == ServerMessage::LoggedOut), 1);
+    assert!(race.cluster.is_at_rest());
 }

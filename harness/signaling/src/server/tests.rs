@@ -44,6 +44,7 @@ impl Net {
             password_cost: Argon2Cost::SIMULATION,
             costs: ServiceCosts::default(),
             boots: 0,
+            epoch: protocol::Epoch::default(),
             cores: kernel::plan::Cores::default(),
             faults: Vec::new(),
             seeds: SeedTree::root(3),
@@ -82,6 +83,15 @@ impl Net {
     fn say(&mut self, host: u8, message: ClientMessage) {
         self.clients.get_mut(&address(host, 5443)).unwrap().1.send(&message).unwrap();
         self.run(Micros::from_secs(1));
+    }
+
+    fn epochs(&self, user: &str) -> Vec<protocol::Epoch> {
+        let epoch = |message: &ServerMessage| match message {
+            ServerMessage::SignedIn { epoch, .. } | ServerMessage::Done { epoch, .. } => epoch.clone(),
+            _ => None,
+        };
+        let told = self.inbox.iter().filter(|(to, _)| *to == format!("{user}-phone").as_str());
+        told.filter_map(|(_, message)| epoch(message)?.verify(self.server.identity_public()).cloned()).collect()
     }
 
     fn fly(&mut self, delay: Micros, pending: Pending) {
@@ -135,6 +145,7 @@ impl Net {
                 Output::Commit(commit) => self.fly(COMMIT, Pending::Durable(commit.tx)),
                 Output::GrantRelay { .. } => self.granted += 1,
                 Output::RevokeRelay { .. } => self.granted -= 1,
+                Output::Mail { .. } => {}
                 Output::Push(_) => panic!("nobody here has a token"),
             }
         }
@@ -245,4 +256,18 @@ fn the_log_lines_hold_no_credential_unless_v130_is_planted() {
 #[test]
 fn equal_seeds_give_equal_logs() {
     assert_eq!(a_call(&[]).1.digest, a_call(&[]).1.digest);
+}
+
+#[test]
+fn who_is_signed_in_is_told_how_far_the_store_is_and_nobody_else() {
+    let mut net = Net::new();
+    net.join("alice", 3);
+    net.join("bob", 4);
+    net.say(3, ClientMessage::RequestFriend { request: RequestId(1), user: "bob".into() });
+    let far = |user: &str| net.epochs(user).iter().map(|epoch| epoch.transactions).collect::<Vec<_>>();
+    assert_eq!((far("alice"), far("bob")), (vec![1, 3], vec![2]));
+    // Whoever asks for a code is told the same whether or not there is the account: a number would tell of others.
+    net.say(4, ClientMessage::RequestCode { request: RequestId(2), user: "nobody".into() });
+    net.say(4, ClientMessage::RequestCode { request: RequestId(3), user: "alice".into() });
+    assert_eq!(net.epochs("bob").len(), 3, "bob is signed in");
 }

@@ -53,19 +53,25 @@ fn guesses_are_counted_across_a_crash() {
 }
 
 #[test]
-fn an_account_that_there_is_not_answers_as_late_as_a_wrong_password() {
-    let answer = |user: &str| {
+fn an_account_that_there_is_not_or_that_is_locked_answers_as_late_as_a_wrong_password() {
+    let answer = |user: &str, before: usize| {
         let mut conversation = Conversation::new(&["alice"]);
-        let (guesser, began) = (ActorName::from("guesser"), conversation.now);
+        let guesser = ActorName::from("guesser");
         conversation.connect(&guesser);
-        conversation.say(&guesser, sign_in(user, &guesser, "not the password"));
+        let guess = || sign_in(user, &guesser, "not the password");
+        (0..before).for_each(|_| conversation.say(&guesser, guess()));
+        conversation.inbox.clear();
+        let began = conversation.now;
+        conversation.say(&guesser, guess());
         conversation
             .take_timed(&guesser)
             .into_iter()
             .map(|(at, message)| (at.since(began), message))
             .collect::<Vec<_>>()
     };
-    assert_eq!(answer("alice"), answer("nobody"));
+    let wrong = answer("alice", 0);
+    assert_eq!(wrong.len(), 1);
+    assert_eq!((answer("nobody", 0), answer("alice", 10)), (wrong.clone(), wrong));
 }
 
 #[test]

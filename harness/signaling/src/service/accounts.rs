@@ -1,15 +1,17 @@
 //! Sign-up and sessions.
 
 use super::{
-    Service, redacted,
+    Service,
+    codes::Codes,
+    redacted,
     store::{Account, Stage},
     transaction::{Effect, Transaction},
 };
-use crate::password::PasswordHash;
+use crate::password::{PasswordHash, check_password};
 use kernel::{
-    event::{Fact, SecretKind},
+    event::{Fact, PasswordPath, SecretKind},
     mutant,
-    names::{ActorName, to_hex},
+    names::{ActorName, UserName, to_hex},
     time::{Micros, SimTime},
 };
 use protocol::{ConnectionId, DeviceKeys, DeviceLink, DeviceList, PROTOCOL_VERSION, RequestId, ServerMessage};
@@ -40,7 +42,7 @@ impl Service {
         }
         let accepted = match self.store.account(&keys.user).map(|account| account.devices.get(&keys.device).cloned()) {
             None => self.create_account(password, &keys, first, work),
-            Some(known) => known.as_ref() == Some(&keys) && self.password_fits(&keys, password, work),
+            Some(known) => known.as_ref() == Some(&keys) && self.password_fits(&keys.user, password, work),
         };
         if !accepted {
             return work.refuse(connection, request);
@@ -62,13 +64,28 @@ impl Service {
         if !fresh || version < PROTOCOL_VERSION || !self.is_acceptable(&keys) || !keys.consents(&consent) {
             return work.refuse(connection, request);
         }
-        let devices = self.store.account(&keys.user).map(|account| account.devices.clone()).unwrap_or_default();
-        let (known, is_full) = (devices.get(&keys.device), devices.len() >= MAX_DEVICES);
-        let may_be = known.map_or(!is_full, |known| *known == keys);
-        if !self.password_fits(&keys, password, work) || !may_be {
+        let may_be = self.may_have(&keys);
+        if !self.password_fits(&keys.user, password, work) || !may_be {
             return work.refuse(connection, request);
         }
-        if known.is_none() {
+        self.let_in(connection, request, (keys, consent), work);
+    }
+
+    /// Whether the account may have this device: it has it, with these keys, or there is room for one more.
+    pub(super) fn may_have(&self, keys: &DeviceKeys) -> bool {
+        let devices = self.store.account(&keys.user).map(|account| account.devices.clone()).unwrap_or_default();
+        devices.get(&keys.device).map_or(devices.len() < MAX_DEVICES, |known| known == keys)
+    }
+
+    /// Signs a device in whose user has proved to be who it is. One that the account does not have yet is announced.
+    pub(super) fn let_in(
+        &mut self,
+        connection: ConnectionId,
+        request: RequestId,
+        (keys, consent): (DeviceKeys, Vec<u8>),
+        work: &mut Transaction,
+    ) {
+        if self.store.owner(&keys.device) != Some(&keys.user) {
             self.announce(&keys, consent, work);
             self.store.insert_device(keys.clone());
             work.facts.push(Fact::DeviceAdded { user: keys.user.clone(), device: keys.device.clone() });
@@ -78,7 +95,7 @@ impl Service {
         self.catch_up_rows(&keys.device, 0, work);
     }
 
-    fn begin_session(
+    pub(super) fn begin_session(
         &mut self,
         connection: ConnectionId,
         request: RequestId,
@@ -88,7 +105,7 @@ impl Service {
         let token = self.issue_token(&keys.device);
         work.facts.push(Fact::SessionCreated { user: keys.user.clone(), device: keys.device.clone() });
         self.bind(connection, &keys.device);
-        work.reply(connection, ServerMessage::SignedIn { request, token });
+        work.reply(connection, ServerMessage::SignedIn { request, token, epoch: None });
         self.catch_up(&keys.device, work);
     }
 
@@ -108,13 +125,13 @@ impl Service {
         };
         self.log("info", format!("{device} attached"));
         self.bind(connection, &device);
-        work.reply(connection, ServerMessage::SignedIn { request, token: String::new() });
+        work.reply(connection, ServerMessage::SignedIn { request, token: String::new(), epoch: None });
         self.catch_up(&device, work);
         self.catch_up_rows(&device, rows, work);
     }
 
     /// Tells a device the rows behind the last one that it has.
-    fn catch_up_rows(&mut self, device: &ActorName, after: u32, work: &mut Transaction) {
+    pub(super) fn catch_up_rows(&mut self, device: &ActorName, after: u32, work: &mut Transaction) {
         let Some(user) = self.store.owner(device).cloned() else { return };
         // V158: who was away is told of what follows only.
         if !self.is_confirmed(&user, device) || mutant!(V158) {
@@ -142,7 +159,7 @@ impl Service {
         }
     }
 
-    fn is_acceptable(&self, keys: &DeviceKeys) -> bool {
+    pub(super) fn is_acceptable(&self, keys: &DeviceKeys) -> bool {
         let is_server = keys.device == self.name || self.relays.iter().any(|relay| relay.name == keys.device);
         let is_taken = self.store.owner(&keys.device).is_some_and(|owner| *owner != keys.user);
         is_name(keys.user.as_str()) && is_name(keys.device.as_str()) && !is_server && !is_taken
@@ -151,31 +168,44 @@ impl Service {
     fn create_account(&mut self, password: &str, keys: &DeviceKeys, first: DeviceLink, work: &mut Transaction) -> bool {
         let list = DeviceList::verify(&keys.user, vec![first]).ok();
         let Some(list) = list.filter(|list| list.listed().get(&keys.device) == Some(keys)) else { return false };
-        if self.store.is_full() {
+        if self.store.is_full() || check_password(password, &keys.user).is_err() {
             return false;
         }
-        work.hashes += 1;
-        let Ok(password) = PasswordHash::create(password, self.salts.bytes(), self.password_cost) else { return false };
-        let account = Account { password, devices: BTreeMap::new(), list, relations: 0, failures: VecDeque::new() };
+        let password = self.hash(password, work);
+        let account = Account {
+            password,
+            devices: BTreeMap::new(),
+            list,
+            relations: 0,
+            failures: VecDeque::new(),
+            codes: Codes::default(),
+        };
         self.store.insert_account(keys.user.clone(), account);
         self.store.insert_device(keys.clone());
-        work.facts.push(Fact::AccountCreated { user: keys.user.clone() });
+        let (user, how, by) = (keys.user.clone(), PasswordPath::SignUp, keys.device.clone());
+        work.facts.extend([Fact::AccountCreated { user: user.clone() }, Fact::PasswordSet { user, how, by }]);
         self.log("info", format!("account {} created", keys.user));
         true
     }
 
     /// Whether a password is the account's. The try counts before the hash is computed, whoever asks from wherever; beyond
     /// the limit no password is looked at. The answer takes the same time in every case.
-    fn password_fits(&mut self, keys: &DeviceKeys, password: &str, work: &mut Transaction) -> bool {
-        work.hashes += 1;
-        let fits = match self.store.account_mut(&keys.user) {
+    pub(super) fn password_fits(&mut self, user: &UserName, password: &str, work: &mut Transaction) -> bool {
+        (work.hashes, work.always_commits) = (work.hashes + 1, true);
+        let fits = match self.store.account_mut(user) {
             Some(account) => account.try_password(password, work.at),
             None => Some(false),
         };
         if let Some(fits) = fits {
-            work.facts.push(Fact::PasswordTried { user: keys.user.clone(), fits });
+            work.facts.push(Fact::PasswordTried { user: user.clone(), fits });
         }
         fits == Some(true)
+    }
+
+    /// The hash of a new password or code.
+    pub(super) fn hash(&mut self, secret: &str, work: &mut Transaction) -> PasswordHash {
+        work.hashes += 1;
+        PasswordHash::of(secret, self.salts.bytes(), self.password_cost)
     }
 
     /// Draws a session token of 256 bits for a device and keeps its hash.

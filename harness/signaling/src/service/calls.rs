@@ -4,7 +4,7 @@
 //! which is not there, or not the sender's, is answered alike: `Ended`, unknown.
 
 use super::{
-    Service, redacted,
+    Service, ServiceOutput, redacted,
     store::{Call, Door, Stage, Stored},
     transaction::{Effect, Transaction},
 };
@@ -308,6 +308,18 @@ impl Service {
             work.tell_all(&others, &ServerMessage::Elsewhere { call });
         }
         self.log("info", format!("call {call}: live between {caller_device} and {}", from.device));
+    }
+
+    /// The planted bug V128: credentials for a device that has not accepted.
+    pub(super) fn issue_early(&mut self, call: CallId, device: &ActorName, now: SimTime) -> Vec<RelayGrant> {
+        let mut work = Transaction::new(now);
+        let grants = self.issue_relays(call, device, &mut Vec::new(), &mut work);
+        for effect in work.effects {
+            if let Effect::Grant { relay, username, password, lifetime } = effect {
+                self.outputs.push_back(ServiceOutput::GrantRelay { relay, username, password, lifetime });
+            }
+        }
+        grants
     }
 
     /// Draws a credential at each relay for one end of a live call. The user name is random: it crosses the network in

@@ -28,6 +28,8 @@ pub(super) struct Conversation {
     pub(super) facts: Vec<Fact>,
     /// Credentials that relays hold now: (relay, user name).
     pub(super) granted: Vec<(ActorName, String)>,
+    /// One-time codes that were sent, with whose they are.
+    pub(super) mailed: Vec<(UserName, String)>,
     /// What the push service was asked for, with the time.
     pub(super) pushed: Vec<(SimTime, PushRequest)>,
     tokens: BTreeMap<ActorName, String>,
@@ -50,6 +52,7 @@ impl Conversation {
             inbox: BTreeMap::new(),
             facts: Vec::new(),
             granted: Vec::new(),
+            mailed: Vec::new(),
             pushed: Vec::new(),
             tokens: BTreeMap::new(),
             rows: BTreeMap::new(),
@@ -232,6 +235,7 @@ impl Conversation {
                     assert!(self.committing.is_none(), "transactions are serialized");
                     self.committing = Some((self.now + COMMIT, commit));
                 }
+                ServiceOutput::Mail { user, code } => self.mailed.push((user, code)),
                 ServiceOutput::Close(connection) => self.connections.retain(|_, open| *open != connection),
                 ServiceOutput::GrantRelay { relay, username, .. } => self.granted.push((relay, username)),
                 ServiceOutput::Push(request) => self.pushed.push((self.now, request)),
@@ -260,6 +264,7 @@ pub(crate) fn config() -> ServerConfig {
         password_cost: Argon2Cost::SIMULATION,
         costs: ServiceCosts::default(),
         boots: 0,
+        epoch: protocol::Epoch::default(),
         cores: kernel::plan::Cores::default(),
         faults: Vec::new(),
         seeds: SeedTree::root(1),

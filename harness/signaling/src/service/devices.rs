@@ -44,6 +44,10 @@ impl Service {
             | ClientMessage::AnswerThread { request, .. }
             | ClientMessage::SendMessage { request, .. }
             | ClientMessage::SetAvatar { request, .. }
+            | ClientMessage::ChangePassword { request, .. }
+            | ClientMessage::EndOtherSessions { request, .. }
+            | ClientMessage::RequestCode { request, .. }
+            | ClientMessage::ResetPassword { request, .. }
             | ClientMessage::SignUp { request, .. }
             | ClientMessage::SignIn { request, .. }
             | ClientMessage::Attach { request, .. } => work.refuse(connection, *request),
@@ -133,6 +137,11 @@ impl Service {
             return;
         }
         self.store.remove_device(user, device);
+        self.put_out(device, work);
+    }
+
+    /// What a device that has no session any more is in ends, and its connection.
+    pub(super) fn put_out(&mut self, device: &ActorName, work: &mut Transaction) {
         let calls: Vec<CallId> = self.store.calls().filter(|call| call.concerns(device)).map(|call| call.id).collect();
         for call in calls {
             self.leave_call(device, call, work);

@@ -3,9 +3,11 @@
 mod accounts;
 mod calls;
 mod change;
+mod codes;
 mod devices;
 mod friends;
 mod limits;
+mod passwords;
 mod push;
 mod replica;
 mod settings;
@@ -24,6 +26,8 @@ pub(crate) mod conversation;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod password_table;
+#[cfg(test)]
 mod push_table;
 #[cfg(test)]
 mod refusal_table;
@@ -40,11 +44,11 @@ use crate::{
 use calls::{GateCache, Invite, Sender};
 use kernel::{
     mutant,
-    names::{ActorName, CallId},
+    names::{ActorName, CallId, UserName},
     random::Stream,
     time::{Micros, SimTime},
 };
-use protocol::{ClientMessage, ConnectionId, PushRequest, RelayGrant, ServerMessage};
+use protocol::{ClientMessage, ConnectionId, PushRequest, ServerMessage};
 use push::Pushes;
 use replica::Replica;
 use std::{
@@ -105,6 +109,13 @@ pub enum ServiceOutput {
     Commit(Commit),
     /// Close a connection, after what was sent over it.
     Close(ConnectionId),
+    /// Send a one-time code to the mailbox of a user.
+    Mail {
+        /// Whose.
+        user: UserName,
+        /// The code: decimal digits.
+        code: String,
+    },
     /// Tell a relay of a credential.
     GrantRelay {
         /// Which relay.
@@ -141,6 +152,7 @@ pub struct Service {
     tokens: Stream,
     salts: Stream,
     relay_credentials: Stream,
+    codes: Stream,
     store: Store,
     passes_before_accept: bool,
     connections: BTreeMap<ConnectionId, Connection>,
@@ -199,6 +211,7 @@ impl Service {
             tokens: seeds.stream("tokens"),
             salts: seeds.stream("salts"),
             relay_credentials: seeds.stream("relay credentials"),
+            codes: seeds.stream("codes"),
             store: Store::default(),
             passes_before_accept: false,
             connections: BTreeMap::new(),
@@ -302,7 +315,7 @@ impl Service {
                 }
                 Phase::Working { until, mut work } if until <= now => {
                     // Where there are several cores, what was only read must have been true too.
-                    if work.facts.is_empty() && !self.is_one_of_several() {
+                    if work.facts.is_empty() && !work.always_commits && !self.is_one_of_several() {
                         self.release(work, now);
                     } else {
                         let commit = self.hand_over(&mut work);
@@ -376,6 +389,7 @@ impl Service {
                 Effect::Tell(device, message) => self.tell(device, message, now),
                 Effect::Ring { device, call } => self.ring(&device, call, now),
                 Effect::LogOut(device) => self.disconnect(&device),
+                Effect::Mail { user, code } => self.outputs.push_back(ServiceOutput::Mail { user, code }),
                 Effect::Nudge(device) => self.nudge(&device, None, now),
                 Effect::Grant { relay, username, password, lifetime } => {
                     self.outputs.push_back(ServiceOutput::GrantRelay { relay, username, password, lifetime });
@@ -412,18 +426,6 @@ impl Service {
                 self.nudge(&device, about, now);
             }
         }
-    }
-
-    /// The planted bug V128: credentials for a device that has not accepted.
-    fn issue_early(&mut self, call: CallId, device: &ActorName, now: SimTime) -> Vec<RelayGrant> {
-        let mut work = Transaction::new(now);
-        let grants = self.issue_relays(call, device, &mut Vec::new(), &mut work);
-        for effect in work.effects {
-            if let Effect::Grant { relay, username, password, lifetime } = effect {
-                self.outputs.push_back(ServiceOutput::GrantRelay { relay, username, password, lifetime });
-            }
-        }
-        grants
     }
 
     fn ring(&mut self, device: &ActorName, call: CallId, now: SimTime) {
@@ -503,6 +505,10 @@ impl Service {
             ClientMessage::Attach { request, version, token, rows } => {
                 self.attach(connection, (request, version), &token, rows, work);
             }
+            ClientMessage::RequestCode { request, user } => self.request_code(connection, request, &user, work),
+            ClientMessage::ResetPassword { request, version, code, password, keys, consent } => {
+                self.reset_password(connection, (request, version), (&code, &password), (keys, consent), work);
+            }
             ClientMessage::RegisterPush { token } => self.register_push(connection, token),
             message => {
                 let device = self.device_of(connection);
@@ -531,8 +537,16 @@ impl Service {
             // Handled before sign-in; a signed-in connection cannot sign in again.
             ClientMessage::SignUp { request, .. }
             | ClientMessage::SignIn { request, .. }
+            | ClientMessage::RequestCode { request, .. }
+            | ClientMessage::ResetPassword { request, .. }
             | ClientMessage::Attach { request, .. } => {
                 work.refuse(connection, request);
+            }
+            ClientMessage::ChangePassword { request, user, old, new } => {
+                self.change_password(connection, request, (from, &user), (&old, &new), work);
+            }
+            ClientMessage::EndOtherSessions { request, user } => {
+                self.end_other_sessions(connection, request, (from, &user), work);
             }
             // Any device may be woken.
             ClientMessage::RegisterPush { token } => self.register_push(connection, token),

@@ -143,6 +143,12 @@ impl Service {
                     self.tell(device, told, now);
                 }
             }
+            TableName::Sessions if !is_there => {
+                // Which device's it was the row does not say any more.
+                let is_out = |device: &&ActorName| !self.store.has_session(device);
+                let out: Vec<ActorName> = self.online.keys().filter(is_out).cloned().collect();
+                out.iter().for_each(|device| self.disconnect(device));
+            }
             TableName::Homes if is_there => {
                 let Ok(device) = postcard::from_bytes::<ActorName>(&change.key) else { return };
                 if let Some(connection) = self.online.remove(&device)

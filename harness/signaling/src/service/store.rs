@@ -11,6 +11,7 @@ pub(super) use threads::Stored;
 use super::{
     DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT,
     change::{BrokenRow, Change, RowId, TableName},
+    codes::Codes,
     table::{Rows, Table},
 };
 use crate::{naming::call_of_server_message, password::PasswordHash};
@@ -88,6 +89,8 @@ pub(super) struct Account {
     pub(super) relations: u32,
     /// When wrong passwords were presented within the last hour.
     pub(super) failures: VecDeque<SimTime>,
+    /// One-time codes.
+    pub(super) codes: Codes,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -307,6 +310,28 @@ impl Store {
         self.sessions.retain(|_, holder| holder != device);
         self.outboxes.retain(|(waiting, _), _| waiting != device);
         self.push_tokens.remove(device);
+    }
+
+    /// The devices of a user that have a session, but for one.
+    pub(super) fn other_sessions(&self, user: &UserName, but: &ActorName) -> Vec<ActorName> {
+        self.touch();
+        let own = |device: &&ActorName| *device != but && self.owners.get(*device) == Some(user);
+        let mut devices: Vec<ActorName> = self.sessions.values().filter(own).cloned().collect();
+        // The table's order is that of the tokens' hashes.
+        devices.sort_unstable();
+        devices
+    }
+
+    /// Ends the session of a device, which is woken no more. What waits for it stays: it may sign in again.
+    pub(super) fn end_session(&mut self, device: &ActorName) {
+        self.touch();
+        self.push_tokens.remove(device);
+        self.sessions.retain(|_, holder| holder != device);
+    }
+
+    /// Whether a device has a session. Not charged, as [`Store::owner`].
+    pub(super) fn has_session(&self, device: &ActorName) -> bool {
+        self.sessions.values().any(|holder| holder == device)
     }
 
     /// Makes the token the only one of the device.

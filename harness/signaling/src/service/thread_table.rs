@@ -10,6 +10,10 @@ use protocol::{ClientMessage, EnvelopeKind, MAX_PICTURE_BYTES, RequestId, RowEnt
 
 const REQUEST: RequestId = RequestId(7);
 
+fn done() -> ServerMessage {
+    ServerMessage::Done { request: REQUEST, epoch: None }
+}
+
 fn bodies(n: u8, from: &ActorName, to: &[&ActorName], thread: (&str, &str)) -> Vec<SealedEnvelope> {
     let body = |to: &&ActorName| {
         let mut body = envelope(EnvelopeKind::Message, CallId([n; 16]), from, to);
@@ -78,7 +82,7 @@ fn a_message_without_a_body_for_each_device_is_refused_and_one_that_comes_twice_
     }
     for _ in 0..2 {
         conversation.say(&alice, message(1, &[&bob, &laptop]));
-        assert_eq!(answers(&mut conversation, &alice), [ServerMessage::Done { request: REQUEST }]);
+        assert_eq!(answers(&mut conversation, &alice), [done()]);
     }
     assert_eq!(rows(&mut conversation, &bob), [(1, 1, true)]);
 }
@@ -172,7 +176,7 @@ fn who_was_a_friend_writes_no_more_unless_v157_is_planted() {
         mutant::plant(planted);
         conversation.say(&alice, message(1, &[&bob, &laptop]));
         mutant::plant(&[]);
-        let taken = answers(&mut conversation, &alice) == [ServerMessage::Done { request: REQUEST }];
+        let taken = answers(&mut conversation, &alice) == [done()];
         assert_eq!((taken, rows(&mut conversation, &bob).len()), (is_taken, usize::from(is_taken)));
     }
 }

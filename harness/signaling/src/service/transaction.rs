@@ -2,7 +2,7 @@
 
 use kernel::{
     event::Fact,
-    names::{ActorName, CallId},
+    names::{ActorName, CallId, UserName},
     time::{Micros, SimTime},
 };
 use protocol::{CallEnd, ConnectionId, RequestId, ServerMessage};
@@ -18,6 +18,8 @@ pub(super) struct Transaction {
     pub(super) effects: Vec<Effect>,
     /// How many passwords were hashed.
     pub(super) hashes: u64,
+    /// Whether it goes to the store whatever comes of it, so that its time does not tell.
+    pub(super) always_commits: bool,
 }
 
 /// What follows a transaction.
@@ -35,13 +37,15 @@ pub(super) enum Effect {
     Grant { relay: ActorName, username: String, password: String, lifetime: Micros },
     /// A device is told that it is logged out, and its connection closed.
     LogOut(ActorName),
+    /// A one-time code goes to its owner's mailbox.
+    Mail { user: UserName, code: String },
     /// A relay forgets a credential.
     Revoke { relay: ActorName, username: String },
 }
 
 impl Transaction {
     pub(super) fn new(at: SimTime) -> Transaction {
-        Transaction { at, facts: Vec::new(), effects: Vec::new(), hashes: 0 }
+        Transaction { at, facts: Vec::new(), effects: Vec::new(), hashes: 0, always_commits: false }
     }
 
     pub(super) fn reply(&mut self, connection: ConnectionId, message: ServerMessage) {
@@ -59,7 +63,7 @@ impl Transaction {
     }
 
     pub(super) fn done(&mut self, connection: ConnectionId, request: RequestId) {
-        self.reply(connection, ServerMessage::Done { request });
+        self.reply(connection, ServerMessage::Done { request, epoch: None });
     }
 
     /// The one refusal: it does not say why.

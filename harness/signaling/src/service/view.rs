@@ -58,7 +58,9 @@ impl Service {
     /// The device that a message comes from: the signed-in one, or the one that it signs in as, or `unknown`.
     pub fn speaker(&self, connection: ConnectionId, message: &ClientMessage) -> ActorName {
         let presented = || match message {
-            ClientMessage::SignUp { keys, .. } | ClientMessage::SignIn { keys, .. } => Some(keys.device.clone()),
+            ClientMessage::SignUp { keys, .. }
+            | ClientMessage::SignIn { keys, .. }
+            | ClientMessage::ResetPassword { keys, .. } => Some(keys.device.clone()),
             ClientMessage::Attach { token, .. } => self.store.peek_session(blake3::hash(token.as_bytes()).as_bytes()),
             _ => None,
         };

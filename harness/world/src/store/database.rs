@@ -2,11 +2,17 @@
 
 use super::disk::{Disk, Image, Operation};
 use kernel::mutant;
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use protocol::{Epoch, Start, epoch::MAX_STARTS};
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, TableError};
 use signaling::{Change, TableName};
 
 /// The database's cache. What it holds is small.
 const CACHE_BYTES: usize = 1 << 20;
+
+/// How often the server had started, by how many transactions there were then.
+const STARTS: TableDefinition<'static, u32, u64> = TableDefinition::new("starts");
+/// How many transactions made the rows: one row.
+const COUNT: TableDefinition<'static, (), u64> = TableDefinition::new("transactions");
 
 type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
@@ -80,8 +86,38 @@ impl Tables {
                 None => drop(table.remove(&*change.key)?),
             }
         }
+        {
+            let mut count = writing.open_table(COUNT)?;
+            let before = count.get(())?.map_or(0, |count| count.value());
+            count.insert((), before + 1)?;
+        }
         writing.commit()?;
         Ok(())
+    }
+
+    /// A server starts that started `boot` times before: makes that durable. Gives how far the store is, and what it asked of the
+    /// disk.
+    ///
+    /// # Errors
+    /// When the disk refuses it.
+    pub(crate) fn begin(&self, boot: u32) -> Result<(Epoch, Vec<Operation>), redb::Error> {
+        let mut writing = self.database.begin_write()?;
+        writing.set_durability(Durability::Immediate)?;
+        let transactions = writing.open_table(COUNT)?.get(())?.map_or(0, |count| count.value());
+        let mut starts = Vec::new();
+        {
+            let mut table = writing.open_table(STARTS)?;
+            table.insert(boot, transactions)?;
+            while table.len()? > MAX_STARTS as u64 {
+                table.pop_first()?;
+            }
+            for row in table.iter()? {
+                let (boot, transactions) = row?;
+                starts.push(Start { boot: boot.value(), transactions: transactions.value() });
+            }
+        }
+        writing.commit()?;
+        Ok((Epoch { transactions, starts }, self.disk.take_asked()))
     }
 }
 

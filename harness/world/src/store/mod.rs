@@ -4,6 +4,7 @@
 mod crashes;
 mod database;
 mod disk;
+mod household;
 mod workload;
 
 pub use crashes::{CrashSweep, CrashTrial, Survivor, sweep_crashes};
@@ -11,6 +12,7 @@ pub use crashes::{CrashSweep, CrashTrial, Survivor, sweep_crashes};
 use database::Tables;
 use disk::{Disk, Image, Operation};
 use kernel::{Micros, SimTime, event::Fact, random::Stream};
+use protocol::Epoch;
 use signaling::{Change, Commit, TxId};
 use std::collections::VecDeque;
 
@@ -25,6 +27,8 @@ pub(crate) struct StoreDriver {
     /// What a crash cannot take away any more; none before the first transaction.
     durable: Option<Image>,
     tables: Option<Tables>,
+    /// A copy of what was durable, and when it was made.
+    copy: Option<(Image, SimTime)>,
     under_way: VecDeque<UnderWay>,
     busy_until: SimTime,
 }
@@ -44,6 +48,8 @@ pub struct Found {
     pub boots: u32,
     /// Every row of its store.
     pub rows: Vec<Change>,
+    /// How many transactions made it, and how many there were at earlier starts.
+    pub epoch: Epoch,
 }
 
 impl StoreDriver {
@@ -57,8 +63,25 @@ impl StoreDriver {
         if boots == 0 {
             return Ok(None);
         }
-        let rows = self.tables()?.rows()?;
-        Ok(Some(Found { boots, rows }))
+        let tables = self.tables()?;
+        let (epoch, operations) = tables.begin(boots)?;
+        let rows = tables.rows()?;
+        // Nobody hears of the start before it is durable.
+        let durable = self.durable.get_or_insert_default();
+        operations.iter().for_each(|operation| durable.apply(operation));
+        Ok(Some(Found { boots, rows, epoch }))
+    }
+
+    /// Somebody copies what is durable now.
+    pub(crate) fn copy(&mut self, now: SimTime) {
+        self.copy = self.durable.clone().map(|image| (image, now));
+    }
+
+    /// The copy takes the place of what is durable. Gives when it was made; none where there is no copy.
+    pub(crate) fn put_back(&mut self) -> Option<SimTime> {
+        let (image, at) = self.copy.clone()?;
+        (self.durable, self.tables) = (Some(image), None);
+        Some(at)
     }
 
     /// Takes a transaction, and gives the instant at which it is durable: after all earlier ones.
@@ -140,6 +163,50 @@ mod tests {
             [store.settle(), store.settle(), store.settle(), store.settle()],
             [Some(TxId(1)), Some(TxId(2)), Some(TxId(3)), None]
         );
+    }
+
+    fn transactions(found: &Found) -> (u64, Vec<u64>) {
+        (found.epoch.transactions, found.epoch.starts.iter().map(|start| start.transactions).collect())
+    }
+
+    #[test]
+    fn transactions_are_counted_in_the_store_and_starts_outside_of_it() {
+        let (mut store, mut dice) = (StoreDriver::default(), SeedTree::root(1).stream("crash"));
+        assert!(store.mount().unwrap().is_none());
+        let write = |store: &mut StoreDriver, tx: u8| {
+            store.commit(commit(tx.into(), vec![row(tx, Some(b"row"))]), SimTime::ZERO).unwrap();
+            store.settle();
+        };
+        write(&mut store, 1);
+        store.copy(SimTime(7));
+        write(&mut store, 2);
+        store.crash(SimTime(9), &mut dice);
+        let found = store.mount().unwrap().unwrap();
+        assert_eq!((transactions(&found), found.rows.len()), ((2, vec![2]), 2));
+        write(&mut store, 3);
+        store.crash(SimTime(19), &mut dice);
+        assert_eq!(store.put_back(), Some(SimTime(7)));
+        let found = store.mount().unwrap().unwrap();
+        assert_eq!((transactions(&found), found.rows), ((1, vec![1]), vec![row(1, Some(b"row"))]));
+        assert_eq!(found.epoch.starts[0].boot, 2, "the copy knows nothing of the start before");
+        store.crash(SimTime(29), &mut dice);
+        assert_eq!(
+            transactions(&store.mount().unwrap().unwrap()),
+            (1, vec![1, 1]),
+            "a start that wrote nothing counts too"
+        );
+    }
+
+    #[test]
+    fn the_newest_starts_are_kept() {
+        let (mut store, mut dice) = (StoreDriver::default(), SeedTree::root(1).stream("crash"));
+        let mut last = None;
+        for _ in 0..=70 {
+            last = store.mount().unwrap();
+            store.crash(SimTime::ZERO, &mut dice);
+        }
+        let starts = last.unwrap().epoch.starts;
+        assert_eq!((starts.len(), starts[0].boot, starts[63].boot), (64, 7, 70));
     }
 
     /// Whenever it crashes, a server that starts again finds all of a transaction or nothing of it.

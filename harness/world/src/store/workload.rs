@@ -1,8 +1,10 @@
-//! A workload of accounts, friendships, follows, blocks, settings, sessions and calls, and what it asks of a disk.
+//! A workload of accounts, friendships, follows, blocks, settings, devices, sessions, passwords and calls, and what it asks
+//! of a disk.
 
 use super::{
     database::Tables,
     disk::{Disk, Image, Operation},
+    household::{Household, Wish},
 };
 use kernel::{
     ActorName, CallId, Micros, SimTime, UserName,
@@ -11,10 +13,11 @@ use kernel::{
     random::{SeedTree, Stream},
 };
 use protocol::{
-    ClientMessage, ConnectionId, DeviceIdentity, DeviceKeys, DeviceList, EnvelopeHeader, EnvelopeKind,
-    PROTOCOL_VERSION, RequestId, SealedEnvelope,
+    ClientMessage, ConnectionId, EnvelopeHeader, EnvelopeKind, PROTOCOL_VERSION, RequestId, SealedEnvelope,
+    ServerMessage,
 };
 use signaling::{Argon2Cost, Commit, ServerConfig, Service, ServiceCosts, ServiceInput, ServiceOutput, TxId};
+use std::collections::BTreeMap;
 
 const USERS: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 /// Beyond it no request waits for a timer of its own: a ring lasts a minute.
@@ -49,17 +52,22 @@ pub(crate) fn record(seed: u64, requests: usize) -> Result<Recording, redb::Erro
         tables: Tables::open(Disk::holding(blank.clone()))?,
         now: SimTime::ZERO,
         sign_ins: 0,
-        connections: [ConnectionId(0); USERS.len()],
+        connections: BTreeMap::new(),
         awaited: None,
+        is_done: false,
         recording: Recording { blank, ..Recording::default() },
     };
     let mut dice = SeedTree::root(seed).stream("workload");
-    for user in 0..USERS.len() {
-        server.ask(user, sign_up(user))?;
+    let mut households: Vec<Household> = USERS.iter().map(|user| Household::new(&UserName::from(*user))).collect();
+    for household in &mut households {
+        server.wish(household, Wish::SignUp, RequestId(0))?;
     }
-    for request in 0..requests {
-        let (from, message) = message(request, &mut dice);
-        server.ask(from, message)?;
+    for number in 0..requests {
+        let from = dice.below(USERS.len() as u64) as usize;
+        match Wish::drawn(&mut dice) {
+            Some(wish) => server.wish(&mut households[from], wish, RequestId(number as u32 + 1))?,
+            None => server.ask(&device(from), message(from, number, &mut dice))?,
+        }
     }
     Ok(server.recording)
 }
@@ -74,6 +82,7 @@ pub(crate) fn config(seed: u64) -> ServerConfig {
         password_cost: Argon2Cost::SIMULATION,
         costs: ServiceCosts::default(),
         boots: 0,
+        epoch: protocol::Epoch::default(),
         cores: kernel::plan::Cores::default(),
         faults: Vec::new(),
         seeds: SeedTree::root(seed),
@@ -86,21 +95,36 @@ struct Server {
     now: SimTime,
     /// How often somebody signed in: each time over a connection of its own, which the device has from then on.
     sign_ins: u64,
-    connections: [ConnectionId; USERS.len()],
+    connections: BTreeMap<ActorName, ConnectionId>,
+    /// Whether the last request was done.
+    is_done: bool,
     /// A transaction of which nobody was told yet.
     awaited: Option<TxId>,
     recording: Recording,
 }
 
 impl Server {
-    /// Lets the service finish a request.
-    fn ask(&mut self, user: usize, message: ClientMessage) -> Result<(), redb::Error> {
-        let until = self.now + PATIENCE;
-        if matches!(message, ClientMessage::SignUp { .. }) {
-            self.sign_ins += 1;
-            self.connections[user] = ConnectionId(self.sign_ins);
+    /// A household asks for what it wishes, where there is something to ask for, and learns whether it was done.
+    fn wish(&mut self, household: &mut Household, wish: Wish, request: RequestId) -> Result<(), redb::Error> {
+        if let Some((device, message)) = household.message(wish, request) {
+            self.ask(&device, message)?;
+            if self.is_done {
+                household.done(wish);
+            }
         }
-        self.service.handle(ServiceInput::Message(self.connections[user], message), self.now);
+        Ok(())
+    }
+
+    /// Lets the service finish a request.
+    fn ask(&mut self, device: &ActorName, message: ClientMessage) -> Result<(), redb::Error> {
+        let until = self.now + PATIENCE;
+        self.is_done = false;
+        if matches!(message, ClientMessage::SignUp { .. } | ClientMessage::SignIn { .. }) {
+            self.sign_ins += 1;
+            self.connections.insert(device.clone(), ConnectionId(self.sign_ins));
+        }
+        let connection = self.connections.get(device).copied().unwrap_or(ConnectionId(0));
+        self.service.handle(ServiceInput::Message(connection, message), self.now);
         self.obey()?;
         while let Some(wake) = self.service.next_wake().filter(|wake| *wake <= until) {
             self.now = self.now.max(wake);
@@ -131,12 +155,14 @@ impl Server {
                     self.awaited = Some(commit.tx);
                     handed = Some(commit);
                 }
-                ServiceOutput::Send { .. } => {
+                ServiceOutput::Send { message, .. } => {
+                    self.is_done |= matches!(message, ServerMessage::Done { .. } | ServerMessage::SignedIn { .. });
                     if let Some(tx) = self.awaited.take() {
                         self.recording.marks.push((place, Mark::Acknowledged(tx)));
                     }
                 }
                 ServiceOutput::Close(_)
+                | ServiceOutput::Mail { .. }
                 | ServiceOutput::GrantRelay { .. }
                 | ServiceOutput::RevokeRelay { .. }
                 | ServiceOutput::Push(_) => {}
@@ -154,44 +180,32 @@ fn device(number: usize) -> ActorName {
     format!("{}-phone", USERS[number]).into()
 }
 
-fn sign_up(number: usize) -> ClientMessage {
-    let identity = DeviceIdentity::generate(&mut SeedTree::root(1).stream(USERS[number]));
-    let (signing, sealing) = identity.public();
-    let keys = DeviceKeys { user: user(number), device: device(number), signing, sealing };
-    let first = Box::new(DeviceList::begin(&keys, &identity).links()[0].clone());
-    let password = format!("the long password of {}", USERS[number]);
-    ClientMessage::SignUp { request: RequestId(0), version: PROTOCOL_VERSION, password, keys, first }
-}
-
 /// Any user asks for anything about any other; about calls, the pair's last ones.
-fn message(number: usize, dice: &mut Stream) -> (usize, ClientMessage) {
-    let from = dice.below(USERS.len() as u64) as usize;
+fn message(from: usize, number: usize, dice: &mut Stream) -> ClientMessage {
     let other = (from + 1 + dice.below(USERS.len() as u64 - 1) as usize) % USERS.len();
     let request = RequestId(number as u32 + 1);
     let call = |number: usize| CallId((number as u128).to_be_bytes());
     let recent = call(number.saturating_sub(1 + dice.below(6) as usize));
     let user = user(other);
-    let message = match dice.below(48) {
+    match dice.below(47) {
         0..=12 => ClientMessage::RequestFriend { request, user },
         13..=18 => ClientMessage::AnswerFriend { request, user, accept: true },
         19..=20 => ClientMessage::AnswerFriend { request, user, accept: false },
         21..=26 => ClientMessage::Unfriend { request, user },
         27 => ClientMessage::Block { request, user },
-        28 => sign_up(from),
-        29..=34 => {
+        28..=33 => {
             let offers = vec![envelope(EnvelopeKind::Offer, call(number), from, other)];
             ClientMessage::Invite { call: call(number), to: user, video: false, offers }
         }
-        35..=37 => ClientMessage::Accept { call: recent, answer: envelope(EnvelopeKind::Answer, recent, from, other) },
-        38..=39 => ClientMessage::HangUp { call: recent },
-        40..=41 => ClientMessage::Follow { request, user, follow: true },
-        42 => ClientMessage::Follow { request, user, follow: false },
-        43 => ClientMessage::CancelRequest { request, user },
-        44..=45 => ClientMessage::Unblock { request, user },
-        46 => ClientMessage::Set { request, setting: Setting::CloseFriend { user, listed: true } },
+        34..=36 => ClientMessage::Accept { call: recent, answer: envelope(EnvelopeKind::Answer, recent, from, other) },
+        37..=38 => ClientMessage::HangUp { call: recent },
+        39..=40 => ClientMessage::Follow { request, user, follow: true },
+        41 => ClientMessage::Follow { request, user, follow: false },
+        42 => ClientMessage::CancelRequest { request, user },
+        43..=44 => ClientMessage::Unblock { request, user },
+        45 => ClientMessage::Set { request, setting: Setting::CloseFriend { user, listed: true } },
         _ => ClientMessage::LookUp { request, handle: user },
-    };
-    (from, message)
+    }
 }
 
 fn envelope(kind: EnvelopeKind, call: CallId, from: usize, to: usize) -> SealedEnvelope {
