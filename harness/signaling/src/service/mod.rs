@@ -5,6 +5,7 @@ mod calls;
 mod change;
 mod codes;
 mod devices;
+mod dispatch;
 mod friends;
 mod limits;
 mod passwords;
@@ -41,7 +42,7 @@ use crate::{
     config::{Argon2Cost, RelayEndpoint, ServerConfig, ServiceCosts},
     naming::call_of_server_message,
 };
-use calls::{GateCache, Invite, Sender};
+use calls::GateCache;
 use kernel::{
     mutant,
     names::{ActorName, CallId, UserName},
@@ -56,7 +57,6 @@ use std::{
     net::IpAddr,
 };
 use store::{Stage, Store};
-use threads::Written;
 use transaction::{Effect, Transaction};
 
 /// How long a call rings (SM-8).
@@ -472,133 +472,6 @@ impl Service {
         }
         if self.is_one_of_several() {
             self.store.set_home(device, self.core.0);
-        }
-    }
-
-    fn run(&mut self, request: Request, work: &mut Transaction) {
-        match request {
-            Request::Message(connection, message) => self.run_message(connection, message, work),
-            Request::Closed(connection) => {
-                self.online.retain(|_, online| *online != connection);
-                if let Some(device) = self.connections.remove(&connection).and_then(|connection| connection.device) {
-                    self.run_gone(&device, work);
-                }
-            }
-            Request::Gone(device) => self.run_gone(&device, work),
-            Request::Deliver(call) => self.deliver(call, work),
-            Request::Collect(device) => self.collect(&device, work),
-            Request::Expire(call) => {
-                self.expiring.remove(&call);
-                self.expire(call, work);
-            }
-        }
-    }
-
-    fn run_message(&mut self, connection: ConnectionId, message: ClientMessage, work: &mut Transaction) {
-        match message {
-            ClientMessage::SignUp { request, version, password, keys, first } => {
-                self.sign_up(connection, (request, version), &password, (keys, *first), work);
-            }
-            ClientMessage::SignIn { request, version, password, keys, consent } => {
-                self.sign_in(connection, (request, version), &password, (keys, consent), work);
-            }
-            ClientMessage::Attach { request, version, token, rows } => {
-                self.attach(connection, (request, version), &token, rows, work);
-            }
-            ClientMessage::RequestCode { request, user } => self.request_code(connection, request, &user, work),
-            ClientMessage::ResetPassword { request, version, code, password, keys, consent } => {
-                self.reset_password(connection, (request, version), (&code, &password), (keys, consent), work);
-            }
-            ClientMessage::RegisterPush { token } => self.register_push(connection, token),
-            message => {
-                let device = self.device_of(connection);
-                let user = device.as_ref().and_then(|device| self.store.owner(device).cloned());
-                match (device, user) {
-                    (Some(device), Some(user)) if !self.is_confirmed(&user, &device) => {
-                        self.refuse_unconfirmed(connection, &device, &message, work);
-                    }
-                    (Some(device), Some(user)) => {
-                        self.run_signed_in(connection, Sender { user: &user, device: &device }, message, work);
-                    }
-                    _ => self.log("warn", "a message came before sign-in".into()),
-                }
-            }
-        }
-    }
-
-    fn run_signed_in(
-        &mut self,
-        connection: ConnectionId,
-        from: Sender<'_>,
-        message: ClientMessage,
-        work: &mut Transaction,
-    ) {
-        match message {
-            // Handled before sign-in; a signed-in connection cannot sign in again.
-            ClientMessage::SignUp { request, .. }
-            | ClientMessage::SignIn { request, .. }
-            | ClientMessage::RequestCode { request, .. }
-            | ClientMessage::ResetPassword { request, .. }
-            | ClientMessage::Attach { request, .. } => {
-                work.refuse(connection, request);
-            }
-            ClientMessage::ChangePassword { request, user, old, new } => {
-                self.change_password(connection, request, (from, &user), (&old, &new), work);
-            }
-            ClientMessage::EndOtherSessions { request, user } => {
-                self.end_other_sessions(connection, request, (from, &user), work);
-            }
-            // Any device may be woken.
-            ClientMessage::RegisterPush { token } => self.register_push(connection, token),
-            ClientMessage::RequestFriend { request, user } => {
-                self.request_friend(connection, request, (from.user, &user), work);
-            }
-            ClientMessage::AnswerFriend { request, user, accept } => {
-                self.answer_friend(connection, request, (from.user, &user), accept, work);
-            }
-            ClientMessage::Unfriend { request, user } => self.unfriend(connection, request, (from.user, &user), work),
-            ClientMessage::Block { request, user } => self.block(connection, request, (from.user, &user), work),
-            ClientMessage::CancelRequest { request, user } => {
-                self.cancel_request(connection, request, (from.user, &user), work);
-            }
-            ClientMessage::Unblock { request, user } => self.unblock(connection, request, (from.user, &user), work),
-            ClientMessage::Follow { request, user, follow } => {
-                self.follow(connection, request, (from.user, &user), follow, work);
-            }
-            ClientMessage::LookUp { request, handle } => self.look_up(connection, request, (from.user, &handle), work),
-            ClientMessage::AskLastSeen { request, user } => {
-                self.tell_last_seen(connection, request, (from.user, &user), work);
-            }
-            ClientMessage::Set { request, setting } => self.set(connection, request, from.user, setting, work),
-            ClientMessage::FetchKeys { request, user } => {
-                self.fetch_keys(connection, request, (from.user, &user), work);
-            }
-            ClientMessage::Invite { call, to, video, offers } => {
-                self.invite(from, Invite { call, to, video, offers }, work);
-            }
-            ClientMessage::Ringing { call } => self.ringing(from, call, work),
-            ClientMessage::Accept { call, answer } => self.accept(from, call, answer, work),
-            ClientMessage::Decline { call } => self.decline(from, call, work),
-            ClientMessage::Cancel { call } | ClientMessage::HangUp { call } => self.leave(from, call, work),
-            ClientMessage::Busy { call } => self.busy(from, call, work),
-            ClientMessage::ToPeer { call, body } => self.pass_to_peer(from, call, body, work),
-            ClientMessage::ExtendDevices { request, link } => {
-                self.extend_devices(connection, request, from, *link, work);
-            }
-            ClientMessage::FetchRows { after } => self.tell_rows(from.user, from.device, after, work),
-            ClientMessage::RequestThread { request, user } => {
-                self.request_thread(connection, request, (from.user, &user), work);
-            }
-            ClientMessage::AnswerThread { request, user, accept } => {
-                self.answer_thread(connection, request, (from.user, &user), accept, work);
-            }
-            ClientMessage::SendMessage { request, message, to, bodies, searchable } => {
-                self.send_message((connection, request), from, Written { message, to, bodies, searchable }, work);
-            }
-            ClientMessage::Receipt { row, read, tell } => self.receipt(from, row, (read, tell), work),
-            ClientMessage::SetAvatar { request, picture } => {
-                self.set_avatar((connection, request), from, picture, work);
-            }
         }
     }
 
