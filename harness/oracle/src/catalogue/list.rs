@@ -66,7 +66,7 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         id: "RL-3",
         name: "only_friends_get_keys",
-        truth: "A device is given the keys of its user's friends, and of nobody else.",
+        truth: "A device is given the keys of its user's friends and of who agreed to be written to, and of nobody else.",
         foreign: false,
         mutants: &[Mutant::V107],
         checker: strangers::only_friends_get_keys,

@@ -170,6 +170,16 @@ mod tests {
     }
 
     #[test]
+    fn a_transaction_that_changes_no_row_counts_too() {
+        let (mut store, mut dice) = (StoreDriver::default(), SeedTree::root(1).stream("crash"));
+        store.mount().unwrap();
+        store.commit(commit(1, Vec::new()), SimTime::ZERO).unwrap();
+        store.settle();
+        store.crash(SimTime(9), &mut dice);
+        assert_eq!(transactions(&store.mount().unwrap().unwrap()), (1, vec![1]));
+    }
+
+    #[test]
     fn transactions_are_counted_in_the_store_and_starts_outside_of_it() {
         let (mut store, mut dice) = (StoreDriver::default(), SeedTree::root(1).stream("crash"));
         assert!(store.mount().unwrap().is_none());
