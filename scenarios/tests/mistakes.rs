@@ -487,6 +487,26 @@ fn nobody_can_be_taken_for_who_is_not_there() {
 }
 
 #[test]
+fn messages_that_cannot_be_meant_are_refused() {
+    let long = format!(
+        r#"    {{ at = "5s", user = "alice", does = "write", with = "bob", text = "{}" }},"#,
+        "x".repeat(1_025)
+    );
+    let story = changed(&[(
+        r#"    { after_ring = "2s", user = "bob", does = "accept" },"#,
+        &[
+            r#"    { after_ring = "2s", user = "bob", does = "accept", text = "hello" },"#,
+            r#"    { at = "3s", user = "alice", does = "write", with = "bob" },"#,
+            r#"    { at = "4s", user = "alice", does = "write", text = "hello" },"#,
+            &long,
+            r#"    { at = "6s", user = "alice", does = "read", with = "bob", attached = "picture" },"#,
+        ]
+        .join("\n"),
+    )]);
+    insta::assert_snapshot!(errors(&story, &Overrides::default()).replace(&"x".repeat(1_025), "x..."));
+}
+
+#[test]
 fn acts_about_devices_that_cannot_be_meant_are_refused() {
     let story = changed(&[
         (

@@ -32,7 +32,7 @@ pub(crate) struct Step {
     pub(crate) whom: Option<Located<Whom>>,
     /// With the camera, or by voice only: with it unless given.
     pub(crate) video: Option<Located<bool>>,
-    /// What is written: up to 4,096 bytes.
+    /// What is written: up to 1,024 bytes.
     pub(crate) text: Option<Located<String>>,
     /// What goes with it.
     pub(crate) attached: Option<Located<Attached>>,

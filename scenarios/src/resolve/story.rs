@@ -14,7 +14,7 @@ use kernel::{
 };
 
 /// Longest text of a message, as the protocol has it.
-const MAX_TEXT_BYTES: usize = 4_096;
+const MAX_TEXT_BYTES: usize = 1_024;
 /// How often an adversary acts on frames when the file does not say.
 const EVERY: u32 = 10;
 /// How much later a replay comes when the file does not say.
