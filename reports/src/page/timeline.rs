@@ -92,7 +92,7 @@ struct States {
     segments: Vec<(u64, u64, CallStateName)>,
 }
 
-/// The directions of the calls that were accepted; where none was, from each device that sent media all the same.
+/// The directions of the calls that were accepted; of every pair of devices where none was.
 fn lanes<'a>(run: &'a Run<'_>) -> Vec<Lane<'a>> {
     let mut lanes: Vec<Lane<'a>> = Vec::new();
     let live = |record: &'a kernel::Record| match &record.event {
@@ -111,14 +111,8 @@ fn lanes<'a>(run: &'a Run<'_>) -> Vec<Lane<'a>> {
     }
     if lanes.is_empty() {
         let devices = || run.judgement.plan.participants.iter().map(|participant| &participant.device);
-        let sends = |device: &&ActorName| {
-            let is_its = |event: &Event| matches!(event, Event::RtpSent(sent) if sent.device == **device);
-            run.log.records.iter().any(|record| is_its(&record.event))
-        };
         lanes.extend(
-            devices()
-                .filter(sends)
-                .flat_map(|from| devices().filter(move |to| *to != from).map(move |to| Lane { from, to })),
+            devices().flat_map(|from| devices().filter(move |to| *to != from).map(move |to| Lane { from, to })),
         );
     }
     lanes.truncate(MAX_LANES);
