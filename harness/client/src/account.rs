@@ -85,6 +85,8 @@ pub(crate) enum AccountEvent {
     LoggedOut,
     /// The server took a message, or did not.
     MessageAnswered(MessageId, bool),
+    /// The server has heard whom the user asks to be allowed to write.
+    ThreadAsked(UserName),
     /// A message about a thread.
     Thread(Box<ServerMessage>),
     /// A message about a call.
@@ -167,6 +169,7 @@ enum Request {
     Keys(UserName),
     Devices,
     Message(MessageId),
+    Thread(UserName),
     /// The password that is asked for.
     Password(String),
     Code,
@@ -426,6 +429,7 @@ impl Account {
                     Some(Request::Message(message)) => {
                         self.events.push_back(AccountEvent::MessageAnswered(message, true));
                     }
+                    Some(Request::Thread(user)) => self.events.push_back(AccountEvent::ThreadAsked(user)),
                     _ => {}
                 }
             }
@@ -437,6 +441,7 @@ impl Account {
             ServerMessage::FriendRequest { from } => self.events.push_back(AccountEvent::FriendRequest(from)),
             ServerMessage::FriendAdded { user } => {
                 self.roster.befriend(&user);
+                self.roster.open.remove(&user);
                 self.roster.blocked.remove(&user);
                 // Seen before any call: whoever swaps keys in a call's messages meets the ones that are known.
                 self.ask_keys(user.clone());
@@ -496,6 +501,7 @@ impl Account {
         match self.requests.remove(&request) {
             Some(Request::Keys(user)) => self.events.push_back(AccountEvent::KeysRefused(user)),
             Some(Request::Message(message)) => self.events.push_back(AccountEvent::MessageAnswered(message, false)),
+            Some(Request::Thread(user)) => self.events.push_back(AccountEvent::ThreadAsked(user)),
             Some(Request::SignIn) if self.awaits_account() => {
                 self.refused_sign_ins += 1;
                 self.sign_in_at = Some(now + SIGN_IN_PAUSE);

@@ -345,7 +345,10 @@ impl Client {
                 self.resume_threads(now);
             }
             AccountEvent::FriendRequest(user) => self.outputs.push_back(Output::FriendRequest(user)),
-            AccountEvent::FriendAdded(user) => self.outputs.push_back(Output::FriendAdded(user)),
+            AccountEvent::FriendAdded(user) => {
+                self.threads.befriended(&user);
+                self.outputs.push_back(Output::FriendAdded(user));
+            }
             AccountEvent::KeysKnown(user) => {
                 self.keys_known(&user, now);
                 self.list_known(&user, now);
@@ -355,6 +358,7 @@ impl Client {
                 self.list_refused(&user, now);
             }
             AccountEvent::MessageAnswered(message, taken) => self.message_answered(message, taken, now),
+            AccountEvent::ThreadAsked(user) => self.thread_asked(&user),
             AccountEvent::Thread(message) => self.thread_message(*message, now),
             AccountEvent::NewDevice(device) => self.outputs.push_back(Output::NewDevice(device)),
             AccountEvent::ChangesWanted => {

@@ -5,7 +5,9 @@ use protocol::{ClientMessage, DirectMessage, RowEntry, SealedEnvelope};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Messages that wait to go out; further ones are not taken.
-const MAX_OUTGOING: usize = 64;
+const MAX_OUTGOING: usize = 512;
+/// Of them to one other: who never agrees to read stops nobody else.
+const MAX_TO_ONE: usize = 64;
 /// How often a message is sealed anew because the server knows of other devices.
 const MOST_TRIES: u32 = 3;
 /// Messages that are remembered, so that none is shown twice: as many as a server keeps rows.
@@ -29,7 +31,7 @@ pub(crate) struct Outgoing {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// With a warning for the user, who has to say once more that it should go.
+    /// With a warning for the user, who has to say once more that it should go: so it does with what could not be sent.
     Held,
     /// For the other's consent, for keys, or for the one before it.
     Waits,
@@ -62,8 +64,8 @@ pub(crate) struct Threads {
     outgoing: VecDeque<Outgoing>,
     known: VecDeque<MessageId>,
     known_ids: BTreeSet<MessageId>,
-    /// Whom this device asked to be allowed to write.
-    asked: BTreeSet<UserName>,
+    /// Whom this device asked to be allowed to write, and whether the server has heard so.
+    asked: BTreeMap<UserName, bool>,
     /// The number of the last row that holds a message of somebody, by writer.
     came: BTreeMap<UserName, u32>,
     waiting: VecDeque<Arrived>,
@@ -75,7 +77,8 @@ pub(crate) struct Threads {
 impl Threads {
     /// Takes a message that the user wrote; false when too many wait already.
     pub(crate) fn compose(&mut self, message: MessageId, to: UserName, body: DirectMessage, held: bool) -> bool {
-        let fits = self.outgoing.len() < MAX_OUTGOING;
+        let to_one = self.outgoing.iter().filter(|out| out.to == to).count();
+        let fits = self.outgoing.len() < MAX_OUTGOING && to_one < MAX_TO_ONE;
         if fits {
             let stage = if held { Stage::Held } else { Stage::Waits };
             self.outgoing.push_back(Outgoing { message, to, body, stage, tries: 0 });
@@ -85,7 +88,7 @@ impl Threads {
 
     /// The user said once more that what is held back should go.
     pub(crate) fn release(&mut self, to: &UserName) {
-        self.outgoing.iter_mut().filter(|out| out.to == *to && out.stage == Stage::Held).for_each(Outgoing::wait);
+        self.outgoing.iter_mut().filter(|out| out.to == *to && out.stage == Stage::Held).for_each(Outgoing::release);
     }
 
     /// What goes to somebody next, if nothing is on its way: messages keep their order. What is held back by a warning
@@ -113,31 +116,51 @@ impl Threads {
         self.outgoing.iter().find(|out| out.message == message).map(|out| out.to.clone())
     }
 
-    /// The server does not take it as it is. Gives to whom it should go, if it is worth another try.
-    pub(crate) fn refused(&mut self, message: MessageId) -> Option<UserName> {
-        let tries = self.outgoing.iter().find(|out| out.message == message)?.tries + 1;
-        if tries >= MOST_TRIES {
-            self.take(message);
-            return None;
-        }
-        self.change(message, |out| (out.stage, out.tries) = (Stage::Waits, tries));
-        self.outgoing.iter().find(|out| out.message == message).map(|out| out.to.clone())
+    /// The server does not take it as it is. Gives to whom it should go, and whether it is worth another try: if not it is
+    /// held back.
+    pub(crate) fn refused(&mut self, message: MessageId) -> Option<(UserName, bool)> {
+        let out = self.outgoing.iter_mut().find(|out| out.message == message)?;
+        out.tries += 1;
+        let again = out.tries < MOST_TRIES;
+        out.stage = if again { Stage::Waits } else { Stage::Held };
+        Some((out.to.clone(), again))
     }
 
     /// The connection is another: what was on its way may be lost. Gives what is to be said again.
     pub(crate) fn resume(&mut self) -> Vec<ClientMessage> {
         self.outgoing.iter_mut().filter(|out| out.stage == Stage::Sent).for_each(Outgoing::wait);
+        self.asked.retain(|_, answered| *answered);
         self.receipts.iter().cloned().collect()
     }
 
-    /// Nobody gives keys of somebody: what waits for them never goes.
-    pub(crate) fn give_up(&mut self, to: &UserName) {
-        self.outgoing.retain(|out| out.to != *to || out.stage != Stage::Waits);
+    /// Nobody gives keys of somebody: what waits for them is held back. Gives what that is.
+    pub(crate) fn give_up(&mut self, to: &UserName) -> Vec<MessageId> {
+        let waits = self.outgoing.iter_mut().filter(|out| out.to == *to && out.stage == Stage::Waits);
+        waits
+            .map(|out| {
+                out.stage = Stage::Held;
+                out.message
+            })
+            .collect()
     }
 
-    /// Whether somebody is to be asked to be allowed to write: once.
+    /// Whether somebody is to be asked to be allowed to write: once, or until there is an answer.
     pub(crate) fn asks(&mut self, user: &UserName) -> bool {
-        self.asked.len() < MAX_OTHERS && self.asked.insert(user.clone())
+        let asks = self.asked.len() < MAX_OTHERS && !self.asked.contains_key(user);
+        if asks {
+            self.asked.insert(user.clone(), false);
+        }
+        asks
+    }
+
+    /// The server has heard the question.
+    pub(crate) fn asked(&mut self, user: &UserName) {
+        self.asked.entry(user.clone()).and_modify(|answered| *answered = true);
+    }
+
+    /// A friend is not asked; who is none any more can be asked anew.
+    pub(crate) fn befriended(&mut self, user: &UserName) {
+        self.asked.remove(user);
     }
 
     /// Whether a message was not shown yet. From now on it was.
@@ -186,6 +209,15 @@ impl Threads {
         self.waiting.iter().any(|arrived| arrived.thread() == thread)
     }
 
+    /// Whose messages wait, or wait behind others.
+    pub(crate) fn waiting_for(&self) -> BTreeSet<UserName> {
+        let writer = |arrived: &Arrived| match &arrived.row {
+            RowEntry::Message(row) => Some(row.sender.clone()),
+            RowEntry::Call(_) => None,
+        };
+        self.waiting.iter().filter_map(writer).collect()
+    }
+
     /// What waited, in order.
     pub(crate) fn take_waiting(&mut self) -> VecDeque<Arrived> {
         std::mem::take(&mut self.waiting)
@@ -221,6 +253,10 @@ impl Threads {
 impl Outgoing {
     fn wait(&mut self) {
         self.stage = Stage::Waits;
+    }
+
+    fn release(&mut self) {
+        (self.stage, self.tries) = (Stage::Waits, 0);
     }
 }
 
@@ -269,23 +305,41 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_message_is_tried_a_bounded_number_of_times() {
+    fn a_refused_message_is_tried_a_bounded_number_of_times_and_held_then() {
         let mut threads = Threads::default();
         let message = compose(&mut threads, 1, "bob", "one", false);
+        let to = || UserName::from("bob");
         for _ in 1..MOST_TRIES {
             threads.sent(message);
-            assert_eq!(threads.refused(message), Some("bob".into()));
+            assert_eq!(threads.refused(message), Some((to(), true)));
         }
         threads.sent(message);
-        assert_eq!((threads.refused(message), threads.take(message).is_none()), (None, true));
+        assert_eq!((threads.refused(message), next(&threads, "bob")), (Some((to(), false)), None));
+        threads.release(&to());
+        assert_eq!(next(&threads, "bob").as_deref(), Some("one"), "nothing is lost");
+        assert_eq!((threads.give_up(&to()), next(&threads, "bob")), (vec![message], None));
+    }
+
+    #[test]
+    fn somebody_is_asked_again_only_if_the_question_may_be_lost() {
+        let (mut threads, bob) = (Threads::default(), UserName::from("bob"));
+        assert!(threads.asks(&bob) && !threads.asks(&bob));
+        threads.resume();
+        assert!(threads.asks(&bob), "over another connection");
+        threads.asked(&bob);
+        threads.resume();
+        assert!(!threads.asks(&bob), "who does not agree is not pestered");
     }
 
     #[test]
     fn queues_are_bounded() {
         let mut threads = Threads::default();
-        let all = 0..MAX_OUTGOING as u8 + 5;
+        let all = 0..MAX_TO_ONE as u8 + 5;
         let composed = all.filter(|n| threads.compose(MessageId([*n; 16]), "bob".into(), body(""), false)).count();
-        assert_eq!(composed, MAX_OUTGOING);
+        assert_eq!(composed, MAX_TO_ONE);
+        let others = (0..2 * MAX_OUTGOING as u128).map(|n| (MessageId((n << 64).to_be_bytes()), format!("user-{n}")));
+        let composed = others.filter(|(id, user)| threads.compose(*id, user.as_str().into(), body(""), false)).count();
+        assert_eq!(composed, MAX_OUTGOING - MAX_TO_ONE);
         for n in 0..2 * MAX_KNOWN as u128 {
             assert!(threads.is_new(MessageId(n.to_be_bytes())));
             threads.came(&format!("user-{n}").into(), 1);

@@ -133,8 +133,8 @@ pub enum ClientMessage {
         /// What it is from now on.
         setting: Setting,
     },
-    /// Asks for the devices of a friend, or of the own user: needed to seal an offer. Answered by `Keys` or `Refused`, alike
-    /// for all reasons.
+    /// Asks for the devices of a friend, of somebody who agreed to be written to, or of the own user: needed to seal an offer
+    /// or a message. Answered by `Keys` or `Refused`, alike for all reasons.
     FetchKeys {
         /// Joins the answer.
         request: RequestId,

@@ -4,7 +4,9 @@
 use crate::metric_name::{instant, time};
 use kernel::{
     ActorName, Log, SimTime, Track,
-    event::{Act, Attached, Audience, EndReason, Event, OpenVerdict, Screen, Setting, Verification},
+    event::{
+        Act, Attached, Attack, AttackKind, Audience, EndReason, Event, OpenVerdict, Screen, Setting, Verification,
+    },
     plan::Plan,
 };
 use std::{collections::BTreeSet, fmt::Write};
@@ -62,14 +64,45 @@ fn lane_of(lanes: &[ActorName], actor: &ActorName) -> Option<i64> {
 fn steps(log: &Log) -> Vec<Step> {
     let mut seen = BTreeSet::new();
     let mut steps: Vec<Step> = Vec::new();
-    for record in &log.records {
-        let Some(step) = step(record, &mut seen) else { continue };
+    for (place, record) in log.records.iter().enumerate() {
+        let step = match &record.event {
+            Event::Attack(attack) => attack_step(record.at, attack, &log.records[place + 1..], &mut seen),
+            _ => step(record, &mut seen),
+        };
+        let Some(step) = step else { continue };
         match steps.last_mut() {
             Some(last) if last.from == step.from && last.to == step.to && last.label == step.label => last.times += 1,
             _ => steps.push(step),
         }
     }
     steps
+}
+
+/// The row of an attack, once for each kind, and of claims for each claim: what it met, and what came of it before somebody
+/// did something there.
+fn attack_step(
+    at: SimTime,
+    attack: &Attack,
+    later: &[kernel::Record],
+    seen: &mut BTreeSet<(String, &'static str)>,
+) -> Option<Step> {
+    let kind = serde_json::to_value(attack.kind).expect("a kind serializes");
+    let kind = kind.as_str().unwrap_or_default().replace('_', " ");
+    let detail = if attack.kind == AttackKind::ForgeConsent { attack.detail.as_str() } else { "" };
+    if !seen.insert((format!("{} {kind} {detail}", attack.target), "attack")) {
+        return None;
+    }
+    let change = later.iter().find_map(|record| match &record.event {
+        Event::UserAct(act) if act.device == attack.target => Some(None),
+        Event::CallState(moved) if moved.device == attack.target => Some(Some(moved.to)),
+        _ => None,
+    });
+    let outcome = match change.flatten() {
+        Some(to) => format!("the call is {to:?} next"),
+        None => "nothing moves here before the user does".to_owned(),
+    };
+    let label = format!("attack, {}: {outcome}", if detail.is_empty() { kind.as_str() } else { detail });
+    Some(Step { at, from: attack.target.clone(), to: None, label, class: "denied", times: 1 })
 }
 
 /// The row of an event; `seen` remembers what is shown only the first time.
@@ -361,4 +394,43 @@ impl Drawing {
 /// Text for an SVG element: names and labels come from scenarios and peers.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::{
+        Record,
+        event::{CallState, CallStateName, UserAct},
+    };
+
+    fn record(event: Event) -> Record {
+        Record { at: SimTime::ZERO, index: 0, event }
+    }
+
+    fn moved(device: &str) -> Record {
+        let (from, to) = (CallStateName::Incoming, CallStateName::Accepting);
+        record(Event::CallState(CallState { device: device.into(), call: None, from, to, because: "test".into() }))
+    }
+
+    #[test]
+    fn an_attack_says_what_came_of_it_before_the_user_did_something() {
+        let acts =
+            record(Event::UserAct(UserAct { user: "bob".into(), device: "bob-phone".into(), what: Act::Decline }));
+        let attack = Attack {
+            kind: AttackKind::ForgeConsent,
+            target: "bob-phone".into(),
+            call: None,
+            detail: "ClaimAccepted".into(),
+        };
+        let label = |later: &[Record]| {
+            let mut seen = BTreeSet::new();
+            let step = attack_step(SimTime::ZERO, &attack, later, &mut seen);
+            assert!(attack_step(SimTime::ZERO, &attack, later, &mut seen).is_none(), "once");
+            step.unwrap().label
+        };
+        let nothing = "attack, ClaimAccepted: nothing moves here before the user does";
+        assert_eq!(label(&[moved("alice-phone"), acts.clone(), moved("bob-phone")]), nothing);
+        assert_eq!(label(&[moved("bob-phone"), acts]), "attack, ClaimAccepted: the call is Accepting next");
+    }
 }

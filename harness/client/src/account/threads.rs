@@ -7,7 +7,7 @@ use protocol::{ClientMessage, SealedEnvelope};
 impl Account {
     /// Asks somebody who is no friend to be allowed to write.
     pub(crate) fn request_thread(&mut self, user: UserName, now: SimTime) {
-        self.ask(Request::People, |request| ClientMessage::RequestThread { request, user });
+        self.ask(Request::Thread(user.clone()), |request| ClientMessage::RequestThread { request, user });
         self.drive(now);
     }
 

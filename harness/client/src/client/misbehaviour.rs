@@ -94,8 +94,11 @@ impl Client {
     /// Tells the oracle once of each kind of attack.
     pub(super) fn announce(&mut self, kind: AttackKind, call: CallId, detail: &str) {
         if self.announced.insert(kind) {
-            let target = self.call.as_ref().and_then(|call| call.peer.as_ref()).map(|keys| keys.device.clone());
-            let target = target.unwrap_or_else(|| self.device.clone());
+            // Who is called has no device in the call before the answer.
+            let called = self.machine.dialog().map(|dialog| self.account.roster().devices(&dialog.peer));
+            let peer = self.call.as_ref().and_then(|call| call.peer.clone());
+            let target =
+                peer.or_else(|| called?.into_iter().next()).map_or_else(|| self.device.clone(), |keys| keys.device);
             event!(Attack { kind, target, call: Some(call), detail: detail.to_owned() });
         }
     }

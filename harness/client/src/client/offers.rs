@@ -51,10 +51,11 @@ impl Client {
         let named = self.misbehaves(Misbehaviour::NameInOffer).then(|| ASSUMED_NAME.to_owned());
         let host = self.misbehaves(Misbehaviour::HostNameInOffer);
         let host_name = id.filter(|_| host).map(|id| format!("{id}.{TRACKER}"));
-        if let Some(id) = id.filter(|_| named.is_some() || host) {
+        let candidates = self.misbehaves(Misbehaviour::CandidatesInOffer);
+        if let Some(id) = id.filter(|_| named.is_some() || host || candidates) {
             self.announce(AttackKind::DressUpOffer, id, "writes into its offer what does not belong there");
         }
-        Extras { candidates: self.misbehaves(Misbehaviour::CandidatesInOffer), host_name, name: named }
+        Extras { candidates, host_name, name: named }
     }
 
     fn peek_offer(&self) -> Option<SessionDescription> {

@@ -37,8 +37,7 @@ impl Client {
             self.picture_leaves(Some(message), &bytes);
         }
         if held {
-            let (device, warning) = (self.device.clone(), "card_number".to_owned());
-            event!(MessageHeld { device, message, to: to.clone(), warning });
+            self.warn(message, &to, "card_number");
         }
         self.post(&to, now);
     }
@@ -69,6 +68,10 @@ impl Client {
         for message in self.threads.resume() {
             self.tell_server(message, now);
         }
+        // The questions for these lists may be lost too.
+        for writer in self.threads.waiting_for() {
+            self.account.fetch_keys(writer, now);
+        }
         self.post_all(now);
     }
 
@@ -81,7 +84,9 @@ impl Client {
     /// The server gives no list of somebody.
     pub(super) fn list_refused(&mut self, user: &UserName, now: SimTime) {
         self.open_waiting(user, now);
-        self.threads.give_up(user);
+        for message in self.threads.give_up(user) {
+            self.warn(message, user, "not_sent");
+        }
     }
 
     pub(super) fn thread_message(&mut self, message: ServerMessage, now: SimTime) {
@@ -107,11 +112,26 @@ impl Client {
             if let Some(to) = self.threads.stored(message) {
                 self.post(&to, now);
             }
-        } else if let Some(to) = self.threads.refused(message) {
-            // There may be other devices than this one knows of, on either side.
-            self.account.fetch_keys(self.user.clone(), now);
-            self.account.fetch_keys(to, now);
+            return;
         }
+        match self.threads.refused(message) {
+            // There may be other devices than this one knows of, on either side.
+            Some((to, true)) => {
+                self.account.fetch_keys(self.user.clone(), now);
+                self.account.fetch_keys(to, now);
+            }
+            Some((to, false)) => self.warn(message, &to, "not_sent"),
+            None => {}
+        }
+    }
+
+    /// The server has heard that the user asks somebody to be allowed to write.
+    pub(super) fn thread_asked(&mut self, user: &UserName) {
+        self.threads.asked(user);
+    }
+
+    fn warn(&self, message: MessageId, to: &UserName, warning: &str) {
+        event!(MessageHeld { device: self.device.clone(), message, to: to.clone(), warning: warning.to_owned() });
     }
 
     fn post_all(&mut self, now: SimTime) {

@@ -64,7 +64,7 @@ pub struct MessageHeld {
     pub message: MessageId,
     /// To whom it would go.
     pub to: UserName,
-    /// The warning that is shown: `card_number`.
+    /// The warning that is shown: `card_number`, or `not_sent` where the server does not take it, or gives no keys.
     pub warning: String,
 }
 

@@ -11,6 +11,9 @@ use kernel::{
 };
 use url::Url;
 
+/// How the event calls the warning.
+const CARD_NUMBER: &str = "card_number";
+
 /// PH-2, PH-3. What is written as a link is shown by the host that a tap reaches, in ASCII; it opens by HTTPS or not at all.
 pub(crate) fn links_show_their_host(evidence: &Evidence) -> Checks {
     let run = evidence.run;
@@ -110,14 +113,16 @@ pub(crate) fn card_numbers_are_warned_of(evidence: &Evidence) -> Checks {
     for act in &run.events.user_acts {
         let Act::Write { user, text, .. } = &act.get().what else { continue };
         let warns = holds_card_number(text) && !is_verified(run, *act, user);
-        let is_its = |held: &&Seen<MessageHeld>| held.at == act.at && held.index > act.index && held.to == *user;
+        let is_its = |held: &&Seen<MessageHeld>| {
+            held.warning == CARD_NUMBER && held.at == act.at && held.index > act.index && held.to == *user
+        };
         let held = run.events.held_messages.of(&act.device).find(is_its);
         checks.check(held.is_some() == warns, act.at, act.index, || match held {
             None => format!("{} sends a card number to {user} without asking {} once more", act.device, act.user),
             Some(_) => format!("{} holds back what needs no second word", act.device),
         });
     }
-    for held in run.events.held_messages.iter() {
+    for held in run.events.held_messages.iter().filter(|held| held.warning == CARD_NUMBER) {
         let stored = run
             .events
             .facts

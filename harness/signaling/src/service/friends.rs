@@ -20,9 +20,7 @@ impl Service {
         work: &mut Transaction,
     ) {
         let mut relation = self.store.relation(user, other);
-        let exists = self.store.account(other).is_some();
-        let may_know = relation.is_known_to(user) || self.may_look_up(connection, (user, other), work);
-        if !may_know || !exists || user == other || !relation.blocked_by.is_empty() {
+        if !self.may_be_asked(connection, (user, other), &relation, work) {
             return work.refuse(connection, request);
         }
         if relation.friends || relation.requested_by.as_ref() == Some(user) {
@@ -63,6 +61,20 @@ impl Service {
         work.done(connection, request);
     }
 
+    /// Whether somebody can be asked for anything: exists, is somebody else, and neither blocks the other. Whoever cannot is
+    /// refused alike.
+    pub(super) fn may_be_asked(
+        &mut self,
+        connection: ConnectionId,
+        (user, other): (&UserName, &UserName),
+        relation: &Relation,
+        work: &mut Transaction,
+    ) -> bool {
+        let exists = self.store.account(other).is_some();
+        let may_know = relation.is_known_to(user) || self.may_look_up(connection, (user, other), work);
+        may_know && exists && user != other && relation.blocked_by.is_empty()
+    }
+
     fn befriend(
         &mut self,
         connection: ConnectionId,
@@ -71,7 +83,17 @@ impl Service {
         relation: Relation,
         work: &mut Transaction,
     ) {
-        self.store.set_relation(user, other, &Relation { friends: true, requested_by: None, ..relation });
+        self.store.set_relation(
+            user,
+            other,
+            &Relation {
+                friends: true,
+                requested_by: None,
+                // What friends may do ends with the friendship, whatever was agreed to before.
+                read_by: BTreeSet::new(),
+                ..relation
+            },
+        );
         work.facts.push(Fact::Befriended { by: user.clone(), other: other.clone() });
         self.log("info", format!("{user} and {other} are friends"));
         work.done(connection, request);
@@ -129,9 +151,7 @@ impl Service {
         work: &mut Transaction,
     ) {
         let mut relation = self.store.relation(user, other);
-        let exists = self.store.account(other).is_some();
-        let may_know = relation.is_known_to(user) || self.may_look_up(connection, (user, other), work);
-        if !may_know || !exists || user == other || !relation.blocked_by.is_empty() {
+        if !self.may_be_asked(connection, (user, other), &relation, work) {
             return work.refuse(connection, request);
         }
         let changes =

@@ -137,6 +137,27 @@ fn a_stranger_writes_once_the_other_agrees() {
 }
 
 #[test]
+fn a_device_that_comes_later_is_told_that_its_user_may_write() {
+    let mut conversation = Conversation::new(&["alice", "bob"]);
+    conversation.say(&phone("alice"), ask("bob"));
+    conversation.say(&phone("bob"), answer("alice", true));
+    let laptop = conversation.add_laptop("alice");
+    conversation.say(&laptop, ask("bob"));
+    assert_eq!(conversation.take(&laptop), [done(), ServerMessage::ThreadOpened { user: "bob".into() }]);
+    assert_eq!(conversation.take(&phone("bob")), [], "he is not asked again");
+}
+
+#[test]
+fn what_was_agreed_to_before_a_friendship_ends_with_it() {
+    let mut conversation = Conversation::new(&["alice", "bob"]);
+    conversation.say(&phone("alice"), ask("bob"));
+    conversation.say(&phone("bob"), answer("alice", true));
+    conversation.befriend("alice", "bob");
+    conversation.say(&phone("bob"), ClientMessage::Unfriend { request: REQUEST, user: "alice".into() });
+    assert!(is_refused(&attempt(&mut conversation)));
+}
+
+#[test]
 fn a_stranger_who_is_declined_or_blocked_does_not_write() {
     for block in [false, true] {
         let mut conversation = Conversation::new(&["alice", "bob"]);

@@ -35,12 +35,15 @@ impl Service {
         work: &mut Transaction,
     ) {
         let relation = self.store.relation(user, other);
-        let exists = self.store.account(other).is_some();
-        let may_know = relation.is_known_to(user) || self.may_look_up(connection, (user, other), work);
-        if !may_know || !exists || user == other || !relation.blocked_by.is_empty() {
+        if !self.may_be_asked(connection, (user, other), &relation, work) {
             return work.refuse(connection, request);
         }
-        if relation.read_by.contains(user) || relation.allows_messages() {
+        if relation.allows_messages() {
+            // The device came later than that.
+            work.done(connection, request);
+            return work.reply(connection, ServerMessage::ThreadOpened { user: other.clone() });
+        }
+        if relation.read_by.contains(user) {
             return work.done(connection, request);
         }
         let asked_before = relation.read_by.contains(other);
