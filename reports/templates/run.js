@@ -162,7 +162,8 @@
   const draw = () => {
     while (charts.length) charts.pop().destroy();
     document.querySelectorAll(".chart").forEach(element => element.replaceChildren());
-    strip(document.getElementById("states"), 26 * data.states.length + 30, data.states.map(state => segments(state.device.slice(0, 17), state.segments, STATES, true)), true);
+    const states = document.getElementById("states");
+    if (states) strip(states, 26 * data.states.length + 30, data.states.map(state => segments(state.device.slice(0, 17), state.segments, STATES, true)), true);
     document.querySelectorAll("[data-link]").forEach(element => {
       const link = data.links[Number(element.dataset.link)];
       if (element.dataset.chart === "rates") shares(element, link);

@@ -11,15 +11,15 @@ mod threads;
 
 pub(crate) use devices::Wanted;
 use kernel::{
-    ActorName, CallId, Datagram, MessageId, Micros, SimTime, UserName,
+    ActorName, CallId, Datagram, MessageId, Micros, SimTime, UserName, event,
     event::{PasswordPath, SecretKind},
     mutant,
     random::SeedTree,
 };
 use passwords::Recovery;
 use protocol::{
-    ClientChannel, ClientMessage, DeviceKeys, DeviceList, Epoch, PROTOCOL_VERSION, PushToken, RequestId, Route,
-    RowEntry, ServerIdentityPublic, ServerMessage,
+    ClientChannel, ClientMessage, DeviceKeys, DeviceList, PROTOCOL_VERSION, PushToken, RequestId, Route, RowEntry,
+    ServerIdentityPublic, ServerMessage, SignedEpoch,
 };
 use rows::{Arrival, Rows};
 pub(crate) use saved::SavedAccount;
@@ -194,7 +194,7 @@ pub(crate) struct Account {
     /// A forgotten password on its way to a new one.
     recovery: Option<Recovery>,
     /// The newest state of the server's store that this device was told of.
-    epoch: Option<Epoch>,
+    epoch: Option<SignedEpoch>,
     next_request: u32,
     requests: BTreeMap<RequestId, Request>,
     waiting: VecDeque<ClientMessage>,
@@ -385,7 +385,13 @@ impl Account {
         let request = self.new_request(Request::SignIn);
         let version = PROTOCOL_VERSION;
         let hello = match &self.token {
-            Some(token) => ClientMessage::Attach { request, version, token: token.clone(), rows: self.rows.last() },
+            Some(token) => ClientMessage::Attach {
+                request,
+                version,
+                token: token.clone(),
+                rows: self.rows.last(),
+                shown: self.epoch.clone(),
+            },
             None => {
                 let (password, keys) = (self.config.password.clone(), self.config.keys.clone());
                 match self.config.makes_account && !self.has_account {
@@ -434,10 +440,15 @@ impl Account {
                 }
             }
             ServerMessage::Refused { request } => self.refused(request, now),
+            ServerMessage::NotAttached { request, epoch } => self.not_attached(request, epoch.as_ref(), now),
             ServerMessage::Keys { request, links } => self.keys(request, links),
             ServerMessage::NewDevice { keys, consent } => self.new_device(keys, consent),
             ServerMessage::DevicesChanged { user } => self.ask_keys(user),
             ServerMessage::LoggedOut => self.log_out(),
+            ServerMessage::Followed { by } if !self.roster.is_blocked(&by) => {
+                event!(FollowerShown { device: self.config.device.clone(), by });
+            }
+            ServerMessage::Followed { .. } => {}
             ServerMessage::FriendRequest { from } => self.events.push_back(AccountEvent::FriendRequest(from)),
             ServerMessage::FriendAdded { user } => {
                 self.roster.befriend(&user);
@@ -506,9 +517,9 @@ impl Account {
                 self.refused_sign_ins += 1;
                 self.sign_in_at = Some(now + SIGN_IN_PAUSE);
             }
-            // The session was revoked, or the name is taken: trying again changes nothing.
-            Some(Request::SignIn) if self.token.is_some() => self.log_out(),
-            Some(Request::SignIn) => self.logged_out = true,
+            // The name is taken: trying again changes nothing. Who had a session is told so with a word about the store.
+            Some(Request::SignIn) if self.token.is_none() => self.logged_out = true,
+            Some(Request::SignIn) => self.session_refused(None, now),
             Some(Request::Reset) => self.give_up_recovery(),
             _ => {}
         }

@@ -48,7 +48,7 @@ pub enum ClientMessage {
         /// The first link of the user's list of devices: this one.
         first: Box<DeviceLink>,
     },
-    /// Presents a session token on a new connection. Answered by `SignedIn` or `Refused`.
+    /// Presents a session token on a new connection. Answered by `SignedIn` or `NotAttached`.
     Attach {
         /// Joins the answer.
         request: RequestId,
@@ -58,6 +58,9 @@ pub enum ClientMessage {
         token: String,
         /// The number of the last row that this device has; 0 for none.
         rows: u32,
+        /// The server's last word to this device about its store. Whoever shows one is told how far the store is now, also with a
+        /// refusal.
+        shown: Option<SignedEpoch>,
     },
     /// Asks somebody to be friends.
     RequestFriend {
@@ -336,6 +339,14 @@ pub enum ServerMessage {
         /// Joins the request.
         request: RequestId,
     },
+    /// A session token was refused, alike for all reasons.
+    NotAttached {
+        /// Joins the request.
+        request: RequestId,
+        /// What the request showed. The server's last hand puts how far its store is in the place of what it signed itself, and
+        /// takes away what it did not: a stranger has nothing to show.
+        epoch: Option<SignedEpoch>,
+    },
     /// The list of devices of a friend, or of the own user.
     Keys {
         /// Joins the request.
@@ -460,6 +471,11 @@ pub enum ServerMessage {
         user: UserName,
         /// A JPEG file.
         picture: Vec<u8>,
+    },
+    /// Somebody follows the user. That gives nobody a right to anything.
+    Followed {
+        /// Who.
+        by: UserName,
     },
     /// How far a message came, and all before it.
     Receipt {

@@ -256,10 +256,15 @@ impl Server {
 
     fn send(&mut self, connection: ConnectionId, device: Option<ActorName>, mut message: ServerMessage, now: SimTime) {
         // A stranger is not told how much happens here.
-        if let ServerMessage::SignedIn { epoch, .. } | ServerMessage::Done { epoch, .. } = &mut message
-            && device.is_some()
-        {
-            *epoch = Some(self.epoch.clone().sign(&self.identity));
+        match &mut message {
+            ServerMessage::SignedIn { epoch, .. } | ServerMessage::Done { epoch, .. } if device.is_some() => {
+                *epoch = Some(self.epoch.clone().sign(&self.identity));
+            }
+            ServerMessage::NotAttached { epoch, .. } => {
+                let own = epoch.take().filter(|shown| shown.verify(self.identity.public()).is_some());
+                *epoch = own.map(|_| self.epoch.clone().sign(&self.identity));
+            }
+            _ => {}
         }
         let speaker = || self.speakers.get(&connection).cloned();
         let Some(to) = device.or_else(speaker) else { return }; // The connection closed before it signed in.

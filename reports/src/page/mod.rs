@@ -49,6 +49,8 @@ struct RunPage<'a> {
     /// The core links with charts, by name.
     links: Vec<&'a str>,
     lanes: Vec<timeline::LaneView>,
+    /// Whether any device was in a call.
+    has_states: bool,
     data: String,
     ladder: String,
     transport: transport::Transport,
@@ -158,6 +160,7 @@ pub(crate) fn render(run: &Run<'_>, artefacts: &[Artefact]) -> Result<String, as
         comparison: run.facts.comparison.as_ref().map(comparison_view),
         links: run.judgement.courses.iter().map(|course| course.link.as_str()).collect(),
         lanes: timeline::views(run),
+        has_states: timeline::has_states(run.log),
         data: timeline::data(run, &packets),
         ladder: ladder::svg(run.log, &run.judgement.plan),
         transport: transport::collect(run.log, &packets, &run.judgement.plan),

@@ -13,7 +13,7 @@ use kernel::{
     plan::{LinkPlan, Plan},
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Shortest bucket of a rate: shorter ones show single key frames.
 const BUCKET_US: u64 = 250_000;
@@ -92,7 +92,7 @@ struct States {
     segments: Vec<(u64, u64, CallStateName)>,
 }
 
-/// The directions of the calls that were accepted; of every pair of devices where none was.
+/// The directions of the calls that were accepted; where none was, those in which media flowed all the same.
 fn lanes<'a>(run: &'a Run<'_>) -> Vec<Lane<'a>> {
     let mut lanes: Vec<Lane<'a>> = Vec::new();
     let live = |record: &'a kernel::Record| match &record.event {
@@ -110,13 +110,32 @@ fn lanes<'a>(run: &'a Run<'_>) -> Vec<Lane<'a>> {
         }
     }
     if lanes.is_empty() {
+        let (senders, shown) = media(run.log);
         let devices = || run.judgement.plan.participants.iter().map(|participant| &participant.device);
-        lanes.extend(
-            devices().flat_map(|from| devices().filter(move |to| *to != from).map(move |to| Lane { from, to })),
-        );
+        let pairs = devices().flat_map(|from| devices().filter(move |to| *to != from).map(move |to| Lane { from, to }));
+        lanes.extend(pairs.filter(|lane| senders.contains(lane.from) || shown.contains(&(lane.from, lane.to))));
     }
     lanes.truncate(MAX_LANES);
     lanes
+}
+
+/// Who sent media, and whose pictures were shown to whom.
+fn media(log: &Log) -> (BTreeSet<&ActorName>, BTreeSet<(&ActorName, &ActorName)>) {
+    let (mut senders, mut shown) = (BTreeSet::new(), BTreeSet::new());
+    for record in &log.records {
+        match &record.event {
+            Event::RtpSent(sent) => drop(senders.insert(&sent.device)),
+            Event::Rendered(seen) => drop(shown.insert((&seen.sender, &seen.device))),
+            _ => {}
+        }
+    }
+    (senders, shown)
+}
+
+/// Whether any device was in a call, or called: otherwise there are no states to draw.
+pub(crate) fn has_states(log: &Log) -> bool {
+    let is_in_call = |event: &Event| matches!(event, Event::CallState(state) if state.to != CallStateName::Idle);
+    log.records.iter().any(|record| is_in_call(&record.event))
 }
 
 /// The heads of the charts.

@@ -1,7 +1,10 @@
 //! `index.html`: whole, offline, safe.
 
 use crate::sample::{Sample, broken, held};
-use kernel::plan::{InterfacePlan, Participant};
+use kernel::{
+    Event,
+    plan::{InterfacePlan, Participant},
+};
 use reports::write;
 use std::{fs, path::Path};
 
@@ -51,6 +54,33 @@ fn a_core_link_has_charts_of_all_that_flows_over_it() {
     assert_eq!((&link["queue_mean"][9], &link["queue_max"][9]), (&360.into(), &814.into()));
     assert_eq!((&link["dropped"], &link["marked"]), (&[9_600, 9_800].into(), &[9_800].into()));
     assert_eq!(data["lanes"].as_array().map(Vec::len), Some(2), "both directions of the call, and no other");
+}
+
+/// A run whose log holds only some of the events.
+fn page_with(keeps: fn(&Event) -> bool, dir: &str) -> (String, serde_json::Value) {
+    let mut sample = held();
+    sample.log.records.retain(|record| keeps(&record.event));
+    let page = page(&sample, dir);
+    let (_, data) = page.split_once("id=\"data\"").unwrap();
+    let (_, data) = data.split_once('>').unwrap();
+    let data = serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap();
+    (page, data)
+}
+
+#[test]
+fn a_run_without_media_has_a_sentence_and_no_empty_charts() {
+    let silent = |event: &Event| !matches!(event, Event::Rendered(_) | Event::RtpSent(_));
+    let (page, data) = page_with(silent, "page-without-media");
+    assert_eq!(data["lanes"].as_array().map(Vec::len), Some(0));
+    assert!(page.contains("no media flowed") && page.contains("id=\"states\"") && !page.contains("data-lane="));
+    assert!(!page.contains("smooth picture"), "nothing is drawn that would need the key");
+
+    let (page, _) = page_with(|event| matches!(event, Event::Plan(_)), "page-without-calls");
+    assert!(page.contains("Nobody was in a call.") && !page.contains("id=\"states\"") && !page.contains("data-lane="));
+
+    let (page, data) = page_with(|_| true, "page-with-media");
+    assert!(page.contains("smooth picture") && !page.contains("no media flowed"));
+    assert_eq!(data["lanes"].as_array().map(Vec::len), Some(2), "media flowed, and is drawn");
 }
 
 /// What nobody knows is not called unlimited.

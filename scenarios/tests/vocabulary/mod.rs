@@ -86,6 +86,7 @@ const METRICS: &[&str] = &[
     "freeze_total_us",
     "pause_count",
     "reconnects",
+    "followers_shown",
     "resume_us_max",
     "off_known_us_max",
     "concealed_ppm",

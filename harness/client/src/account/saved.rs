@@ -2,7 +2,7 @@
 
 use super::{Account, Roster, rows::Rows};
 use kernel::ActorName;
-use protocol::{DeviceKeys, Epoch};
+use protocol::{DeviceKeys, SignedEpoch};
 use std::collections::BTreeMap;
 
 /// An account as a device keeps it.
@@ -14,7 +14,7 @@ pub(crate) struct SavedAccount {
     /// The password; none before there is an account.
     password: Option<String>,
     /// The newest state of the server's store that it was told of: a crash of the app must not make it forget that.
-    epoch: Option<Epoch>,
+    epoch: Option<SignedEpoch>,
     logged_out: bool,
     /// The number of the last row that came.
     last_row: u32,

@@ -32,7 +32,9 @@ pub use people::{
     PasswordChosen, PasswordPath, Recovered, RollbackSeen, Setting, Signal, Store, StoreInterrupted, StoreRestored,
 };
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
-pub use thread::{Attached, Fetched, LinkShown, MessageHeld, MessageRow, PictureSent, ReceiptShown, ThreadAsked};
+pub use thread::{
+    Attached, Fetched, FollowerShown, LinkShown, MessageHeld, MessageRow, PictureSent, ReceiptShown, ThreadAsked,
+};
 pub use traffic::{TrafficMeasured, TrafficTransferred};
 
 use crate::{log::BlobRef, plan, time::SimTime};
@@ -99,6 +101,8 @@ events! {
     MessageRow,
     /// A device shows that a stranger asks to write.
     ThreadAsked,
+    /// A device shows that somebody follows its user.
+    FollowerShown,
     /// A device shows how far a message came.
     ReceiptShown,
     /// A device holds a message back until its user says once more that it should go.

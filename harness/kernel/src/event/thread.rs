@@ -42,6 +42,15 @@ pub struct ThreadAsked {
     pub from: UserName,
 }
 
+/// A device shows that somebody follows its user.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FollowerShown {
+    /// The device.
+    pub device: ActorName,
+    /// Who follows.
+    pub by: UserName,
+}
+
 /// A device shows how far a message came.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReceiptShown {

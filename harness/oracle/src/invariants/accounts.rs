@@ -95,7 +95,8 @@ fn judge_silence(run: &Run, device: &ActorName, fact: Seen<Store>, checks: &mut 
 
 /// What a device may be told once it is out: that it is, and what ended with it in the same transaction.
 fn is_farewell(message: &str, at: SimTime, removed: SimTime) -> bool {
-    matches!(message, "logged_out" | "refused") || at == removed && matches!(message, "ended" | "call_row")
+    matches!(message, "logged_out" | "refused" | "not_attached")
+        || at == removed && matches!(message, "ended" | "call_row")
 }
 
 fn judge_call(run: &Run, part: &Part, fact: Seen<Store>, checks: &mut Checks) {

@@ -21,7 +21,7 @@ pub(super) fn undone<'a>(run: &Run<'a>, fact: Seen<'a, Store>) -> Option<Seen<'a
     run.events.restored.iter().find(takes).copied()
 }
 
-/// DUR-3.
+/// DUR-3. A session that ends because a copy does not know it has gone by the copy.
 pub(crate) fn server_rollback_is_noticed(evidence: &Evidence) -> Checks {
     let run = evidence.run;
     let mut checks = Checks::default();
@@ -62,6 +62,11 @@ fn knows_better(run: &Run, device: &ActorName, restored: Seen<StoreRestored>) ->
 
 fn judge_device(run: &Run, number: usize, restored: Seen<StoreRestored>, checks: &mut Checks) {
     let device = run.cast.name(number);
+    let ended = run.events.logged_out.of(device).find(|ended| ended.index > restored.index);
+    let (at, record) = ended.map_or((restored.at, restored.index), |ended| (ended.at, ended.index));
+    checks.check(ended.is_none(), at, record, || {
+        format!("{device} is logged out by an old copy of the server, which it knows to be old")
+    });
     let Some(shown) =
         run.events.signals.of(device).find(|signal| signal.message == "signed_in" && signal.index > restored.index)
     else {
@@ -91,7 +96,7 @@ mod tests {
     use crate::story::Story;
     use kernel::{
         SimTime,
-        event::{Event, Fact, RollbackSeen, StoreRestored},
+        event::{Event, Fact, LoggedOut, RollbackSeen, StoreRestored},
     };
 
     const NOTICED: &str = "server_rollback_is_noticed";
@@ -124,7 +129,7 @@ mod tests {
         let mut story = restored(2_000);
         notices(&mut story, 5_540);
         story.at(6_500).signal("bob-phone", "signaling", "attach", b"");
-        assert_eq!(until_the_end(story).holds(NOTICED), 3);
+        assert_eq!(until_the_end(story).holds(NOTICED), 4);
         assert_eq!(until_the_end(restored(3_500)).holds(NOTICED), 0, "the copy has the block");
     }
 
@@ -144,5 +149,21 @@ mod tests {
         let mut story = Story::new();
         notices(&mut story, 5_000);
         assert_eq!(story.fails_only(NOTICED), "bob-phone takes the server for an old copy of itself, and it is none");
+    }
+
+    #[test]
+    fn whom_an_old_copy_logs_out_is_found() {
+        let logs_out = |device: &str| {
+            let mut story = Story::new();
+            story.befriend().at(3_000).fact(Fact::Blocked { by: "bob".into(), other: "alice".into() });
+            story.signal("signaling", "bob-phone", "done", b"");
+            let (node, copied) = ("signaling".into(), SimTime(2_000_000));
+            story.at(5_000).tell(Event::StoreRestored(StoreRestored { node, copied }));
+            story.at(5_500).tell(Event::LoggedOut(LoggedOut { device: device.into() }));
+            until_the_end(story)
+        };
+        assert_eq!(logs_out("alice-phone").holds(NOTICED), 1, "alice knows of nothing newer");
+        let sentence = logs_out("bob-phone").fails_only(NOTICED);
+        assert_eq!(sentence, "bob-phone is logged out by an old copy of the server, which it knows to be old");
     }
 }

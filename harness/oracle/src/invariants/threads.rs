@@ -180,7 +180,11 @@ pub(crate) fn receipts_are_the_readers_choice(evidence: &Evidence) -> Checks {
         let Fact::MessageReceipt { message, by, read, told: true } = &fact.get().fact else { continue };
         let Some(writer) = writer(run, *message) else { continue };
         for device in (0..run.cast.len()).filter(|device| run.cast.user(*device) == writer) {
-            let Some(since) = counts_from(run, device).filter(|since| *since <= fact.at) else { continue };
+            let Some(since) = counts_from(run, device) else { continue };
+            // Who comes later is told how far it came in the end.
+            if since > fact.at && goes_on(run, *fact, since) {
+                continue;
+            }
             let (name, deadline) = (run.cast.name(device), run.deadline(device, since.max(fact.at), ROW));
             let is_it = |shown: &&Seen<ReceiptShown>| {
                 (&shown.device, shown.message, &shown.by, shown.read) == (name, *message, by, *read)
@@ -194,6 +198,25 @@ pub(crate) fn receipts_are_the_readers_choice(evidence: &Evidence) -> Checks {
         }
     }
     checks
+}
+
+/// Whether the same reader told before a time that a later message of the thread came as far.
+fn goes_on(run: &Run, fact: Seen<Store>, until: SimTime) -> bool {
+    let Fact::MessageReceipt { message, by, read, .. } = &fact.get().fact else { return false };
+    let thread = thread_of(run, *message);
+    let later = run.events.facts.iter().filter(|later| later.index > fact.index && later.at <= until);
+    let mut told = later.filter_map(|later| match &later.get().fact {
+        Fact::MessageReceipt { message, by: b, read: r, told: true } if b == by && r == read => Some(*message),
+        _ => None,
+    });
+    told.any(|message| thread_of(run, message) == thread)
+}
+
+fn thread_of<'a>(run: &Run<'a>, message: MessageId) -> Option<&'a ThreadId> {
+    run.events.facts.iter().find_map(|seen| match &seen.get().fact {
+        Fact::MessageStored { message: stored, thread, .. } if *stored == message => Some(thread),
+        _ => None,
+    })
 }
 
 fn writer<'a>(run: &Run<'a>, message: MessageId) -> Option<&'a UserName> {
@@ -248,7 +271,10 @@ fn fault_of(run: &Run, friendships: &Friendships, shown: Seen<ReceiptShown>) -> 
 mod tests {
     use super::*;
     use crate::story::Story;
-    use kernel::event::{self, CallOutcome, Event};
+    use kernel::{
+        event::{self, CallOutcome, Event},
+        plan::Participant,
+    };
 
     const ALIKE: &str = "threads_read_alike";
     const STRANGERS: &str = "strangers_ask_before_they_write";
@@ -441,5 +467,31 @@ mod tests {
         story.at(4_000).fact(Fact::Unfriended { by: "bob".into(), other: "alice".into() });
         receipt(&mut story, false, true, true);
         assert_eq!(story.fails_only(RECEIPTS), "alice-phone shows how far a message came to bob, who is no friend");
+    }
+
+    #[test]
+    fn a_device_that_comes_later_shows_how_far_it_came_in_the_end() {
+        let late = |shown: Option<u8>| {
+            let mut story = two();
+            let laptop = Participant { device: "alice-laptop".into(), ..story.plan.participants[0].clone() };
+            story.plan.participants.push(laptop);
+            let (by, user, device): (UserName, UserName, ActorName) =
+                ("bob".into(), "alice".into(), "alice-laptop".into());
+            for (ms, n) in [(5_000, 1), (5_500, 2)] {
+                story.at(ms).fact(Fact::MessageReceipt { message: id(n), by: by.clone(), read: false, told: true });
+                let (message, device) = (id(n), "alice-phone".into());
+                let shown = event::ReceiptShown { device, message, by: by.clone(), read: false };
+                story.at(ms + 40).tell(Event::ReceiptShown(shown));
+            }
+            story.at(8_000).fact(Fact::DeviceAdded { user: user.clone(), device: device.clone() });
+            story.fact(Fact::DeviceConfirmed { user, device: device.clone(), by: "alice-phone".into() });
+            if let Some(n) = shown {
+                let shown = event::ReceiptShown { device, message: id(n), by, read: false };
+                story.at(8_040).tell(Event::ReceiptShown(shown));
+            }
+            let report = ends(story, 30_000).report(RECEIPTS);
+            (report.checks, report.violations)
+        };
+        assert_eq!((late(Some(2)), late(Some(1)), late(None)), ((6, 0), (6, 1), (5, 1)));
     }
 }

@@ -103,6 +103,7 @@ pub const METRICS: &[MetricFamily] = &[
         Once,
         "From the call act until both ends show the other's first picture.",
     ),
+    family("followers_shown", ALONE, Neutral, Once, "How often a device shows that somebody follows its user."),
     family("reconnects", ALONE, Lower, Once, "How often a device took the path of a live call for broken."),
     family(
         "reconnect_us",

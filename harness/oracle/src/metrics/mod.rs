@@ -23,7 +23,8 @@ pub(crate) use frames::smoothness;
 pub(crate) use freezes::{Freeze, Smoothness};
 pub(crate) use sheet::Sheet;
 
-use crate::{catalogue::Evidence, views::View};
+use crate::{catalogue::Evidence, run::Run, views::View};
+use kernel::event::Fact;
 
 /// Measures everything.
 pub(crate) fn measure(evidence: &Evidence) -> Sheet {
@@ -32,6 +33,7 @@ pub(crate) fn measure(evidence: &Evidence) -> Sheet {
     setup::measure(run, &mut sheet);
     path::measure(run, &mut sheet);
     reconnects::measure(run, &mut sheet);
+    measure_followers(run, &mut sheet);
     for way in run.ways() {
         frames::measure(run, way, &mut sheet);
         traffic::measure(run, way, &mut sheet);
@@ -43,6 +45,14 @@ pub(crate) fn measure(evidence: &Evidence) -> Sheet {
     sheet.once("frames_without_legs", frames::without_legs(run));
     measure_search(evidence, &mut sheet);
     sheet
+}
+
+/// Where somebody followed.
+fn measure_followers(run: &Run, sheet: &mut Sheet) {
+    let shown = run.events.followers.len();
+    if shown > 0 || run.events.facts.iter().any(|seen| matches!(seen.fact, Fact::Followed { .. })) {
+        sheet.once("followers_shown", shown as u64);
+    }
 }
 
 /// How much was searched, so that a reader can weigh what was not found.

@@ -129,6 +129,7 @@ kinds! {
     messages: MessageRow of device,
     thread_requests: ThreadAsked,
     receipts: ReceiptShown,
+    followers: FollowerShown of device,
     held_messages: MessageHeld of device,
     links_shown: LinkShown of device,
     fetched: Fetched of device,

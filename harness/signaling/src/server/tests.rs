@@ -60,8 +60,8 @@ impl Net {
         }
     }
 
-    fn join(&mut self, user: &str, host: u8) {
-        let device = ActorName::from(format!("{user}-phone"));
+    /// A device connects, and says nothing yet.
+    fn connect(&mut self, device: &ActorName, host: u8) {
         let local = address(host, 5443);
         let seeds = SeedTree::root(4).child(device.as_str());
         let channel = ClientChannel::new(
@@ -72,6 +72,12 @@ impl Net {
             self.now,
         );
         self.clients.insert(local, (device.clone(), channel));
+    }
+
+    fn join(&mut self, user: &str, host: u8) {
+        let device = ActorName::from(format!("{user}-phone"));
+        self.connect(&device, host);
+        let seeds = SeedTree::root(4).child(device.as_str());
         let identity = DeviceIdentity::generate(&mut seeds.stream("identity"));
         let (signing, sealing) = identity.public();
         let keys = DeviceKeys { user: user.into(), device, signing, sealing };
@@ -256,6 +262,35 @@ fn the_log_lines_hold_no_credential_unless_v130_is_planted() {
 #[test]
 fn equal_seeds_give_equal_logs() {
     assert_eq!(a_call(&[]).1.digest, a_call(&[]).1.digest);
+}
+
+/// Whoever shows what this server signed once: nobody else learns from a refusal how much happens here.
+#[test]
+fn whose_session_is_refused_is_told_how_far_the_store_is_if_it_shows_the_server_s_word() {
+    let mut net = Net::new();
+    net.join("alice", 3);
+    let signed = net.inbox.iter().find_map(|(_, message)| match message {
+        ServerMessage::SignedIn { epoch, .. } => epoch.clone(),
+        _ => None,
+    });
+    net.join("bob", 4);
+    let forged =
+        protocol::Epoch::default().sign(&protocol::ServerIdentity::generate(&mut SeedTree::root(9).stream("x")));
+    let mut refused = |host: u8, token: &str, shown: &Option<protocol::SignedEpoch>| {
+        let device = ActorName::from(format!("eve-{host}"));
+        net.connect(&device, host);
+        let (token, shown) = (token.to_owned(), shown.clone());
+        net.say(
+            host,
+            ClientMessage::Attach { request: RequestId(0), version: PROTOCOL_VERSION, token, rows: 0, shown },
+        );
+        let told: Vec<_> =
+            net.inbox.iter().filter(|(to, _)| *to == device).map(|(_, message)| message.clone()).collect();
+        let [ServerMessage::NotAttached { epoch, .. }] = &told[..] else { panic!("{told:?}") };
+        epoch.as_ref().map(|epoch| epoch.verify(net.server.identity_public()).unwrap().transactions)
+    };
+    assert_eq!((refused(5, "x", &None), refused(6, "x", &Some(forged))), (None, None));
+    assert_eq!((refused(7, "x", &signed), refused(8, "", &signed)), (Some(2), Some(2)), "alike for all reasons");
 }
 
 #[test]

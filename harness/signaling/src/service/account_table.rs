@@ -135,7 +135,10 @@ fn a_removed_device_is_out_at_once_with_its_call_and_its_credentials() {
     let ended = ServerMessage::Ended { call: call_id(1), reason: CallEnd::HungUp };
     assert!(conversation.take(&alice).contains(&ended));
     conversation.attach(&laptop);
-    assert!(matches!(conversation.take(&laptop)[..], [ServerMessage::Refused { .. }]), "its token is worth nothing");
+    assert!(
+        matches!(conversation.take(&laptop)[..], [ServerMessage::NotAttached { .. }]),
+        "its token is worth nothing"
+    );
 }
 
 #[test]

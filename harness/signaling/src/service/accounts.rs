@@ -14,7 +14,9 @@ use kernel::{
     names::{ActorName, UserName, to_hex},
     time::{Micros, SimTime},
 };
-use protocol::{ConnectionId, DeviceKeys, DeviceLink, DeviceList, PROTOCOL_VERSION, RequestId, ServerMessage};
+use protocol::{
+    ConnectionId, DeviceKeys, DeviceLink, DeviceList, PROTOCOL_VERSION, RequestId, ServerMessage, SignedEpoch,
+};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Most devices of a user: as many as an invite has offers for.
@@ -114,14 +116,14 @@ impl Service {
         &mut self,
         connection: ConnectionId,
         (request, version): (RequestId, u16),
-        token: &str,
+        (token, shown): (&str, Option<SignedEpoch>),
         rows: u32,
         work: &mut Transaction,
     ) {
         let session = self.store.session(blake3::hash(token.as_bytes()).as_bytes());
         let fresh = self.device_of(connection).is_none();
         let Some(device) = session.filter(|_| fresh && version >= PROTOCOL_VERSION) else {
-            return work.refuse(connection, request);
+            return work.reply(connection, ServerMessage::NotAttached { request, epoch: shown });
         };
         self.log("info", format!("{device} attached"));
         self.bind(connection, &device);

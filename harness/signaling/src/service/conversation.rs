@@ -122,7 +122,10 @@ impl Conversation {
         self.connect(device);
         let token = self.tokens[device].clone();
         let rows = self.rows.get(device).copied().unwrap_or_default();
-        self.say(device, ClientMessage::Attach { request: RequestId(0), version: PROTOCOL_VERSION, token, rows });
+        self.say(
+            device,
+            ClientMessage::Attach { request: RequestId(0), version: PROTOCOL_VERSION, token, rows, shown: None },
+        );
     }
 
     /// The server stops and starts again with what its store kept; all connections are gone.

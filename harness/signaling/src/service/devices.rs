@@ -49,8 +49,10 @@ impl Service {
             | ClientMessage::RequestCode { request, .. }
             | ClientMessage::ResetPassword { request, .. }
             | ClientMessage::SignUp { request, .. }
-            | ClientMessage::SignIn { request, .. }
-            | ClientMessage::Attach { request, .. } => work.refuse(connection, *request),
+            | ClientMessage::SignIn { request, .. } => work.refuse(connection, *request),
+            ClientMessage::Attach { request, shown, .. } => {
+                work.reply(connection, ServerMessage::NotAttached { request: *request, epoch: shown.clone() });
+            }
             ClientMessage::Invite { call, .. } => work.tell(device, ServerMessage::Rejected { call: *call }),
             ClientMessage::Ringing { call }
             | ClientMessage::Accept { call, .. }

@@ -6,7 +6,7 @@ use super::{
     threads::Written,
     transaction::Transaction,
 };
-use protocol::{ClientMessage, ConnectionId};
+use protocol::{ClientMessage, ConnectionId, ServerMessage};
 
 impl Service {
     pub(super) fn run(&mut self, request: Request, work: &mut Transaction) {
@@ -36,8 +36,8 @@ impl Service {
             ClientMessage::SignIn { request, version, password, keys, consent } => {
                 self.sign_in(connection, (request, version), &password, (keys, consent), work);
             }
-            ClientMessage::Attach { request, version, token, rows } => {
-                self.attach(connection, (request, version), &token, rows, work);
+            ClientMessage::Attach { request, version, token, rows, shown } => {
+                self.attach(connection, (request, version), (&token, shown), rows, work);
             }
             ClientMessage::RequestCode { request, user } => self.request_code(connection, request, &user, work),
             ClientMessage::ResetPassword { request, version, code, password, keys, consent } => {
@@ -72,9 +72,9 @@ impl Service {
             ClientMessage::SignUp { request, .. }
             | ClientMessage::SignIn { request, .. }
             | ClientMessage::RequestCode { request, .. }
-            | ClientMessage::ResetPassword { request, .. }
-            | ClientMessage::Attach { request, .. } => {
-                work.refuse(connection, request);
+            | ClientMessage::ResetPassword { request, .. } => work.refuse(connection, request),
+            ClientMessage::Attach { request, shown, .. } => {
+                work.reply(connection, ServerMessage::NotAttached { request, epoch: shown });
             }
             ClientMessage::ChangePassword { request, user, old, new } => {
                 self.change_password(connection, request, (from, &user), (&old, &new), work);

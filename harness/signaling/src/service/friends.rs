@@ -162,6 +162,9 @@ impl Service {
         if !self.store.set_relation(user, other, &relation) {
             return work.refuse(connection, request);
         }
+        if follow {
+            work.tell_all(&self.store.devices(other), &ServerMessage::Followed { by: user.clone() });
+        }
         let (by, other) = (user.clone(), other.clone());
         work.facts.push(if follow { Fact::Followed { by, other } } else { Fact::Unfollowed { by, other } });
         work.done(connection, request);

@@ -341,7 +341,11 @@ impl Table {
             Social::Request | Social::Accept => {}
             Social::Decline | Social::Cancel => relation.requested_by = None,
             Social::Unblock => drop(relation.blocked_by.remove(&own)),
-            Social::Follow => drop(relation.followed_by.insert(own.clone())),
+            Social::Follow => {
+                if relation.followed_by.insert(own.clone()) {
+                    devices(other).iter().for_each(|device| self.tell(device, "followed".into()));
+                }
+            }
             Social::Unfollow => drop(relation.followed_by.remove(&own)),
             Social::Unfriend | Social::Block => {
                 (relation.friends, relation.requested_by) = (false, None);

@@ -264,3 +264,24 @@ fn friends_see_an_avatar_when_it_is_set_and_when_they_become_friends() {
     conversation.say(&phone("alice"), accept);
     assert!(conversation.take(&phone("carol")).contains(&shown));
 }
+
+#[test]
+fn a_device_that_comes_later_is_told_how_far_came_what_it_is_told_of() {
+    let (mut conversation, [alice, bob, laptop]) = friends();
+    (1..=3).for_each(|n| conversation.say(&alice, message(n, &[&bob, &laptop])));
+    conversation.say(&bob, receipt(1, false, true));
+    conversation.say(&bob, receipt(3, false, true));
+    conversation.say(&bob, receipt(2, true, true));
+    conversation.say(&bob, receipt(3, true, false));
+    let late = conversation.add_laptop("alice");
+    let mut asks = |device: &ActorName, after| {
+        conversation.inbox.clear();
+        conversation.say(device, ClientMessage::FetchRows { after });
+        receipts(&mut conversation, device)
+    };
+    let by_bob = |n, read| (n, UserName::from("bob"), read);
+    assert_eq!(asks(&late, 0), [by_bob(3, false), by_bob(2, true)], "not that he read the third: he does not tell");
+    assert_eq!(asks(&late, 2), [by_bob(3, false)], "of the rows that it is told");
+    assert_eq!(asks(&late, 3), []);
+    assert_eq!(asks(&laptop, 0), [by_bob(3, true)], "his own devices know what he read");
+}

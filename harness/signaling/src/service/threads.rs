@@ -139,9 +139,11 @@ impl Service {
         numbers
     }
 
-    /// Tells a device a page of the rows behind one.
+    /// Tells a device a page of the rows behind one, and how far they have come.
     pub(super) fn tell_rows(&mut self, user: &UserName, device: &ActorName, after: u32, work: &mut Transaction) {
-        self.store.rows_after(user, device, after).into_iter().for_each(|row| work.tell(device, row));
+        let rows = self.store.rows_after(user, device, after);
+        let marks = self.store.marks_on(user, &rows);
+        rows.into_iter().chain(marks).for_each(|message| work.tell(device, message));
     }
 
     /// How far a user came. The writer is told if the reader wants it and they are friends: to a stranger it would say when
@@ -154,6 +156,7 @@ impl Service {
         work.facts.push(Fact::MessageReceipt { message, by: by.clone(), read, told });
         let receipt = ServerMessage::Receipt { message, by, read };
         if told {
+            self.store.tell_mark(from.user, &entry.thread, row, read);
             work.tell_all(&self.store.devices(&entry.sender), &receipt);
         }
         if read {

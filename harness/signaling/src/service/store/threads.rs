@@ -1,10 +1,10 @@
 //! Rows of threads, how far their readers came, and avatars.
 
 use super::Store;
-use kernel::names::{ActorName, MessageId, UserName};
+use kernel::names::{ActorName, MessageId, ThreadId, UserName};
 use protocol::{MessageRowEntry, RowEntry, SealedEnvelope, ServerMessage};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most rows that are kept for a user; older ones go.
 const MAX_ROWS: u32 = 1_000;
@@ -22,6 +22,15 @@ pub(in crate::service) struct Stored {
 /// How far a user came in a thread, as numbers of the user's rows; 0 for not at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::service) struct Mark {
+    delivered: u32,
+    read: u32,
+    /// How far of both the other one was told.
+    told: Told,
+}
+
+/// What of a mark the other one was told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Told {
     delivered: u32,
     read: u32,
 }
@@ -104,6 +113,38 @@ impl Store {
         Some(message)
     }
 
+    /// The other one of a thread is told of a mark.
+    pub(in crate::service) fn tell_mark(&mut self, user: &UserName, thread: &ThreadId, row: u32, read: bool) {
+        let told = &mut self.marks.entry((thread.clone(), user.clone())).told;
+        *(if read { &mut told.read } else { &mut told.delivered }) = row;
+    }
+
+    /// How far the rows that a device of a user is told have come: of what the user wrote as far as the user was told of it, of
+    /// what the user was written, what was read. Not charged: who asks has just looked the rows up.
+    pub(in crate::service) fn marks_on(&self, user: &UserName, rows: &[ServerMessage]) -> Vec<ServerMessage> {
+        let messages = rows.iter().filter_map(|row| match row {
+            ServerMessage::Row { row: RowEntry::Message(message), .. } => Some(message),
+            _ => None,
+        });
+        let messages: BTreeMap<MessageId, &ThreadId> = messages.map(|row| (row.message, &row.thread)).collect();
+        let threads: BTreeSet<&ThreadId> = messages.values().copied().collect();
+        let mut receipts = Vec::new();
+        for thread in threads {
+            let Some((one, other)) = thread.users() else { continue };
+            for by in [one, other] {
+                let mark = self.marks.get(&(thread.clone(), by.clone())).copied().unwrap_or_default();
+                let (delivered, read) =
+                    if by == *user { (0, mark.read) } else { (mark.told.delivered, mark.told.read) };
+                for (place, read) in [(delivered, false), (read, true)] {
+                    let message = self.row(&by, place).and_then(Stored::message).map(|row| row.message);
+                    let told = message.filter(|message| messages.contains_key(message));
+                    receipts.extend(told.map(|message| ServerMessage::Receipt { message, by: by.clone(), read }));
+                }
+            }
+        }
+        receipts
+    }
+
     pub(in crate::service) fn set_avatar(&mut self, user: &UserName, picture: Vec<u8>) {
         self.touch();
         self.avatars.insert(user.clone(), picture);
@@ -118,11 +159,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kernel::{
-        event::CallOutcome,
-        names::{CallId, ThreadId},
-        time::Micros,
-    };
+    use kernel::{event::CallOutcome, names::CallId, time::Micros};
     use protocol::CallRowEntry;
 
     fn call(n: u8) -> Stored {
@@ -195,7 +232,7 @@ mod tests {
         assert_eq!([mark(&bob, 3, true), mark(&bob, 9, true)], [None; 2], "a call, and nothing");
         assert_eq!(mark(&alice, 1, true), None, "her own");
         let mark = store.marks.get(&(ThreadId::between(&alice, &bob), bob)).copied();
-        assert_eq!(mark, Some(Mark { delivered: 1, read: 2 }));
+        assert_eq!(mark, Some(Mark { delivered: 1, read: 2, told: Told::default() }));
     }
 
     #[test]
