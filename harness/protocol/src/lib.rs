@@ -23,10 +23,11 @@ pub use message::{
 };
 pub use relay_stream::{BrokenStream, RelayStream};
 pub use thread::{
-    Attachment, CallRowEntry, DirectMessage, MAX_PICTURE_BYTES, MAX_TEXT_BYTES, MessageRowEntry, RowEntry,
+    Attachment, CallRowEntry, DirectMessage, MAX_AVATAR_BYTES, MAX_PARTS, MAX_PICTURE_BYTES, MAX_TEXT_BYTES,
+    MessageRowEntry, PART_BYTES, RowEntry, SealedPicture,
 };
 pub use tls::{ServerIdentity, ServerIdentityPublic};
 // The sealed part of a message: the server reads its header only.
 pub use e2ee::{
-    DeviceChange, DeviceIdentity, DeviceKeys, DeviceLink, DeviceList, EnvelopeHeader, EnvelopeKind, SealedEnvelope,
+    AttachmentKey, DeviceChange, DeviceIdentity, DeviceKeys, DeviceLink, DeviceList, EnvelopeHeader, EnvelopeKind, SealedEnvelope,
 };

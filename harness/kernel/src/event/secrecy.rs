@@ -129,6 +129,8 @@ pub enum AttackKind {
     EnumerateHandles,
     /// A caller wrote into its offer what does not belong there: a name, a host name.
     DressUpOffer,
+    /// Signaling changed what it was given to keep for somebody.
+    AlterPicture,
     /// Any other fault that a canary plants.
     Canary,
 }
