@@ -41,7 +41,8 @@ mod tests {
 
     #[test]
     fn a_part_has_another_bit_and_nothing_else_changes() {
-        let (key, sealed) = AttachmentKey::seal(b"a picture", &mut kernel::random::SeedTree::root(1).stream("pictures"));
+        let (key, sealed) =
+            AttachmentKey::seal(b"a picture", &mut kernel::random::SeedTree::root(1).stream("pictures"));
         let part = ServerMessage::Part { request: RequestId(1), bytes: sealed.clone() };
         let ServerMessage::Part { bytes, .. } = AlteringServer.outgoing(&"bob-phone".into(), part) else { panic!() };
         let differing: u32 = bytes.iter().zip(&sealed).map(|(one, other)| (one ^ other).count_ones()).sum();

@@ -319,6 +319,7 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kernel::random::SeedTree;
 
     fn compose(threads: &mut Threads, n: u8, to: &str, text: &str, held: bool) -> MessageId {
         assert!(threads.compose((MessageId([n; 16]), to.into()), (body(text), None), held));
@@ -377,6 +378,49 @@ mod tests {
     }
 
     #[test]
+    fn a_message_goes_behind_its_picture_which_goes_on_over_another_connection_and_again_where_it_was_forgotten() {
+        let (mut threads, bob, message) = (Threads::default(), UserName::from("bob"), MessageId([1; 16]));
+        let upload = Upload::new(&[7; 40_000], &mut SeedTree::root(1).stream("pictures"));
+        assert!(threads.compose((message, bob.clone()), (body("look"), Some(upload)), false));
+        let part = |threads: &mut Threads| threads.next_part(message).map(|part| (part.part, part.parts));
+        assert_eq!(part(&mut threads), Some((0, 3)));
+        assert_eq!(next(&threads, "bob"), None, "one part at a time");
+        assert_eq!(threads.part_taken(message), Some(bob.clone()));
+        assert_eq!((part(&mut threads), threads.part_taken(MessageId([2; 16]))), (Some((1, 3)), None));
+        threads.resume();
+        assert_eq!(threads.part_taken(message), None, "said over the connection before");
+        assert_eq!((next(&threads, "bob").as_deref(), part(&mut threads)), (Some("look"), Some((1, 3))));
+        threads.part_taken(message);
+        assert_eq!(part(&mut threads), Some((2, 3)));
+        assert_eq!(threads.refused(message), Some((bob.clone(), true)), "the server has no room, or forgot it");
+        for n in 0..3 {
+            assert_eq!(part(&mut threads), Some((n, 3)));
+            threads.part_taken(message);
+        }
+        assert_eq!((part(&mut threads), next(&threads, "bob").as_deref()), (None, Some("look")));
+        threads.sent(message);
+        assert_eq!(threads.refused(message), Some((bob, true)));
+        assert_eq!(part(&mut threads), Some((0, 3)));
+    }
+
+    #[test]
+    fn an_avatar_is_shown_when_it_is_another_one_and_forgotten_with_the_friendship() {
+        let (mut threads, bob) = (Threads::default(), UserName::from("bob"));
+        assert!(
+            threads.keep_avatar(&bob, b"one")
+                && !threads.keep_avatar(&bob, b"one")
+                && threads.keep_avatar(&bob, b"two")
+        );
+        assert!(!threads.keep_avatar(&bob, &[7; MAX_AVATAR_BYTES + 1]));
+        assert_eq!(
+            threads.avatars().map(|(user, picture)| (user.as_str(), &picture[..])).collect::<Vec<_>>(),
+            [("bob", &b"two"[..])]
+        );
+        threads.forget_avatar(&bob);
+        assert_eq!(threads.avatars().count(), 0);
+    }
+
+    #[test]
     fn somebody_is_asked_again_only_if_the_question_may_be_lost() {
         let (mut threads, bob) = (Threads::default(), UserName::from("bob"));
         assert!(threads.asks(&bob) && !threads.asks(&bob));
@@ -391,10 +435,12 @@ mod tests {
     fn queues_are_bounded() {
         let mut threads = Threads::default();
         let all = 0..MAX_TO_ONE as u8 + 5;
-        let composed = all.filter(|n| threads.compose((MessageId([*n; 16]), "bob".into()), (body(""), None), false)).count();
+        let composed =
+            all.filter(|n| threads.compose((MessageId([*n; 16]), "bob".into()), (body(""), None), false)).count();
         assert_eq!(composed, MAX_TO_ONE);
         let others = (0..2 * MAX_OUTGOING as u128).map(|n| (MessageId((n << 64).to_be_bytes()), format!("user-{n}")));
-        let composed = others.filter(|(id, user)| threads.compose((*id, user.as_str().into()), (body(""), None), false)).count();
+        let composed =
+            others.filter(|(id, user)| threads.compose((*id, user.as_str().into()), (body(""), None), false)).count();
         assert_eq!(composed, MAX_OUTGOING - MAX_TO_ONE);
         for n in 0..2 * MAX_KNOWN as u128 {
             assert!(threads.is_new(MessageId(n.to_be_bytes())));

@@ -6,7 +6,7 @@
 //! ciphertext as well: this seal alone does not bind its key, and two keys can open one ciphertext.
 
 use aes_gcm::{Aes256Gcm, KeyInit, aead::AeadInOut};
-use kernel::{mutant, random::Stream};
+use kernel::{mutant, names::to_hex, random::Stream};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -47,6 +47,11 @@ impl AttachmentKey {
         }
         let hash = Sha256::digest(&sealed).into();
         (AttachmentKey { key, size, hash }, sealed)
+    }
+
+    /// The key as the log publishes it, for the oracle's search: 64 hexadecimal digits.
+    pub fn value(&self) -> String {
+        to_hex(&self.key)
     }
 
     /// How many bytes the sealed file must have.
@@ -155,7 +160,8 @@ mod tests {
     #[test]
     fn sizes_are_those_of_padme() {
         // As in the paper's definition: a length between two powers of two is rounded up to a multiple of what its kept bits leave.
-        for (length, padded) in [(4_096, 4_096), (4_097, 4_352), (9_000, 9_216), (262_143, 262_144), (180_016, 180_224)] {
+        for (length, padded) in [(4_096, 4_096), (4_097, 4_352), (9_000, 9_216), (262_143, 262_144), (180_016, 180_224)]
+        {
             assert_eq!(padme(length), padded, "{length}");
         }
         assert_eq!(sealed(b"").1.len(), MIN_SEALED_BYTES);

@@ -120,7 +120,7 @@ pub(crate) struct Exposure<'a, T> {
 pub(crate) struct Search<'a> {
     /// Frames, each once per view.
     pub(crate) frames: Vec<Exposure<'a, FrameIndex>>,
-    /// Frame keys and private keys.
+    /// Frame keys, private keys and keys of pictures.
     pub(crate) keys: Vec<Exposure<'a, Seen<'a, Secret>>>,
     /// Passwords, codes and tokens, also where they may be.
     pub(crate) credentials: Vec<Exposure<'a, Seen<'a, Secret>>>,
@@ -299,7 +299,7 @@ pub(crate) fn different_bytes(bytes: &[u8]) -> u32 {
 fn register_secrets(run: &Run, search: &mut Search, needles: &mut Vec<(Needle, Vec<u8>)>) {
     for (index, secret) in run.events.secrets.iter().enumerate() {
         let forms = match secret.kind {
-            SecretKind::FrameKey | SecretKind::PrivateKey => {
+            SecretKind::FrameKey | SecretKind::PrivateKey | SecretKind::PictureKey => {
                 let mut raw = vec![0; secret.value.len() / 2];
                 let Some(()) = from_hex(&secret.value, &mut raw) else { continue };
                 search.keys_searched += 1;
@@ -317,7 +317,7 @@ fn register_secrets(run: &Run, search: &mut Search, needles: &mut Vec<(Needle, V
             }
         };
         let needle = match secret.kind {
-            SecretKind::FrameKey | SecretKind::PrivateKey => Needle::Key(index),
+            SecretKind::FrameKey | SecretKind::PrivateKey | SecretKind::PictureKey => Needle::Key(index),
             SecretKind::MessageText => Needle::Text(index),
             _ => Needle::Credential(index),
         };

@@ -146,7 +146,10 @@ mod tests {
     #[test]
     fn the_largest_picture_has_the_most_parts_and_a_larger_one_none() {
         let parts = |bytes| SealedPicture { attachment: AttachmentId([7; 16]), key: picture(bytes).0 }.parts();
-        assert_eq!((parts(1), parts(MAX_PICTURE_BYTES), parts(MAX_PICTURE_BYTES + 1)), (Some(1), Some(MAX_PARTS), None));
+        assert_eq!(
+            (parts(1), parts(MAX_PICTURE_BYTES), parts(MAX_PICTURE_BYTES + 1)),
+            (Some(1), Some(MAX_PARTS), None)
+        );
         let (_, sealed) = picture(MAX_PICTURE_BYTES);
         assert_eq!(sealed.chunks(PART_BYTES).count(), usize::from(MAX_PARTS));
         let (request, attachment, bytes) = (RequestId(u32::MAX), AttachmentId([7; 16]), vec![7; PART_BYTES]);

@@ -83,13 +83,15 @@ pub(super) const OWN: &[KnownAttack] = &[
     },
     KnownAttack {
         mutant: Mutant::V170,
-        sentence: "Signal for Android checked the seal of the first part of an attachment only (Aumasson and Verschoor, 2016): here                    a device looks at neither hash nor seal of a picture",
+        sentence: "Signal for Android checked the seal of the first part of an attachment only (Aumasson and Verschoor, 2016): here a \
+                   device looks at neither hash nor seal of a picture",
         invariant: "pictures_arrive_as_they_left",
         scenario: "canary/altered-picture-is-shown",
     },
     KnownAttack {
         mutant: Mutant::V171,
-        sentence: "LINE sealed texts and places end to end, and for years no pictures (class): here a picture goes to the server                    as it is",
+        sentence: "LINE sealed texts and places end to end, and for years no pictures (class): here a picture goes to the \
+                   server as it is",
         invariant: "message_texts_are_sealed",
         scenario: "canary/picture-goes-unsealed",
     },

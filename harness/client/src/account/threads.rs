@@ -40,7 +40,13 @@ impl Account {
     /// Leaves a part of a message's picture at the server. What becomes of it is an event.
     pub(crate) fn put_part(&mut self, message: MessageId, part: Part, now: SimTime) {
         let Part { attachment, part, parts, bytes } = part;
-        self.ask(Request::PutPart(message), |request| ClientMessage::PutPart { request, attachment, part, parts, bytes });
+        self.ask(Request::PutPart(message), |request| ClientMessage::PutPart {
+            request,
+            attachment,
+            part,
+            parts,
+            bytes,
+        });
         self.drive(now);
     }
 

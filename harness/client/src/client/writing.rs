@@ -28,17 +28,25 @@ impl Client {
         }
         let held = card::is_in(&text) && self.verification(&to) != Verification::Verified && !mutant!(V120);
         let picture = if attached == Some(Attached::Picture) { picture::leaving(&self.photograph) } else { None };
+        let message = MessageId(self.message_ids.bytes());
+        if attached == Some(Attached::Picture) && picture.is_none() {
+            return self.warn(message, &to, "no_picture");
+        }
         let upload = picture.as_ref().map(|picture| Upload::new(picture, &mut self.picture_sealing));
         let attachment = match &upload {
             Some(upload) => Some(Attachment::Picture(upload.picture().clone())),
             None => self.location(attached),
         };
-        let message = MessageId(self.message_ids.bytes());
-        let body = DirectMessage { text: text.clone(), attachment };
+        let body = DirectMessage { text: text.clone(), attachment: attachment.clone() };
         if !self.threads.compose((message, to.clone()), (body, upload), held) {
             return;
         }
-        event!(Secret { holders: self.readers(&to), kind: SecretKind::MessageText, kid: None, value: text });
+        let holders = self.readers(&to);
+        if let Some(Attachment::Picture(picture)) = &attachment {
+            let (holders, kind) = (holders.clone(), SecretKind::PictureKey);
+            event!(Secret { holders, kind, kid: None, value: picture.key.value() });
+        }
+        event!(Secret { holders, kind: SecretKind::MessageText, kid: None, value: text });
         if let Some(picture) = picture {
             self.picture_leaves(Some(message), &picture);
         }

@@ -32,7 +32,9 @@ pub use people::{
     PasswordChosen, PasswordPath, Recovered, RollbackSeen, Setting, Signal, Store, StoreInterrupted, StoreRestored,
 };
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
-pub use thread::{Attached, Fetched, LinkShown, MessageHeld, MessageRow, PictureSent, PictureShown, ReceiptShown, ThreadAsked};
+pub use thread::{
+    Attached, Fetched, LinkShown, MessageHeld, MessageRow, PictureSent, PictureShown, ReceiptShown, ThreadAsked,
+};
 pub use traffic::{TrafficMeasured, TrafficTransferred};
 
 use crate::{log::BlobRef, plan, time::SimTime};

@@ -48,6 +48,8 @@ pub enum SecretKind {
     RelayPassword,
     /// The text of a direct message: the devices of its two users.
     MessageText,
+    /// What opens the picture of a message: likewise.
+    PictureKey,
 }
 
 /// A secret came into being. The log is the oracle's: nobody in the simulation reads it.

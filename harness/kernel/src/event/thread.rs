@@ -64,7 +64,8 @@ pub struct MessageHeld {
     pub message: MessageId,
     /// To whom it would go.
     pub to: UserName,
-    /// The warning that is shown: `card_number`, or `not_sent` where the server does not take it, or gives no keys.
+    /// The warning that is shown: `card_number`; `not_sent` where the server does not take it, or gives no keys; `no_picture` where
+    /// what was to go with it is none, or larger than any: that message is not kept.
     pub warning: String,
 }
 

@@ -3,8 +3,8 @@
 use super::Invariant;
 use crate::invariants::{
     accounts, agreement, call_machine, confidentiality, consent, content, devices, durability, friend_gating, identity,
-    impersonation, integrity, key_hygiene, names, off, passwords, path, pictures, privacy, push, rates, refusals, relays,
-    rollback, screens, settings, strangers, subjects, third_parties, threads,
+    impersonation, integrity, key_hygiene, names, off, passwords, path, pictures, privacy, push, rates, refusals,
+    relays, rollback, screens, settings, strangers, subjects, third_parties, threads,
 };
 use kernel::Mutant;
 
@@ -310,7 +310,7 @@ pub const INVARIANTS: &[Invariant] = &[
         checker: pictures::pictures_arrive_as_they_left,
     },
     Invariant {
-        id: "PRV-10",
+        id: "PRV-11",
         name: "avatars_are_for_friends",
         truth: "Every device of a friend, and of nobody else, comes to show the avatar of a user as it left.",
         foreign: false,

@@ -138,6 +138,7 @@ fn kind(kind: SecretKind) -> &'static str {
         SecretKind::SessionToken => "session token",
         SecretKind::RelayPassword => "relay password",
         SecretKind::MessageText => "text of a message",
+        SecretKind::PictureKey => "key of a picture",
     }
 }
 
@@ -339,8 +340,10 @@ mod tests {
     /// Alice's phone sends a picture, and shows an avatar of which the picture's last half is a part.
     fn pictures() -> (Story, Vec<u8>) {
         let mut story = Story::new();
-        let picture = noise("picture", 2_000);
-        for (message, file) in [(Some(kernel::MessageId([3; 16])), &picture[..]), (None, &picture[1_000..])] {
+        let noise = noise("picture", 2_000);
+        let jpeg = |scan: &[u8]| [&[0xff, 0xd8, 0xff, 0xda, 0, 2], scan, &[0xff, 0xd9]].concat();
+        let [picture, avatar] = [jpeg(&noise), jpeg(&noise[1_000..])];
+        for (message, file) in [(Some(kernel::MessageId([3; 16])), &picture), (None, &avatar)] {
             let bytes = story.store(file);
             story.tell(Event::PictureSent(event::PictureSent { device: "alice-phone".into(), message, bytes }));
         }
@@ -350,7 +353,7 @@ mod tests {
     #[test]
     fn a_picture_of_a_message_is_found_at_the_server_and_an_avatar_may_be_there() {
         let (mut story, picture) = pictures();
-        story.signal("alice-phone", "signaling", "set_avatar", &picture[1_000..]);
+        story.signal("alice-phone", "signaling", "set_avatar", &picture[1_006..]);
         assert_eq!(story.holds(TEXTS), 1);
         let (mut story, picture) = pictures();
         story.signal("alice-phone", "signaling", "put_part", &picture);

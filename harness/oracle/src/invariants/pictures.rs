@@ -1,9 +1,6 @@
-//! DM-5, PRV-10: pictures on the devices that they were meant for.
+//! DM-5, PRV-11: pictures on the devices that they were meant for.
 
-use super::{
-    devices::counts_from,
-    threads::is_of,
-};
+use super::{devices::counts_from, threads::is_of};
 use crate::{
     catalogue::Evidence,
     checks::Checks,
@@ -38,7 +35,9 @@ fn fault_of(run: &Run, shown: Seen<PictureShown>) -> Option<String> {
     let PictureShown { device, user, message, hash } = shown.get();
     let own = run.cast.device(device).map(|device| run.cast.user(device))?;
     let stored = run.events.facts.iter().find_map(|seen| match &seen.get().fact {
-        Fact::MessageStored { message: stored, thread, sender, .. } if Some(*stored) == *message => Some((thread, sender)),
+        Fact::MessageStored { message: stored, thread, sender, .. } if Some(*stored) == *message => {
+            Some((thread, sender))
+        }
         _ => None,
     });
     let Some((thread, sender)) = stored else { return Some(format!("{device} shows a picture of no message")) };
@@ -76,7 +75,7 @@ fn judge_row(run: &Run, row: Seen<MessageRow>, checks: &mut Checks) {
     });
 }
 
-/// PRV-10.
+/// PRV-11.
 pub(crate) fn avatars_are_for_friends(evidence: &Evidence) -> Checks {
     let run = evidence.run;
     let friendships = Friendships::of(run);
@@ -133,15 +132,11 @@ fn avatar_fault(run: &Run, friendships: &Friendships, shown: Seen<PictureShown>)
 }
 
 /// The devices of a friend come to show an avatar. Who is a friend no more forgets it, maybe before it was shown.
-fn judge_avatar(
-    run: &Run,
-    owner: &UserName,
-    sees: &UserName,
-    (since, index): (SimTime, u64),
-    checks: &mut Checks,
-) {
+fn judge_avatar(run: &Run, owner: &UserName, sees: &UserName, (since, index): (SimTime, u64), checks: &mut Checks) {
     let parts = |fact: &Fact| match fact {
-        Fact::Unfriended { by, other } | Fact::Blocked { by, other } => [(owner, sees), (sees, owner)].contains(&(by, other)),
+        Fact::Unfriended { by, other } | Fact::Blocked { by, other } => {
+            [(owner, sees), (sees, owner)].contains(&(by, other))
+        }
         _ => false,
     };
     if run.events.facts.iter().any(|seen| parts(&seen.fact)) {

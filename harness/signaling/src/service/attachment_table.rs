@@ -19,7 +19,13 @@ fn id(n: u128) -> AttachmentId {
 }
 
 fn put(attachment: AttachmentId, (part, parts): (u16, u16), bytes: usize) -> ClientMessage {
-    ClientMessage::PutPart { request: REQUEST, attachment, part, parts, bytes: vec![part as u8 + 1; bytes] }
+    ClientMessage::PutPart {
+        request: REQUEST,
+        attachment,
+        part,
+        parts,
+        bytes: vec![(part as u8).wrapping_add(1); bytes],
+    }
 }
 
 /// The one answer to something that a device says.

@@ -112,7 +112,8 @@ impl Service {
         let (theirs, own) = (self.store.devices(&written.to), self.store.devices(from.user));
         let may_write = relation.allows_messages() || mutant!(V157);
         // Looked up whoever it goes to: the time must not tell who takes it.
-        let is_there = written.attachment.is_none_or(|attachment| self.store.may_attach(from.user, attachment, &thread));
+        let is_there =
+            written.attachment.is_none_or(|attachment| self.store.may_attach(from.user, attachment, &thread));
         let bodies = bodies(&written, from.device, &thread, [&theirs, &own]);
         let Some(bodies) = bodies.filter(|_| may_write && is_there) else {
             return work.refuse(connection, request);

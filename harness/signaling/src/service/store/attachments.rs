@@ -95,7 +95,9 @@ impl Store {
         }
         match self.attachments.get(&attachment).cloned() {
             None if part > 0 || !self.begin_attachment(owner, attachment, parts, now) => return Put::Refused,
-            Some(known) if known.owner != *owner || known.parts != parts || known.arrived < part => return Put::Refused,
+            Some(known) if known.owner != *owner || known.parts != parts || known.arrived < part => {
+                return Put::Refused;
+            }
             Some(known) if part < known.arrived => return Put::Taken,
             _ => {}
         }
