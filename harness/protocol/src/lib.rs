@@ -8,6 +8,7 @@ mod endpoint;
 pub mod epoch;
 mod link;
 pub mod message;
+mod relay_grant;
 mod relay_stream;
 mod secure_stream;
 mod stream_link;
@@ -19,8 +20,9 @@ pub use channel::{ChannelEvent, ClientChannel, ConnectionId, Route, STREAM_PORTS
 pub use epoch::{Epoch, SignedEpoch, Start};
 pub use message::{
     CallEnd, ClientMessage, PROTOCOL_VERSION, PUSH_PAYLOAD, PathDescription, PeerMessage, PushRequest, PushToken,
-    RelayGrant, RelayTls, RequestId, ServerMessage, SessionDescription,
+    RequestId, ServerMessage, SessionDescription,
 };
+pub use relay_grant::{RelayGrant, RelayTls};
 pub use relay_stream::{BrokenStream, RelayStream};
 pub use thread::{
     Attachment, CallRowEntry, DirectMessage, MAX_AVATAR_BYTES, MAX_PARTS, MAX_PICTURE_BYTES, MAX_TEXT_BYTES,
