@@ -8,6 +8,8 @@ mod endpoint;
 pub mod epoch;
 mod link;
 pub mod message;
+mod push;
+mod relay_grant;
 mod relay_stream;
 mod secure_stream;
 mod stream_link;
@@ -18,15 +20,19 @@ pub mod wire;
 pub use channel::{ChannelEvent, ClientChannel, ConnectionId, Route, STREAM_PORTS, SendError, ServerChannel};
 pub use epoch::{Epoch, SignedEpoch, Start};
 pub use message::{
-    CallEnd, ClientMessage, PROTOCOL_VERSION, PUSH_PAYLOAD, PathDescription, PeerMessage, PushRequest, PushToken,
-    RelayGrant, RelayTls, RequestId, ServerMessage, SessionDescription,
+    CallEnd, ClientMessage, PROTOCOL_VERSION, PathDescription, PeerMessage, RequestId, ServerMessage,
+    SessionDescription,
 };
+pub use push::{PUSH_PAYLOAD, PushRequest, PushToken};
+pub use relay_grant::{RelayGrant, RelayTls};
 pub use relay_stream::{BrokenStream, RelayStream};
 pub use thread::{
-    Attachment, CallRowEntry, DirectMessage, MAX_PICTURE_BYTES, MAX_TEXT_BYTES, MessageRowEntry, RowEntry,
+    Attachment, CallRowEntry, DirectMessage, MAX_AVATAR_BYTES, MAX_PARTS, MAX_PICTURE_BYTES, MAX_TEXT_BYTES,
+    MessageRowEntry, PART_BYTES, RowEntry, SealedPicture,
 };
 pub use tls::{ServerIdentity, ServerIdentityPublic};
 // The sealed part of a message: the server reads its header only.
 pub use e2ee::{
-    DeviceChange, DeviceIdentity, DeviceKeys, DeviceLink, DeviceList, EnvelopeHeader, EnvelopeKind, SealedEnvelope,
+    AttachmentKey, DeviceChange, DeviceIdentity, DeviceKeys, DeviceLink, DeviceList, EnvelopeHeader, EnvelopeKind,
+    SealedEnvelope,
 };

@@ -1,10 +1,10 @@
 //! Messages of the signaling protocol. On the wire: postcard, in frames of the channel (a 4-byte big-endian length).
 
-use crate::{epoch::SignedEpoch, thread::RowEntry};
+use crate::{epoch::SignedEpoch, push::PushToken, relay_grant::RelayGrant, thread::RowEntry};
 use e2ee::{DeviceKeys, DeviceLink, SealedEnvelope};
 use kernel::{
     event::Setting,
-    names::{ActorName, CallId, MessageId, UserName},
+    names::{ActorName, AttachmentId, CallId, MessageId, UserName},
     time::Micros,
 };
 use serde::{Deserialize, Serialize};
@@ -12,21 +12,6 @@ use std::net::SocketAddr;
 
 /// Version of the protocol. The server refuses a client below its minimum.
 pub const PROTOCOL_VERSION: u16 = 1;
-
-/// What a push service knows a device by: random, and good for nothing but to wake it.
-pub type PushToken = [u8; 16];
-
-/// What a push says, always: nothing.
-pub const PUSH_PAYLOAD: &[u8] = b"wake";
-
-/// What a server asks a push service for, which belongs to somebody else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PushRequest {
-    /// Whom to wake.
-    pub token: PushToken,
-    /// What to give it: [`PUSH_PAYLOAD`]. The planted bug V112 says who calls.
-    pub payload: Vec<u8>,
-}
 
 /// Joins a request and its answer on one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,8 +43,7 @@ pub enum ClientMessage {
         token: String,
         /// The number of the last row that this device has; 0 for none.
         rows: u32,
-        /// The server's last word to this device about its store. Whoever shows one is told how far the store is now, also with a
-        /// refusal.
+        /// The server's last word about its store: who shows one hears the newest, also with a refusal.
         shown: Option<SignedEpoch>,
     },
     /// Asks somebody to be friends.
@@ -291,6 +275,8 @@ pub enum ClientMessage {
         bodies: Vec<SealedEnvelope>,
         /// What it says, in clear: nothing ever. The planted bug V159 sends it.
         searchable: String,
+        /// The picture that goes with it: all its parts are at the server.
+        attachment: Option<AttachmentId>,
     },
     /// Rows up to one came to this device, or its user read them.
     Receipt {
@@ -305,13 +291,36 @@ pub enum ClientMessage {
     SetAvatar {
         /// Joins the answer.
         request: RequestId,
-        /// A JPEG file.
+        /// A JPEG file, at most [`MAX_AVATAR_BYTES`](crate::MAX_AVATAR_BYTES).
         picture: Vec<u8>,
     },
     /// Names what a push service knows this device by, so that it can be woken. Not answered.
     RegisterPush {
         /// The token.
         token: PushToken,
+    },
+    /// Leaves a part of a sealed picture at the server, the first one first. Answered by `Done`, the second time too, or by
+    /// `Refused`.
+    PutPart {
+        /// Joins the answer.
+        request: RequestId,
+        /// 128 random bits.
+        attachment: AttachmentId,
+        /// Which part, from 0.
+        part: u16,
+        /// Of how many: up to [`MAX_PARTS`](crate::MAX_PARTS).
+        parts: u16,
+        /// [`PART_BYTES`](crate::PART_BYTES), but for the last part.
+        bytes: Vec<u8>,
+    },
+    /// Asks for a part of the picture of a message. Answered by `Part` or `Refused`, alike for all reasons.
+    FetchPart {
+        /// Joins the answer.
+        request: RequestId,
+        /// The picture.
+        attachment: AttachmentId,
+        /// Which part, from 0.
+        part: u16,
     },
 }
 
@@ -343,8 +352,7 @@ pub enum ServerMessage {
     NotAttached {
         /// Joins the request.
         request: RequestId,
-        /// What the request showed. The server's last hand puts how far its store is in the place of what it signed itself, and
-        /// takes away what it did not: a stranger has nothing to show.
+        /// How far the store is, in the place of what the request showed; none where the server had not signed that.
         epoch: Option<SignedEpoch>,
     },
     /// The list of devices of a friend, or of the own user.
@@ -500,6 +508,13 @@ pub enum ServerMessage {
     },
     /// This device was logged out; nothing that it says counts any more.
     LoggedOut,
+    /// A part of a sealed picture.
+    Part {
+        /// Joins the request.
+        request: RequestId,
+        /// As it was left.
+        bytes: Vec<u8>,
+    },
 }
 
 /// Why the server ended a call.
@@ -519,32 +534,6 @@ pub enum CallEnd {
     Unfriended,
     /// No such call (any more).
     Unknown,
-}
-
-/// A short-lived relay credential.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RelayGrant {
-    /// The relay's TURN address, UDP.
-    pub address: SocketAddr,
-    /// TURN user name.
-    pub username: String,
-    /// TURN password.
-    pub password: String,
-    /// How long the relay takes it, from the grant on.
-    pub lifetime: Micros,
-    /// The relay's TURN address over TCP, for networks that let no UDP pass.
-    pub tcp: Option<SocketAddr>,
-    /// And over TLS, for networks that let nothing pass but that.
-    pub tls: Option<RelayTls>,
-}
-
-/// Where a relay speaks TURN over TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RelayTls {
-    /// Its address.
-    pub address: SocketAddr,
-    /// The Ed25519 key that it must prove.
-    pub key: [u8; 32],
 }
 
 /// What one device says to the other, sealed. The server cannot read it. No peer message changes consent.

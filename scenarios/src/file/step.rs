@@ -230,4 +230,6 @@ pub(crate) enum Attack {
     NameInOffer,
     /// The caller writes a candidate with a host name into the offer, against the protocol.
     HostNameInOffer,
+    /// Signaling flips a bit in each part of the pictures that it hands out.
+    AlterPictures,
 }

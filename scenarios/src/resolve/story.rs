@@ -349,5 +349,6 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::SpeakToRelays => AdversaryPlan::SpeakToRelays,
         Attack::NameInOffer => AdversaryPlan::NameInOffer,
         Attack::HostNameInOffer => AdversaryPlan::HostNameInOffer,
+        Attack::AlterPictures => AdversaryPlan::AlterPictures,
     })
 }

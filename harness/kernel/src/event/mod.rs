@@ -33,7 +33,8 @@ pub use people::{
 };
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
 pub use thread::{
-    Attached, Fetched, FollowerShown, LinkShown, MessageHeld, MessageRow, PictureSent, ReceiptShown, ThreadAsked,
+    Attached, Fetched, FollowerShown, LinkShown, MessageHeld, MessageRow, PictureSent, PictureShown, ReceiptShown,
+    ThreadAsked,
 };
 pub use traffic::{TrafficMeasured, TrafficTransferred};
 
@@ -113,6 +114,8 @@ events! {
     Fetched,
     /// A picture leaves a device.
     PictureSent(bytes),
+    /// A device shows a picture, or that it cannot be opened.
+    PictureShown,
     /// A device shows that somebody signed in to its account with a new device.
     DeviceAnnounced,
     /// A device was shown a list of a user's devices.

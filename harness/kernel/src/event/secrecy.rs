@@ -48,6 +48,8 @@ pub enum SecretKind {
     RelayPassword,
     /// The text of a direct message: the devices of its two users.
     MessageText,
+    /// What opens the picture of a message: likewise.
+    PictureKey,
 }
 
 /// A secret came into being. The log is the oracle's: nobody in the simulation reads it.
@@ -129,6 +131,8 @@ pub enum AttackKind {
     EnumerateHandles,
     /// A caller wrote into its offer what does not belong there: a name, a host name.
     DressUpOffer,
+    /// Signaling changed what it was given to keep for somebody.
+    AlterPicture,
     /// Any other fault that a canary plants.
     Canary,
 }
