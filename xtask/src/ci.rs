@@ -22,7 +22,8 @@ struct Lane {
     run: fn(Consent) -> Outcome,
 }
 
-/// The stories of consent, in a few orders each; a thousand are `explore --consent`, which takes an hour of a processor.
+/// The stories of consent, in a few orders each; a thousand are `explore --consent`, which takes
+/// eighteen minutes of a processor.
 const ORDERS: &[&str] = &["--consent", "--schedules", "8"];
 
 /// The lanes in the order of `ci all`: quick verdicts first, tests last.
