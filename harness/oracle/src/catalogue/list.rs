@@ -304,7 +304,7 @@ pub const INVARIANTS: &[Invariant] = &[
         id: "DM-5",
         name: "pictures_arrive_as_they_left",
         truth: "Every device that shows a message with a picture comes to show the picture that left; what was changed on the way it \
-                shows as what cannot be opened.",
+                shows as what cannot be opened, and what is too large to leave is said to be.",
         foreign: false,
         mutants: &[Mutant::V170],
         checker: pictures::pictures_arrive_as_they_left,
