@@ -152,6 +152,10 @@ pub struct Participant {
     /// Whoever writes to the user is told what was read. Left out where it is so.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub read_receipts: bool,
+    /// Whether a call may ring beside another one; else who calls hears that the user is busy. Left
+    /// out where it is so.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub call_waiting: bool,
     /// For whom the user's name is meant to be taken, somebody else or the service. Left out where for nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imitates: Option<UserName>,
@@ -171,6 +175,10 @@ fn yes() -> bool {
 
 fn is_yes(setting: &bool) -> bool {
     *setting
+}
+
+fn is_no(setting: &bool) -> bool {
+    !*setting
 }
 
 fn one() -> u32 {
@@ -291,6 +299,11 @@ pub enum When {
     /// A time after the own device shows the live call.
     AfterLive {
         /// The time.
+        delay: Micros,
+    },
+    /// This long after the device shows that another one of its user asks it to take the call over.
+    AfterAsked {
+        /// The delay.
         delay: Micros,
     },
 }

@@ -191,6 +191,36 @@ pub enum ClientMessage {
         /// The sealed body.
         body: SealedEnvelope,
     },
+    /// Asks that another device of the own user takes this live call over. Answered by `Taken` once its user accepts there, by
+    /// `HandOverDeclined` if not.
+    HandOver {
+        /// The call.
+        call: CallId,
+        /// The device.
+        to: ActorName,
+    },
+    /// Takes over the call of another device of the own user; the offer is sealed to the peer's device. Answered by
+    /// `Accepted` or `Ended`.
+    TakeOver {
+        /// The call.
+        call: CallId,
+        /// The sealed offer.
+        offer: SealedEnvelope,
+    },
+    /// This device has left the call that another one takes over: its camera and microphone are closed.
+    Yield {
+        /// The call.
+        call: CallId,
+        /// For the peer's device, sealed: which device goes on ([`PeerMessage::HandedOver`]).
+        word: SealedEnvelope,
+    },
+    /// Goes on with the peer's other device, after `Moved`.
+    Rejoin {
+        /// The call.
+        call: CallId,
+        /// The answer, sealed to that device.
+        answer: SealedEnvelope,
+    },
     /// Signs this device in to an account that another device made. Answered by `SignedIn` or `Refused`.
     SignIn {
         /// Joins the answer.
@@ -424,6 +454,46 @@ pub enum ServerMessage {
         /// The one that rings instead.
         other: CallId,
     },
+    /// Another device of the own user asks this one to take its call over.
+    HandOver {
+        /// The call.
+        call: CallId,
+        /// The device that has it.
+        from: ActorName,
+        /// The other side.
+        peer: UserName,
+        /// The other side's device.
+        device: ActorName,
+        /// Whether the own user called.
+        outgoing: bool,
+        /// Whether video was offered.
+        video: bool,
+    },
+    /// The device that was asked to take the call over was accepted there: leave it.
+    Taken {
+        /// The call.
+        call: CallId,
+        /// The device.
+        by: ActorName,
+    },
+    /// The device that was asked to take the call over does not.
+    HandOverDeclined {
+        /// The call.
+        call: CallId,
+    },
+    /// The peer goes on with another of its devices.
+    Moved {
+        /// The call.
+        call: CallId,
+        /// The device.
+        device: ActorName,
+        /// The word of the device that had the call, sealed.
+        word: SealedEnvelope,
+        /// The offer of the one that has it now, sealed.
+        offer: SealedEnvelope,
+        /// Relays that this device may use, for this call.
+        relays: Vec<RelayGrant>,
+    },
     /// A sealed message of the peer.
     FromPeer {
         /// The call.
@@ -552,6 +622,11 @@ pub enum PeerMessage {
     Hold,
     /// The sender holds it no longer. Who gets it starts nothing: its own user does.
     Resume,
+    /// The sender leaves the call to another device of its user. Nobody else can say so.
+    HandedOver {
+        /// The device.
+        to: ActorName,
+    },
 }
 
 /// One side of an ICE restart.

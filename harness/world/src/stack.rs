@@ -170,6 +170,7 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
         device_class: me.device_class,
         relay_only: me.relay_only,
         read_receipts: me.read_receipts,
+        call_waiting: me.call_waiting,
         photograph: fixtures::photograph().expect("the photograph is compiled in").to_vec(),
         place: place(&self::seeds(plan, device)),
         // One of the user, not of the device.

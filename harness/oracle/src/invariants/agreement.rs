@@ -7,7 +7,7 @@ use crate::{
 };
 use kernel::{
     BitRate, CallId, Micros, SimTime,
-    event::{Act, CallStateName, CaptureSwitched, UserAct, is_listed},
+    event::{Act, CallStateName, CaptureSwitched, Store, UserAct, is_listed},
     plan::{LinkPlan, Loss},
 };
 
@@ -106,7 +106,6 @@ fn judge_over(run: &Run, id: CallId, call: &Call, checks: &mut Checks) {
 
 fn judge_live(run: &Run, id: CallId, call: &Call, checks: &mut Checks) {
     let Some(live) = call.live else { return };
-    let over_again = call.over.filter(|over| over.index > live.index);
     let users = call.devices.map(|(one, other)| (run.cast.user(one), run.cast.user(other)));
     let both =
         users.is_some_and(|(one, other)| Some(one) == call.caller.as_ref() && Some(other) == call.callee.as_ref());
@@ -116,19 +115,30 @@ fn judge_live(run: &Run, id: CallId, call: &Call, checks: &mut Checks) {
     let Some((one, other)) = call.devices.filter(|_| both) else { return };
     for device in [one, other] {
         let part = run.part(device, id);
-        let came = run.deadline(device, live.at, agreement(run, device));
-        let is_there = part.and_then(|part| part.first(CallStateName::Connecting)).is_some_and(|(at, _)| at <= came);
-        // Who was there and left tells the server.
-        let left = part.and_then(Part::over).map(|(at, _)| at).filter(|_| is_there);
-        let deadline = left.map_or(came, |left| run.deadline(device, left, agreement(run, device)));
-        if run.end <= deadline {
-            continue;
-        }
-        let agrees = is_there && left.is_none() || over_again.is_some_and(|over| over.at <= deadline);
-        checks.check(agrees, deadline, live.index, || {
-            format!("the call is live at the server, and {} has left it", run.cast.name(device))
-        });
+        judge_end(run, call, part, device, live, checks);
     }
+    for moved in &call.moves {
+        let part = run.part_at(moved.to, id, moved.stored.index);
+        judge_end(run, call, part, moved.to, moved.stored, checks);
+    }
+}
+
+/// An end of a live call, from a record of the store on: it is there, and when it leaves the server knows.
+fn judge_end(run: &Run, call: &Call, part: Option<&Part>, device: usize, since: Seen<Store>, checks: &mut Checks) {
+    let came = run.deadline(device, since.at, agreement(run, device));
+    let is_there = part.and_then(|part| part.first(CallStateName::Connecting)).is_some_and(|(at, _)| at <= came);
+    // Who was there and left tells the server: that it is over, or who goes on.
+    let left = part.and_then(Part::over).map(|(at, _)| at).filter(|_| is_there);
+    let deadline = left.map_or(came, |left| run.deadline(device, left, agreement(run, device)));
+    if run.end <= deadline {
+        return;
+    }
+    let is_over = call.over.is_some_and(|over| over.index > since.index && over.at <= deadline);
+    let mut moves = call.moves.iter().filter(|moved| moved.from == device && moved.stored.index > since.index);
+    let has_moved = moves.any(|moved| moved.stored.at <= deadline);
+    checks.check(is_there && left.is_none() || is_over || has_moved, deadline, since.index, || {
+        format!("the call is live at the server, and {} has left it", run.cast.name(device))
+    });
 }
 
 /// How long a device may take to agree with the server.
