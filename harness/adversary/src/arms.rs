@@ -4,6 +4,7 @@ use crate::{
     colluding_server::ColludingServer,
     hop::{HopChain, ReplayingHop, TamperingHop},
     malicious_server::MaliciousServer,
+    thieving_server::ThievingServer,
 };
 use client::{Hop, Misbehaviour};
 use kernel::{
@@ -16,8 +17,8 @@ use signaling::Interceptor;
 /// What the adversary of a run puts into the actors.
 #[derive(Default)]
 pub struct Armed {
-    /// For `signaling::Server::set_interceptor`: a server that swaps offers, or one that colludes with a caller who
-    /// forges consent. With both planned it swaps.
+    /// For `signaling::Server::set_interceptor`: a server that swaps offers, steals a call, or colludes with a caller
+    /// who forges consent: the last that is planned of the first two, else the third.
     pub interceptor: Option<Box<dyn Interceptor>>,
     /// For `ClientConfig::misbehaviour` of the caller.
     pub misbehaviour: Vec<Misbehaviour>,
@@ -45,6 +46,7 @@ pub fn arm(plan: &[AdversaryPlan], seeds: SeedTree) -> Armed {
     for attack in plan {
         match attack {
             AdversaryPlan::SwapFingerprint => armed.interceptor = Some(Box::new(MaliciousServer::new(&seeds))),
+            AdversaryPlan::StealCall => armed.interceptor = Some(Box::new(ThievingServer::default())),
             AdversaryPlan::ForgeConsent => {
                 armed.misbehaviour.push(Misbehaviour::ForgeConsent);
                 armed.interceptor.get_or_insert_with(|| Box::new(ColludingServer));

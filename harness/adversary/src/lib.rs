@@ -11,6 +11,7 @@ mod guesser;
 mod hop;
 mod malicious_server;
 mod off_path;
+mod thieving_server;
 
 pub use arms::{Armed, HopAttacks, arm};
 pub use catalogue::{KnownAttack, MUTANTS, known_attack};
@@ -19,3 +20,4 @@ pub use guesser::{Guessed, Guesser};
 pub use hop::{HopChain, ReplayingHop, TamperingHop};
 pub use malicious_server::MaliciousServer;
 pub use off_path::{OffPathHost, Target};
+pub use thieving_server::ThievingServer;

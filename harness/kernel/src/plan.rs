@@ -384,6 +384,8 @@ pub enum AdversaryPlan {
     NameInOffer,
     /// The caller writes a candidate with a host name into the offer, against the protocol.
     HostNameInOffer,
+    /// Signaling moves a live call to another device of its user, in the name of the one that has it.
+    StealCall,
 }
 
 /// What is sent.

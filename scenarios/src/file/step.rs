@@ -238,4 +238,6 @@ pub(crate) enum Attack {
     NameInOffer,
     /// The caller writes a candidate with a host name into the offer, against the protocol.
     HostNameInOffer,
+    /// Signaling moves the live call to another device of a user, in the name of the one that has it: a thief has that device.
+    StealCall,
 }

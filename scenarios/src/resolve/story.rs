@@ -366,5 +366,6 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::SpeakToRelays => AdversaryPlan::SpeakToRelays,
         Attack::NameInOffer => AdversaryPlan::NameInOffer,
         Attack::HostNameInOffer => AdversaryPlan::HostNameInOffer,
+        Attack::StealCall => AdversaryPlan::StealCall,
     })
 }

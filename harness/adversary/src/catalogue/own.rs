@@ -102,4 +102,11 @@ pub(super) const OWN: &[KnownAttack] = &[
         invariant: "nothing_before_accept",
         scenario: "canary/waiting-call-gets-the-camera",
     },
+    KnownAttack {
+        mutant: Mutant::V164,
+        sentence: "A session went to whichever device of the account the server named (class of SIM swap and device-linking \
+                   attacks): here the peer's device does not ask for the word of the one that has the call",
+        invariant: "one_device_answers",
+        scenario: "canary/call-is-stolen",
+    },
 ];

@@ -129,6 +129,8 @@ pub enum AttackKind {
     EnumerateHandles,
     /// A caller wrote into its offer what does not belong there: a name, a host name.
     DressUpOffer,
+    /// Signaling moved a call to another device in the name of the one that has it.
+    StealCall,
     /// Any other fault that a canary plants.
     Canary,
 }

@@ -467,7 +467,7 @@ pub const INVARIANTS: &[Invariant] = &[
         truth: "When one device of a user answers, the others stop ringing within 1 s, and no two of them are in the call \
                 at a time.",
         foreign: false,
-        mutants: &[Mutant::V14, Mutant::V161],
+        mutants: &[Mutant::V14, Mutant::V161, Mutant::V164],
         checker: devices::one_device_answers,
     },
     Invariant {

@@ -3,7 +3,7 @@
 use crate::{
     catalogue::Evidence,
     checks::Checks,
-    run::{Call, Friendships, Moment, Part, Run, Seen},
+    run::{Call, Friendships, Moment, Move, Part, Run, Seen},
 };
 use kernel::{
     BitRate, CallId, Micros, SimTime,
@@ -117,7 +117,12 @@ fn judge_live(run: &Run, id: CallId, call: &Call, checks: &mut Checks) {
         let part = run.part(device, id);
         judge_end(run, call, part, device, live, checks);
     }
-    for moved in &call.moves {
+    // What the server made up is no device's business.
+    let said = |moved: &&Move| {
+        let mut said = run.events.signals.of(run.cast.name(moved.from));
+        said.any(|said| said.call == Some(id) && said.message == "yield" && said.index < moved.stored.index)
+    };
+    for moved in call.moves.iter().filter(said) {
         let part = run.part_at(moved.to, id, moved.stored.index);
         judge_end(run, call, part, moved.to, moved.stored, checks);
     }

@@ -8,7 +8,7 @@ mod legs;
 mod packets;
 mod people;
 
-pub(crate) use calls::{Call, Leg, Moment, Part};
+pub(crate) use calls::{Call, Leg, Moment, Move, Part};
 pub(crate) use events::Seen;
 pub(crate) use frames::{Delivery, FrameIndex, SentFrame, hash_prefix};
 pub(crate) use interfaces::{Period, access};
