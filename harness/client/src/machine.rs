@@ -136,6 +136,11 @@ impl Machine {
         self.waiting.as_ref().map(|waiting| &waiting.dialog)
     }
 
+    /// The device of the own user that was asked to take the call over, and may yet.
+    pub fn asked(&self) -> Option<&ActorName> {
+        self.asked.as_ref().filter(|_| self.dialog.is_some())
+    }
+
     /// Whether the next call that rings would do so beside the one that it is in.
     pub fn lets_wait(&self) -> bool {
         let is_in = matches!(self.state, CallStateName::Live | CallStateName::Held);
@@ -297,7 +302,7 @@ impl Machine {
                 self.go(Connecting, "srv.accepted", vec![Effect::Connect])
             }
             (Live | Reconnecting | Held, ServerEvent::Taken { call, by })
-                if self.is(call) && self.asked.as_ref() == Some(&by) =>
+                if self.is(call) && self.asked() == Some(&by) =>
             {
                 // V161: it says who goes on, and goes on too.
                 if mutant!(V161) {

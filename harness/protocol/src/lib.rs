@@ -8,6 +8,7 @@ mod endpoint;
 pub mod epoch;
 mod link;
 pub mod message;
+mod peer;
 mod relay_stream;
 mod secure_stream;
 mod stream_link;
@@ -18,9 +19,10 @@ pub mod wire;
 pub use channel::{ChannelEvent, ClientChannel, ConnectionId, Route, STREAM_PORTS, SendError, ServerChannel};
 pub use epoch::{Epoch, SignedEpoch, Start};
 pub use message::{
-    CallEnd, ClientMessage, PROTOCOL_VERSION, PUSH_PAYLOAD, PathDescription, PeerMessage, PushRequest, PushToken,
-    RelayGrant, RelayTls, RequestId, ServerMessage, SessionDescription,
+    CallEnd, ClientMessage, PROTOCOL_VERSION, PUSH_PAYLOAD, PushRequest, PushToken, RelayGrant, RelayTls, RequestId,
+    ServerMessage,
 };
+pub use peer::{PathDescription, PeerMessage, SessionDescription};
 pub use relay_stream::{BrokenStream, RelayStream};
 pub use thread::{
     Attachment, CallRowEntry, DirectMessage, MAX_PICTURE_BYTES, MAX_TEXT_BYTES, MessageRowEntry, RowEntry,

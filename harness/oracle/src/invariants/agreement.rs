@@ -59,8 +59,11 @@ pub(crate) fn no_peer_starts_a_track(evidence: &Evidence) -> Checks {
 }
 
 fn closed_before<'a>(run: &Run<'a>, opened: &Seen<'a, CaptureSwitched>) -> Option<Seen<'a, CaptureSwitched>> {
+    // A call that comes back to a device is accepted there anew.
+    let part = run.part_at(run.cast.device(&opened.device)?, opened.call, opened.index)?;
     let same = |seen: &&Seen<CaptureSwitched>| {
         !seen.on
+            && run.is_of(part, seen.index)
             && seen.index < opened.index
             && seen.call == opened.call
             && seen.track == opened.track
