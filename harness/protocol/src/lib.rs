@@ -6,6 +6,7 @@
 pub mod channel;
 mod endpoint;
 pub mod epoch;
+mod grant;
 mod link;
 pub mod message;
 mod peer;
@@ -18,6 +19,7 @@ pub mod wire;
 
 pub use channel::{ChannelEvent, ClientChannel, ConnectionId, Route, STREAM_PORTS, SendError, ServerChannel};
 pub use epoch::{Epoch, SignedEpoch, Start};
+pub use grant::{RelayGrant, RelayTls};
 pub use message::{
     CallEnd, ClientMessage, PROTOCOL_VERSION, PUSH_PAYLOAD, PushRequest, PushToken, RelayGrant, RelayTls, RequestId,
     ServerMessage,

@@ -1,6 +1,6 @@
 //! Messages of the signaling protocol. On the wire: postcard, in frames of the channel (a 4-byte big-endian length).
 
-use crate::{epoch::SignedEpoch, thread::RowEntry};
+use crate::{epoch::SignedEpoch, grant::RelayGrant, thread::RowEntry};
 use e2ee::{DeviceKeys, DeviceLink, SealedEnvelope};
 use kernel::{
     event::Setting,
@@ -573,30 +573,4 @@ pub enum CallEnd {
     Unfriended,
     /// No such call (any more).
     Unknown,
-}
-
-/// A short-lived relay credential.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RelayGrant {
-    /// The relay's TURN address, UDP.
-    pub address: SocketAddr,
-    /// TURN user name.
-    pub username: String,
-    /// TURN password.
-    pub password: String,
-    /// How long the relay takes it, from the grant on.
-    pub lifetime: Micros,
-    /// The relay's TURN address over TCP, for networks that let no UDP pass.
-    pub tcp: Option<SocketAddr>,
-    /// And over TLS, for networks that let nothing pass but that.
-    pub tls: Option<RelayTls>,
-}
-
-/// Where a relay speaks TURN over TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RelayTls {
-    /// Its address.
-    pub address: SocketAddr,
-    /// The Ed25519 key that it must prove.
-    pub key: [u8; 32],
 }
