@@ -6,9 +6,17 @@ use campaign::{
     schedules::explore,
     vocabulary,
 };
-use kernel::{Mutant, Plan, plan::SchedulePlan};
+use kernel::{
+    Mutant, Plan,
+    plan::{MediaPlan, SchedulePlan, VideoCodec},
+};
 use scenarios::{Overrides, find, load};
-use std::{collections::BTreeSet, num::NonZeroUsize, sync::atomic::Ordering};
+use std::{
+    collections::BTreeSet,
+    num::NonZeroUsize,
+    sync::{Arc, atomic::Ordering},
+};
+use world::{Reference, Trails};
 
 const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
@@ -150,6 +158,7 @@ fn v05_is_found_by_another_order_and_not_by_that_of_the_queues() {
 
     let explored = explore(&sound, 8, 3, TWO).unwrap();
     assert_eq!((explored.failed, explored.as_queued), (0, Vec::new()), "without the bug every order is sound");
+    assert!(explored.different > 1 && explored.different < 8, "a run has few choices: {}", explored.different);
 }
 
 #[test]
@@ -161,4 +170,29 @@ fn an_order_is_a_function_of_its_number() {
     let found = digests(&[order(1), order(1), order(2)], TWO);
     assert_eq!(found[0], found[1]);
     assert_ne!(found[0].log, found[2].log);
+}
+
+/// Because of this an order whose choices were all made before need not be run.
+#[test]
+fn orders_that_choose_alike_are_the_same_run() {
+    let sound = plan("friends/unfriended-mid-call", 1);
+    let media = MediaPlan { video_codec: VideoCodec::Modelled, quality_every: 0, ..sound.media.clone() };
+    let (mut trails, mut events) = (Trails::default(), Vec::new());
+    let mut again = 0;
+    for number in 0..24 {
+        let schedule = SchedulePlan { depth: 3, number, steps: 7 };
+        let plan = Plan { schedule: Some(schedule), media: media.clone(), ..sound.clone() };
+        let foretold = trails.find(plan.seed, schedule);
+        let outcome = world::run(&plan, Arc::new(Reference), &RunOptions::default()).unwrap();
+        let run = outcome.log.records.into_iter().skip(1).map(|record| format!("{record:?}")).collect::<Vec<_>>();
+        if trails.add(outcome.trail, events.len()) {
+            assert_eq!(foretold, None);
+            events.push(run);
+        } else {
+            again += 1;
+            let known = trails.find(plan.seed, schedule).unwrap();
+            assert!(foretold == Some(known) && events[known] == run, "order {number} is not run {known}");
+        }
+    }
+    assert!(again > 0 && events.len() > 1, "{again} of 24 were known");
 }

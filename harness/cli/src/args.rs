@@ -151,6 +151,9 @@ pub(crate) struct MutantArgs {
 pub(crate) struct ExploreArgs {
     /// Scenarios whose runs are explored; none explores the cores.
     pub(crate) scenarios: Vec<String>,
+    /// Besides them the scenarios of consent: stories about people that exercise an invariant of the promises R03 and R07.
+    #[arg(long)]
+    pub(crate) consent: bool,
     /// The longest that the search over the cores takes: `10m`, `90s`. What it does not reach is named, and fails.
     #[arg(long, value_name = "TIME", default_value = "10m")]
     pub(crate) budget: Span,
@@ -167,7 +170,7 @@ pub(crate) struct ExploreArgs {
     #[arg(long, default_value_t = default_jobs())]
     pub(crate) jobs: NonZeroUsize,
     /// With scenarios: the video codec; orders of events are those of the traffic, whatever is in it.
-    #[arg(long, value_name = "vp8|modelled", default_value = "modelled")]
+    #[arg(long, default_value = "modelled", value_parser = ["vp8", "modelled"])]
     pub(crate) codec: String,
     /// With scenarios: change a value of each, such as `duration=8s`.
     #[arg(long = "set", value_name = "KEY=VALUE")]

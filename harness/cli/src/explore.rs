@@ -14,7 +14,8 @@ use std::{
 
 /// Explores what the arguments name.
 pub(crate) fn run(args: &ExploreArgs) -> miette::Result<Exit> {
-    if args.scenarios.is_empty() { Ok(cores(args.budget.0)) } else { schedules::run(args) }
+    let has_scenarios = args.consent || !args.scenarios.is_empty();
+    if has_scenarios { schedules::run(args) } else { Ok(cores(args.budget.0)) }
 }
 
 /// The cores: each budget must hold to its end, and each planted bug be found by the promise named for it.

@@ -93,8 +93,6 @@ pub struct Client {
     announced: BTreeSet<AttackKind>,
     /// Third parties that were named as candidates.
     listed: usize,
-    /// How often the app started before.
-    boots: u32,
     repose: Repose,
     is_locked: bool,
     /// The tracks that the operating system denies.
@@ -109,23 +107,25 @@ pub struct Client {
 impl Client {
     /// A client that begins to connect to signaling and to sign up.
     pub fn new(config: ClientConfig, now: SimTime) -> Client {
-        let mut client = Client::begin(config, Saved::default(), now);
+        let mut client = Client::begin(config, None, now);
         client.settle(now);
         client
     }
 
-    fn begin(config: ClientConfig, saved: Saved, now: SimTime) -> Client {
+    fn begin(config: ClientConfig, kept: Option<Saved>, now: SimTime) -> Client {
         // Keys of the device are kept. Whatever else is drawn must differ each time that it starts.
         let identity = DeviceIdentity::generate(&mut config.seeds.stream("identity"));
-        let seeds = match saved.boots {
+        let seeds = match config.boots {
             0 => config.seeds,
             boots => config.seeds.child(&format!("boot-{boots}")),
         };
         let (signing, sealing) = identity.public();
-        for value in identity.secrets().into_iter().filter(|_| saved.boots == 0) {
+        let secrets = if kept.is_none() { identity.secrets().to_vec() } else { Vec::new() };
+        for value in secrets {
             let (holders, kind) = (vec![config.device.clone()], SecretKind::PrivateKey);
             event!(Secret { holders, kind, kid: None, value });
         }
+        let saved = kept.unwrap_or_default();
         let addresses = handover::addresses(&config.interfaces);
         let keys = DeviceKeys { user: config.user.clone(), device: config.device.clone(), signing, sealing };
         let account = AccountConfig {
@@ -174,7 +174,6 @@ impl Client {
             ended: None,
             announced: BTreeSet::new(),
             listed: 0,
-            boots: saved.boots,
             repose: Repose::default(),
             is_locked: saved.is_locked,
             denied: saved.denied,

@@ -57,6 +57,9 @@ pub struct ClientConfig {
     pub media: MediaPlan,
     /// Everything random of this client is drawn below this node.
     pub seeds: SeedTree,
+    /// How often the app was started on this device before. The operating system counts that, outside of what the app keeps: an
+    /// older copy of what it kept must not bring back what was drawn since.
+    pub boots: u32,
     /// What this client does against the protocol.
     pub misbehaviour: Vec<Misbehaviour>,
     /// Control of the oracle: SRTP with the null cipher. Both ends must have it.

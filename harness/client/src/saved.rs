@@ -9,8 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What an app left on its device.
 #[derive(Clone, Debug, Default)]
 pub struct Saved {
-    /// How often the app started before.
-    pub(crate) boots: u32,
     pub(crate) account: SavedAccount,
     /// The call that it was in, past its ring.
     pub(crate) call: Option<CallId>,

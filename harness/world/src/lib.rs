@@ -25,6 +25,7 @@ pub use codec_cost::{CodecCost, codecs_alone};
 pub use hop_cost::{HopCost, packet_hops};
 pub use machine::{peak_memory, thread_cpu_time};
 pub use run::{Outcome, RunOptions, WorldError, run};
-pub use stack::{Reference, Stack};
+pub use schedule::{Trail, Trails};
+pub use stack::{Left, Reference, Stack};
 pub use store::{CrashSweep, CrashTrial, Found, Survivor, sweep_crashes};
 pub use trace::LogFilter;

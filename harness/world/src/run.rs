@@ -6,7 +6,7 @@ use crate::{
     machine::thread_cpu_time,
     people::{People, next_look},
     push::PushService,
-    schedule::Schedule,
+    schedule::{Schedule, Trail},
     stack::Stack,
     stage::Stage,
     trace::{self, LogFilter},
@@ -72,6 +72,8 @@ pub struct Outcome {
     pub cpu: Duration,
     /// Steps at which the plan's schedule chose between several who could act; 0 without one.
     pub choices: u64,
+    /// What it chose; empty without one.
+    pub trail: Trail,
 }
 
 /// Why a run could not be made. Not a verdict on the system under test.
@@ -160,11 +162,11 @@ fn simulate(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<
     drop(tracing);
     let (pictures, cpu) = (artifact::take(), thread_cpu_time());
     let (log, draws) = simulation.leave();
-    let choices = played?;
+    let (choices, trail) = played?;
     if let Some(stray) = draws.strays.first() {
         return Err(WorldError::StrayDraw(stray.clone()));
     }
-    Ok(Outcome { log, draws, pictures, cpu, choices })
+    Ok(Outcome { log, draws, pictures, cpu, choices, trail })
 }
 
 /// The host software of one actor: booted with the host, halted when turmoil crashes it.
@@ -194,8 +196,8 @@ impl Drop for Running {
     }
 }
 
-/// Gives the number of choices that the schedule made.
-fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<u64, WorldError> {
+/// Gives the number of choices that the schedule made, and its trail.
+fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<(u64, Trail), WorldError> {
     let seeds = SeedTree::root(plan.seed);
     let (people, planned) = People::of(plan);
     let order = plan.schedule.map(|plan| Schedule::new(plan, &seeds));
@@ -228,9 +230,9 @@ fn play(plan: &Plan, stack: Arc<dyn Stack>, options: &RunOptions) -> Result<u64,
         host(&mut sim, &stage, plan, &participant.device, {
             let (stack, stage) = (stack.clone(), stage.clone());
             move |plan, name| {
-                let saved = stage.borrow_mut().take_saved(name);
-                match saved {
-                    Some(saved) => stack.device_restarted(plan, name, saved, kernel::time::now()),
+                let left = stage.borrow_mut().take_left(name);
+                match left {
+                    Some(left) => stack.device_restarted(plan, name, left, kernel::time::now()),
                     None => stack.device(plan, name, kernel::time::now()),
                 }
             }

@@ -45,6 +45,65 @@ pub(crate) struct Schedule {
     /// How many fell behind.
     fallen: u64,
     choices: u64,
+    trail: Trail,
+}
+
+/// What a schedule was asked and said, in order. Of the steps at which only one can act it holds those at which somebody comes up
+/// for the first time: that is when priorities are drawn.
+#[derive(Clone, Debug, Default)]
+pub struct Trail(Vec<(Vec<Turn>, Turn)>);
+
+/// The trails of the runs of one plan, as the tree that they make. All else of a run follows from its plan, so that orders which
+/// leave the same trail are the same run.
+#[derive(Debug, Default)]
+pub struct Trails {
+    /// The first is the root.
+    forks: Vec<Fork>,
+}
+
+/// A place on trails.
+#[derive(Debug, Default)]
+struct Fork {
+    turns: Vec<Turn>,
+    /// Where each choice leads.
+    ways: BTreeMap<Turn, usize>,
+    /// The run that ends here.
+    run: Option<usize>,
+}
+
+impl Trails {
+    /// Adds the trail of a run with its number. Gives false when it was there already.
+    pub fn add(&mut self, trail: Trail, run: usize) -> bool {
+        let mut at = self.fork(0);
+        for (turns, chosen) in trail.0 {
+            let next = self.forks.len();
+            let fork = &mut self.forks[at];
+            fork.turns = turns;
+            at = *fork.ways.entry(chosen).or_insert(next);
+            at = self.fork(at);
+        }
+        let is_new = self.forks[at].run.is_none();
+        self.forks[at].run.get_or_insert(run);
+        is_new
+    }
+
+    /// The number of the run that an order of the plan comes to; none when that is not known yet.
+    pub fn find(&self, seed: u64, order: SchedulePlan) -> Option<usize> {
+        let mut schedule = Schedule::new(order, &SeedTree::root(seed));
+        let mut fork = self.forks.first()?;
+        while fork.run.is_none() {
+            fork = &self.forks[*fork.ways.get(schedule.choose(&fork.turns)?)?];
+        }
+        fork.run
+    }
+
+    /// A place that is made if it is the next.
+    fn fork(&mut self, at: usize) -> usize {
+        if at == self.forks.len() {
+            self.forks.push(Fork::default());
+        }
+        at
+    }
 }
 
 /// Priorities below it are of those that fell behind; the one that fell last has the lowest.
@@ -55,7 +114,7 @@ impl Schedule {
     pub(crate) fn new(plan: SchedulePlan, seeds: &SeedTree) -> Schedule {
         let mut stream = seeds.child("schedule").stream(&plan.number.to_string());
         let changes = (1..plan.depth).map(|_| stream.below(plan.steps)).collect();
-        Schedule { stream, priorities: BTreeMap::new(), changes, fallen: 0, choices: 0 }
+        Schedule { stream, priorities: BTreeMap::new(), changes, fallen: 0, choices: 0, trail: Trail::default() }
     }
 
     /// Steps so far in which there was a choice.
@@ -63,12 +122,19 @@ impl Schedule {
         self.choices
     }
 
+    /// What it was asked and said so far.
+    pub(crate) fn trail(&self) -> &Trail {
+        &self.trail
+    }
+
     /// Whose turn it is; none when nobody can act.
     pub(crate) fn choose<'t>(&mut self, turns: &'t [Turn]) -> Option<&'t Turn> {
+        let mut tells = turns.len() > 1;
         for turn in turns {
             if !self.priorities.contains_key(turn) {
                 let priority = FALLEN + (self.stream.next_u64() >> 32);
                 self.priorities.insert(turn.clone(), priority);
+                tells = true;
             }
         }
         if turns.len() > 1 {
@@ -79,7 +145,11 @@ impl Schedule {
             }
             self.choices += 1;
         }
-        self.highest(turns)
+        let chosen = self.highest(turns)?;
+        if tells {
+            self.trail.0.push((turns.to_vec(), chosen.clone()));
+        }
+        Some(chosen)
     }
 
     fn highest<'t>(&self, turns: &'t [Turn]) -> Option<&'t Turn> {
@@ -131,5 +201,36 @@ mod tests {
         let mut schedule = schedule(1, 3, 100);
         let one = &turns()[..1];
         assert_eq!((schedule.choose(one), schedule.choose(&[]), schedule.choices()), (one.first(), None, 0));
+    }
+
+    /// A run in which everybody acts once, and the first of all once more in the end.
+    fn run(mut schedule: Schedule) -> (Vec<Turn>, Trail) {
+        let mut rest = turns();
+        let mut order = Vec::new();
+        while let Some(turn) = schedule.choose(&rest).cloned() {
+            rest.retain(|other| *other != turn);
+            order.push(turn);
+        }
+        order.extend(schedule.choose(&order[..1]).cloned());
+        (order, schedule.trail().clone())
+    }
+
+    #[test]
+    fn orders_that_leave_the_same_trail_are_known_to_be_one_run() {
+        let (mut trails, mut runs) = (Trails::default(), Vec::new());
+        let order = |number| SchedulePlan { depth: 3, number, steps: 2 };
+        assert_eq!(trails.find(1, order(0)), None);
+        for number in 0..64 {
+            let (came, trail) = run(Schedule::new(order(number), &SeedTree::root(1)));
+            match trails.find(1, order(number)) {
+                Some(known) => assert_eq!(runs[known], came),
+                None => {
+                    assert!(trails.add(trail.clone(), runs.len()), "an order that was unknown");
+                    runs.push(came);
+                }
+            }
+            assert!(!trails.add(trail, 1_000), "it is known now");
+        }
+        assert_eq!(runs.len(), 6, "three actors have six orders");
     }
 }

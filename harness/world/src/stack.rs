@@ -26,13 +26,22 @@ pub(crate) const RELAY_PORT: u16 = 3_478;
 /// Where they speak TURN over TLS: the port that firewalls let pass.
 const RELAY_TLS_PORT: u16 = 443;
 
+/// What an app that crashed left on its device.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// How often it was started before. The device counts it, not the app.
+    pub boots: u32,
+    /// What the app kept.
+    pub saved: Saved,
+}
+
 /// Builds the actors of a run.
 pub trait Stack: Send + Sync {
     /// The device of a participant.
     fn device(&self, plan: &Plan, device: &ActorName, now: SimTime) -> Box<dyn Actor>;
 
     /// The device of a participant whose app crashed and starts again, with what it kept. One that keeps nothing begins anew.
-    fn device_restarted(&self, plan: &Plan, device: &ActorName, _saved: Saved, now: SimTime) -> Box<dyn Actor> {
+    fn device_restarted(&self, plan: &Plan, device: &ActorName, _left: Left, now: SimTime) -> Box<dyn Actor> {
         self.device(plan, device, now)
     }
 
@@ -61,8 +70,9 @@ impl Stack for Reference {
         }
     }
 
-    fn device_restarted(&self, plan: &Plan, device: &ActorName, saved: Saved, now: SimTime) -> Box<dyn Actor> {
-        Box::new(Device(Client::restarted(client_config(plan, device), saved, now)))
+    fn device_restarted(&self, plan: &Plan, device: &ActorName, left: Left, now: SimTime) -> Box<dyn Actor> {
+        let config = ClientConfig { boots: left.boots, ..client_config(plan, device) };
+        Box::new(Device(Client::restarted(config, left.saved, now)))
     }
 
     fn restarted(&self, plan: &Plan, name: &ActorName, found: &Found, now: SimTime) -> Box<dyn Actor> {
@@ -185,6 +195,7 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
         null_srtp: armed.null_srtp,
         hop: if calls { None } else { armed.hop.at(device, plan.media.video_codec) },
         push_token: plan.has_push_service().then(|| push::token(plan.seed, device)),
+        boots: 0,
     }
 }
 

@@ -8,7 +8,8 @@ use crate::{
     people::{Intent, People, Sight},
     push::{Delivery, PushService},
     run::WorldError,
-    schedule::{Schedule, Turn},
+    schedule::{Schedule, Trail, Turn},
+    stack::Left,
     store::{Found, StoreDriver},
 };
 use client::{Saved, Work};
@@ -113,6 +114,8 @@ pub(crate) struct Stage {
     stores: BTreeMap<ActorName, StoreDriver>,
     /// What devices keep whose apps crashed.
     saved: BTreeMap<ActorName, Saved>,
+    /// How often each device's app was started again. It is no part of what the app keeps.
+    boots: BTreeMap<ActorName, u32>,
     /// What a crash leaves on a disk is drawn below this node.
     disks: SeedTree,
     traps: Vec<Trap>,
@@ -144,6 +147,7 @@ impl Stage {
             push_service,
             stores: BTreeMap::new(),
             saved: BTreeMap::new(),
+            boots: BTreeMap::new(),
             disks,
             traps: Vec::new(),
             crashing: None,
@@ -225,8 +229,11 @@ impl Stage {
     }
 
     /// What an app that crashed left on its device; none for one that starts for the first time.
-    pub(crate) fn take_saved(&mut self, name: &ActorName) -> Option<Saved> {
-        self.saved.remove(name)
+    pub(crate) fn take_left(&mut self, name: &ActorName) -> Option<Left> {
+        let saved = self.saved.remove(name)?;
+        let boots = self.boots.entry(name.clone()).or_default();
+        *boots += 1;
+        Some(Left { boots: *boots, saved })
     }
 
     /// What a server that stopped left in its store; none for one that starts for the first time.
@@ -259,8 +266,8 @@ impl Stage {
     }
 
     /// Steps so far in which there was a choice of who comes first; 0 without a schedule.
-    pub(crate) fn choices(&self) -> u64 {
-        self.schedule.as_ref().map_or(0, Schedule::choices)
+    pub(crate) fn choices(&self) -> (u64, Trail) {
+        self.schedule.as_ref().map_or_else(Default::default, |schedule| (schedule.choices(), schedule.trail().clone()))
     }
 
     /// Whether a device was signed in, at least once.

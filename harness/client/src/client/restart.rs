@@ -13,7 +13,7 @@ impl Client {
     /// says so.
     pub fn restarted(config: ClientConfig, saved: Saved, now: SimTime) -> Client {
         let (call, farewells) = (saved.call, saved.farewells.clone());
-        let mut client = Client::begin(config, saved, now);
+        let mut client = Client::begin(config, Some(saved), now);
         client.show(Screen::Idle);
         let left = call.map(|call| (ClientMessage::HangUp { call }, call));
         for (message, call) in farewells.into_iter().chain(left) {
@@ -31,7 +31,6 @@ impl Client {
         let is_in = matches!(self.machine.state(), Outgoing | Accepting | Connecting | Live | Reconnecting | Held);
         let call = self.machine.dialog().filter(|_| is_in).map(|dialog| dialog.call);
         Saved {
-            boots: self.boots + 1,
             account: self.account.saved(),
             call,
             farewells: self.insistence.farewells(),

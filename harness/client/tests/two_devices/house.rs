@@ -1,6 +1,6 @@
 //! Two clients, a scripted signaling server and a pipe of constant delay between them, on a simulation thread.
 
-use client::{Client, ClientConfig, Input, MEDIA_PORT, Misbehaviour, Output};
+use client::{Client, ClientConfig, Input, MEDIA_PORT, Misbehaviour, Output, Saved};
 use kernel::{
     ActorName, BitRate, CallId, Datagram, Log, Micros, Mutant, SimTime,
     event::{Act, CallStateName, Screen},
@@ -139,6 +139,7 @@ fn config(who: usize, story: &Story, (seeds, key): (SeedTree, ServerIdentityPubl
         misbehaviour: if who == 0 { story.misbehaviour.clone() } else { Vec::new() },
         null_srtp: false,
         hop: None,
+        boots: 0,
     }
 }
 
@@ -180,13 +181,10 @@ impl House {
         house
     }
 
-    /// A device's app starts again, with what it saved or with nothing.
-    pub(crate) fn restart(&mut self, who: usize, remembers: bool) {
-        let config = config(who, &self.story, self.origin);
-        self.clients[who] = match remembers {
-            true => Client::restarted(config, self.clients[who].saved(), self.now),
-            false => Client::new(config, self.now),
-        };
+    /// A device's app starts again, for the so-manieth time, with what it kept.
+    pub(crate) fn restart(&mut self, who: usize, boots: u32, kept: Saved) {
+        let config = ClientConfig { boots, ..config(who, &self.story, self.origin) };
+        self.clients[who] = Client::restarted(config, kept, self.now);
         self.drain();
     }
 

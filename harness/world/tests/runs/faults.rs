@@ -73,3 +73,18 @@ fn a_server_that_crashed_gets_nothing_until_it_starts_again_without_its_memory()
     assert_eq!(notes(&outcome.log), lines(&[(10_005_500, "ping 1"), (10_025_500, "ping 1")]));
     assert_eq!(dropped(&outcome), [(10_015_500, DropReason::HostDown)]);
 }
+
+#[test]
+fn starts_of_an_app_are_counted_whatever_is_on_its_disk() {
+    let node = || "bob-phone".into();
+    let fault = |ms: u64, kind| Fault { at: Micros::from_millis(ms), kind };
+    let faults = vec![
+        fault(10, FaultKind::Crash { node: node() }),
+        fault(20, FaultKind::Restart { node: node() }),
+        fault(30, FaultKind::Crash { node: node() }),
+        fault(40, FaultKind::Restart { node: node() }),
+    ];
+    let trouble = Trouble { faults, ..Trouble::default() };
+    let outcome = run(&Plan { trouble, ..village(Micros::from_millis(100)) }, Puppet::idle).unwrap();
+    assert_eq!(notes(&outcome.log), lines(&[(10_020_000, "starts again: 1"), (10_040_000, "starts again: 2")]));
+}

@@ -1,8 +1,9 @@
 //! Actors made of a closure, and the stack of a test that is made of them.
 
+use client::Saved;
 use kernel::{ActorName, Datagram, Event, Log, Plan, SimTime};
 use std::{collections::VecDeque, net::SocketAddr, sync::Arc};
-use world::{Actor, ActorInput, ActorOutput, Outcome, RunOptions, Stack, WorldError};
+use world::{Actor, ActorInput, ActorOutput, Left, Outcome, RunOptions, Stack, WorldError};
 
 /// Level of the log lines with which puppets tell a test what happened to them.
 const NOTE: &str = "note";
@@ -94,6 +95,11 @@ impl Actor for Puppet {
         self.strings.wake
     }
 
+    /// What a puppet keeps is always the same: its disk is an old one.
+    fn saved(&self) -> Option<Saved> {
+        Some(Saved::default())
+    }
+
     fn snapshot(&self) -> Option<(&'static str, Vec<u8>)> {
         Some(("puppet", self.strings.holds.clone()?))
     }
@@ -104,6 +110,12 @@ struct Troupe<F>(F);
 impl<F: Fn(&str) -> Puppet + Send + Sync> Stack for Troupe<F> {
     fn device(&self, _plan: &Plan, device: &ActorName, _now: SimTime) -> Box<dyn Actor> {
         Box::new((self.0)(device.as_str()))
+    }
+
+    fn device_restarted(&self, plan: &Plan, device: &ActorName, left: Left, now: SimTime) -> Box<dyn Actor> {
+        let line = format!("starts again: {}", left.boots);
+        kernel::event!(LogLine { actor: device.clone(), level: NOTE.into(), line });
+        self.device(plan, device, now)
     }
 
     fn server(&self, _plan: &Plan, name: &ActorName, _now: SimTime) -> Box<dyn Actor> {
