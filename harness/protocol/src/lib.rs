@@ -21,8 +21,7 @@ pub use channel::{ChannelEvent, ClientChannel, ConnectionId, Route, STREAM_PORTS
 pub use epoch::{Epoch, SignedEpoch, Start};
 pub use grant::{RelayGrant, RelayTls};
 pub use message::{
-    CallEnd, ClientMessage, PROTOCOL_VERSION, PUSH_PAYLOAD, PushRequest, PushToken, RelayGrant, RelayTls, RequestId,
-    ServerMessage,
+    CallEnd, ClientMessage, PROTOCOL_VERSION, PUSH_PAYLOAD, PushRequest, PushToken, RequestId, ServerMessage,
 };
 pub use peer::{PathDescription, PeerMessage, SessionDescription};
 pub use relay_stream::{BrokenStream, RelayStream};
