@@ -169,8 +169,8 @@ fn row(at: At, kind: Kind) -> Option<(CallStateName, &'static [&'static str])> {
         (Idle | Ended, Kind::Asked) => (Incoming, &["ShowHandOver"]),
         (Incoming, Kind::Accept) if at.takes_over => (Accepting, &["TakeOver"]),
         (Incoming, Kind::Timer) if at.takes_over => (Idle, &["SendDecline", "End(Unanswered)"]),
-        (Live, Kind::HandOver) => (Live, &["AskHandOver(\"bob-laptop\")"]),
-        (Live | Reconnecting | Held, Kind::Taken) if at.asked => (Idle, &["Yield(\"bob-laptop\")", "End(HandedOver)"]),
+        (Live, Kind::HandOver) => (Live, &["AskHandOver"]),
+        (Live | Reconnecting | Held, Kind::Taken) if at.asked => (Idle, &["Yield", "End(HandedOver)"]),
         (Connecting | Live | Reconnecting | Held, Kind::Moved) => (Reconnecting, &["Rejoin"]),
         (Incoming, Kind::Accept) => (Accepting, &["Answer"]),
         (Incoming, Kind::Decline | Kind::HangUp) => (Idle, &["SendDecline", "End(Declined)"]),
@@ -283,6 +283,8 @@ fn effect_name(effect: &Effect) -> String {
     match effect {
         Effect::SendBusy(_) => "SendBusy".to_owned(),
         Effect::GiveUp(_) => "GiveUp".to_owned(),
+        Effect::AskHandOver(to) if to.as_str() == "bob-laptop" => "AskHandOver".to_owned(),
+        Effect::Yield(to) if to.as_str() == "bob-laptop" => "Yield".to_owned(),
         effect => format!("{effect:?}"),
     }
 }

@@ -74,6 +74,7 @@ impl Service {
         if let Some(before) = asked_before {
             work.tell(&before, ServerMessage::Elsewhere { call });
         }
+        work.always_commits = true;
         let Some(found) = self.store.call_mut(call) else { return };
         if found.handover.as_ref().is_none_or(|handover| handover.to != to || !is_under_way(handover)) {
             found.handover = Some(Handover { from: from.device.clone(), to: to.clone(), step: Step::Asked });
@@ -109,7 +110,7 @@ impl Service {
             if !self.may_ring(&caller, &callee, work.at) {
                 return self.end_call(call, CallEnd::Unfriended, CallOutcome::Answered, work);
             }
-            self.advance_handover(call, Step::Taken(offer));
+            self.advance_handover(call, Step::Taken(offer), work);
         }
         self.tell_handover(call, work);
     }
@@ -133,7 +134,7 @@ impl Service {
             return self.leave(from, call, work);
         }
         self.change_hands(call, (from.device, &handover.to), work);
-        self.advance_handover(call, Step::Yielded(word, offer));
+        self.advance_handover(call, Step::Yielded(word, offer), work);
         work.facts.push(Fact::CallMoved { call, from: from.device.clone(), to: handover.to.clone() });
         work.tell(from.device, ServerMessage::Elsewhere { call });
         self.tell_handover(call, work);
@@ -149,7 +150,7 @@ impl Service {
         let parties = (from.device, &handover.to);
         let fits = envelope_is_for(&answer, (EnvelopeKind::Answer, call), parties, &found.thread);
         if matches!(handover.step, Step::Yielded(..)) && handover.to != *from.device && fits {
-            self.advance_handover(call, Step::Rejoined(answer));
+            self.advance_handover(call, Step::Rejoined(answer), work);
             self.tell_handover(call, work);
         }
     }
@@ -159,6 +160,7 @@ impl Service {
         let Some(found) = self.store.call_mut(call) else { return false };
         let is_asked = found.handover.as_ref().and_then(Handover::asked) == Some(from.device);
         if let Some(handover) = found.handover.take_if(|_| is_asked) {
+            work.always_commits = true;
             work.tell(&handover.from, ServerMessage::HandOverDeclined { call });
             // So that it says so no more.
             work.tell(from.device, ServerMessage::Elsewhere { call });
@@ -166,7 +168,8 @@ impl Service {
         is_asked
     }
 
-    fn advance_handover(&mut self, call: CallId, step: Step) {
+    fn advance_handover(&mut self, call: CallId, step: Step, work: &mut Transaction) {
+        work.always_commits = true;
         if let Some(handover) = self.store.call_mut(call).and_then(|found| found.handover.as_mut()) {
             handover.step = step;
         }

@@ -206,7 +206,8 @@ fn a_handover_goes_on_after_the_server_crashed() {
     [&alice, &bob, &laptop].iter().for_each(|device| conversation.attach(device));
     conversation.inbox.clear();
     conversation.say(&laptop, take_over(&laptop, &alice));
-    assert!(matches!(conversation.take(&bob)[..], [ServerMessage::Taken { .. }]));
+    let told = conversation.take(&bob);
+    assert!(matches!(told[..], [ServerMessage::Taken { .. }]), "{told:?} {:?}", conversation.take(&laptop));
     conversation.say(&bob, yields(&bob, &alice));
     conversation.pass(Micros::from_secs(31));
     assert_eq!(parties(&conversation), Some((alice, laptop)));
