@@ -227,6 +227,10 @@ pub(crate) struct Participant {
     /// `priority_share_ppm` measures it.
     #[schemars(range(min = 1, max = 100))]
     pub(crate) priority: Option<Located<u32>>,
+    /// How many bytes a photograph of the device's camera has; a small one of 2,742 unless given. Of a message's picture up to
+    /// 262,128 leave the device, without what the camera wrote into them; of an avatar's up to 16,384.
+    #[schemars(range(min = 4_096, max = 1_000_000))]
+    pub(crate) photograph_bytes: Option<Located<u32>>,
 }
 
 /// Speed of a device.

@@ -1,6 +1,7 @@
 //! From a scenario's plan to what the world puts into its actors.
 
 use crate::{
+    altering_server::AlteringServer,
     colluding_server::ColludingServer,
     hop::{HopChain, ReplayingHop, TamperingHop},
     malicious_server::MaliciousServer,
@@ -17,8 +18,8 @@ use signaling::Interceptor;
 /// What the adversary of a run puts into the actors.
 #[derive(Default)]
 pub struct Armed {
-    /// For `signaling::Server::set_interceptor`: a server that swaps offers, steals a call, or colludes with a caller
-    /// who forges consent: the last that is planned of the first two, else the third.
+    /// For `signaling::Server::set_interceptor`: a server that swaps offers, steals a call, colludes with a caller who forges
+    /// consent, or changes pictures. Of several it is the first that is planned; who swaps or steals comes before all.
     pub interceptor: Option<Box<dyn Interceptor>>,
     /// For `ClientConfig::misbehaviour` of the caller.
     pub misbehaviour: Vec<Misbehaviour>,
@@ -50,6 +51,9 @@ pub fn arm(plan: &[AdversaryPlan], seeds: SeedTree) -> Armed {
             AdversaryPlan::ForgeConsent => {
                 armed.misbehaviour.push(Misbehaviour::ForgeConsent);
                 armed.interceptor.get_or_insert_with(|| Box::new(ColludingServer));
+            }
+            AdversaryPlan::AlterPictures => {
+                armed.interceptor.get_or_insert_with(|| Box::new(AlteringServer));
             }
             AdversaryPlan::CandidatesInOffer => armed.misbehaviour.push(Misbehaviour::CandidatesInOffer),
             AdversaryPlan::NameInOffer => armed.misbehaviour.push(Misbehaviour::NameInOffer),

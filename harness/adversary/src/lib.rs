@@ -3,6 +3,7 @@
 //! [`arm`] turns what a scenario plans into what the world puts into its actors. Every attack emits an event `Attack`
 //! before its bytes go on, so that the oracle knows what to look for.
 
+mod altering_server;
 mod arms;
 mod catalogue;
 mod colluding_server;
@@ -13,6 +14,7 @@ mod malicious_server;
 mod off_path;
 mod thieving_server;
 
+pub use altering_server::AlteringServer;
 pub use arms::{Armed, HopAttacks, arm};
 pub use catalogue::{KnownAttack, MUTANTS, known_attack};
 pub use colluding_server::ColludingServer;

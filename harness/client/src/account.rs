@@ -73,6 +73,8 @@ pub(crate) enum AccountEvent {
     FriendRequest(UserName),
     /// A friendship began.
     FriendAdded(UserName),
+    /// A friendship is over.
+    FriendRemoved(UserName),
     /// The keys of a friend's devices are known.
     KeysKnown(UserName),
     /// The server gives no keys of this user.
@@ -85,6 +87,10 @@ pub(crate) enum AccountEvent {
     LoggedOut,
     /// The server took a message, or did not.
     MessageAnswered(MessageId, bool),
+    /// The server took a part of a message's picture, or did not.
+    PartAnswered(MessageId, bool),
+    /// A part of a message's picture came; none where the server gives none.
+    PartCame(MessageId, Option<Vec<u8>>),
     /// The server has heard whom the user asks to be allowed to write.
     ThreadAsked(UserName),
     /// A message about a thread.
@@ -169,6 +175,10 @@ enum Request {
     Keys(UserName),
     Devices,
     Message(MessageId),
+    /// A part of the picture of a message, to the server.
+    PutPart(MessageId),
+    /// And from there.
+    FetchPart(MessageId),
     Thread(UserName),
     /// The password that is asked for.
     Password(String),
@@ -429,6 +439,9 @@ impl Account {
                     Some(Request::Message(message)) => {
                         self.events.push_back(AccountEvent::MessageAnswered(message, true));
                     }
+                    Some(Request::PutPart(message)) => {
+                        self.events.push_back(AccountEvent::PartAnswered(message, true));
+                    }
                     Some(Request::Thread(user)) => self.events.push_back(AccountEvent::ThreadAsked(user)),
                     _ => {}
                 }
@@ -449,6 +462,12 @@ impl Account {
             }
             ServerMessage::FriendRemoved { user } => {
                 self.roster.friends.remove(&user);
+                self.events.push_back(AccountEvent::FriendRemoved(user));
+            }
+            ServerMessage::Part { request, bytes } => {
+                if let Some(Request::FetchPart(message)) = self.requests.remove(&request) {
+                    self.events.push_back(AccountEvent::PartCame(message, Some(bytes)));
+                }
             }
             ServerMessage::Row { previous, number, more, ref row, .. } => {
                 let call = if let RowEntry::Call(row) = row { Some(row.call) } else { None };
@@ -467,7 +486,7 @@ impl Account {
                 self.ask_keys(user.clone());
                 self.events.push_back(AccountEvent::Thread(Box::new(message)));
             }
-            ServerMessage::ThreadRequest { .. } | ServerMessage::Receipt { .. } => {
+            ServerMessage::ThreadRequest { .. } | ServerMessage::Receipt { .. } | ServerMessage::Avatar { .. } => {
                 self.events.push_back(AccountEvent::Thread(Box::new(message)));
             }
             about_a_call => self.events.push_back(AccountEvent::Call(Box::new(about_a_call))),
@@ -501,6 +520,8 @@ impl Account {
         match self.requests.remove(&request) {
             Some(Request::Keys(user)) => self.events.push_back(AccountEvent::KeysRefused(user)),
             Some(Request::Message(message)) => self.events.push_back(AccountEvent::MessageAnswered(message, false)),
+            Some(Request::PutPart(message)) => self.events.push_back(AccountEvent::PartAnswered(message, false)),
+            Some(Request::FetchPart(message)) => self.events.push_back(AccountEvent::PartCame(message, None)),
             Some(Request::Thread(user)) => self.events.push_back(AccountEvent::ThreadAsked(user)),
             Some(Request::SignIn) if self.awaits_account() => {
                 self.refused_sign_ins += 1;

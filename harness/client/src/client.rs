@@ -12,6 +12,7 @@ mod messages;
 mod misbehaviour;
 mod offers;
 mod permissions;
+mod pictures;
 mod reconnect;
 mod repose;
 mod restart;
@@ -73,6 +74,7 @@ pub struct Client {
     calls: Stream,
     sealing: Stream,
     message_sealing: Stream,
+    picture_sealing: Stream,
     message_ids: Stream,
     threads: Threads,
     account: Account,
@@ -162,6 +164,7 @@ impl Client {
             calls: seeds.stream("calls"),
             sealing: seeds.stream("sealing"),
             message_sealing: seeds.stream("message sealing"),
+            picture_sealing: seeds.stream("picture sealing"),
             message_ids: seeds.stream("messages"),
             account: Account::new(account, saved.account, now),
             insistence: Insistence::default(),
@@ -359,6 +362,9 @@ impl Client {
                 self.threads.befriended(&user);
                 self.outputs.push_back(Output::FriendAdded(user));
             }
+            AccountEvent::FriendRemoved(user) => self.threads.forget_avatar(&user),
+            AccountEvent::PartAnswered(message, taken) => self.part_answered(message, taken, now),
+            AccountEvent::PartCame(message, part) => self.part_came(message, part.as_deref(), now),
             AccountEvent::KeysKnown(user) => {
                 self.keys_known(&user, now);
                 self.list_known(&user, now);

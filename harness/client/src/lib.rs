@@ -17,6 +17,7 @@ pub mod engine;
 mod likeness;
 mod link;
 pub mod machine;
+mod pictures;
 mod saved;
 mod sequence;
 mod threads;

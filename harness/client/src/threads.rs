@@ -1,7 +1,8 @@
 //! What a device knows of its user's threads: what goes out, what came, and how far the user read.
 
+use crate::pictures::{Fetches, Part, Upload};
 use kernel::{MessageId, ThreadId, UserName};
-use protocol::{ClientMessage, DirectMessage, RowEntry, SealedEnvelope};
+use protocol::{ClientMessage, DirectMessage, MAX_AVATAR_BYTES, RowEntry, SealedEnvelope};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Messages that wait to go out; further ones are not taken.
@@ -25,6 +26,8 @@ pub(crate) struct Outgoing {
     pub(crate) message: MessageId,
     pub(crate) to: UserName,
     pub(crate) body: DirectMessage,
+    /// The picture that goes with it.
+    pub(crate) upload: Option<Upload>,
     stage: Stage,
     tries: u32,
 }
@@ -35,6 +38,8 @@ enum Stage {
     Held,
     /// For the other's consent, for keys, or for the one before it.
     Waits,
+    /// A part of its picture is at the server, which has not said so.
+    Uploads,
     /// At the server, which has not said so.
     Sent,
     /// In the thread; its row has not come yet.
@@ -72,16 +77,24 @@ pub(crate) struct Threads {
     /// How many rows each thread has.
     counts: BTreeMap<ThreadId, u32>,
     receipts: VecDeque<ClientMessage>,
+    pub(crate) fetches: Fetches,
+    /// The avatars of friends.
+    avatars: BTreeMap<UserName, Vec<u8>>,
 }
 
 impl Threads {
     /// Takes a message that the user wrote; false when too many wait already.
-    pub(crate) fn compose(&mut self, message: MessageId, to: UserName, body: DirectMessage, held: bool) -> bool {
+    pub(crate) fn compose(
+        &mut self,
+        (message, to): (MessageId, UserName),
+        (body, upload): (DirectMessage, Option<Upload>),
+        held: bool,
+    ) -> bool {
         let to_one = self.outgoing.iter().filter(|out| out.to == to).count();
         let fits = self.outgoing.len() < MAX_OUTGOING && to_one < MAX_TO_ONE;
         if fits {
             let stage = if held { Stage::Held } else { Stage::Waits };
-            self.outgoing.push_back(Outgoing { message, to, body, stage, tries: 0 });
+            self.outgoing.push_back(Outgoing { message, to, body, upload, stage, tries: 0 });
         }
         fits
     }
@@ -94,7 +107,7 @@ impl Threads {
     /// What goes to somebody next, if nothing is on its way: messages keep their order. What is held back by a warning
     /// holds nothing else.
     pub(crate) fn next(&self, to: &UserName) -> Option<&Outgoing> {
-        let under_way = |out: &&Outgoing| matches!(out.stage, Stage::Waits | Stage::Sent);
+        let under_way = |out: &&Outgoing| matches!(out.stage, Stage::Waits | Stage::Uploads | Stage::Sent);
         self.outgoing.iter().filter(|out| out.to == *to).find(under_way).filter(|out| out.stage == Stage::Waits)
     }
 
@@ -105,6 +118,22 @@ impl Threads {
 
     pub(crate) fn sent(&mut self, message: MessageId) {
         self.change(message, |out| out.stage = Stage::Sent);
+    }
+
+    /// The part of a message's picture that goes next, ahead of the message: from now on it is on its way.
+    pub(crate) fn next_part(&mut self, message: MessageId) -> Option<Part> {
+        let out = self.outgoing.iter_mut().find(|out| out.message == message)?;
+        let part = out.upload.as_ref()?.next()?;
+        out.stage = Stage::Uploads;
+        Some(part)
+    }
+
+    /// The server has the part. Gives to whom the message goes.
+    pub(crate) fn part_taken(&mut self, message: MessageId) -> Option<UserName> {
+        let out = self.outgoing.iter_mut().find(|out| out.message == message && out.stage == Stage::Uploads)?;
+        out.upload.iter_mut().for_each(Upload::taken);
+        out.stage = Stage::Waits;
+        Some(out.to.clone())
     }
 
     /// The server has it. Gives to whom it went.
@@ -122,13 +151,19 @@ impl Threads {
         let out = self.outgoing.iter_mut().find(|out| out.message == message)?;
         out.tries += 1;
         let again = out.tries < MOST_TRIES;
+        // The first time it is most likely a device that it was not sealed to; then, that its picture is no longer there.
+        if out.tries > 1 || out.stage == Stage::Uploads {
+            out.upload.iter_mut().for_each(Upload::restart);
+        }
         out.stage = if again { Stage::Waits } else { Stage::Held };
         Some((out.to.clone(), again))
     }
 
     /// The connection is another: what was on its way may be lost. Gives what is to be said again.
     pub(crate) fn resume(&mut self) -> Vec<ClientMessage> {
-        self.outgoing.iter_mut().filter(|out| out.stage == Stage::Sent).for_each(Outgoing::wait);
+        let on_its_way = |out: &&mut Outgoing| matches!(out.stage, Stage::Uploads | Stage::Sent);
+        self.outgoing.iter_mut().filter(on_its_way).for_each(Outgoing::wait);
+        self.fetches.resume();
         self.asked.retain(|_, answered| *answered);
         self.receipts.iter().cloned().collect()
     }
@@ -243,6 +278,26 @@ impl Threads {
         self.receipts.push_back(receipt);
     }
 
+    /// Keeps the avatar of somebody; false where it is none, or was there already.
+    pub(crate) fn keep_avatar(&mut self, user: &UserName, picture: &[u8]) -> bool {
+        let fits = self.avatars.len() < MAX_OTHERS || self.avatars.contains_key(user);
+        let is_new = picture.len() <= MAX_AVATAR_BYTES && self.avatars.get(user).is_none_or(|known| known != picture);
+        if fits && is_new {
+            self.avatars.insert(user.clone(), picture.to_vec());
+        }
+        fits && is_new
+    }
+
+    /// Whose avatars are no friend's any more is not shown.
+    pub(crate) fn forget_avatar(&mut self, user: &UserName) {
+        self.avatars.remove(user);
+    }
+
+    /// The avatars that are kept.
+    pub(crate) fn avatars(&self) -> impl Iterator<Item = (&UserName, &Vec<u8>)> {
+        self.avatars.iter()
+    }
+
     fn change(&mut self, message: MessageId, change: impl FnOnce(&mut Outgoing)) {
         if let Some(out) = self.outgoing.iter_mut().find(|out| out.message == message) {
             change(out);
@@ -257,15 +312,17 @@ impl Outgoing {
 
     fn release(&mut self) {
         (self.stage, self.tries) = (Stage::Waits, 0);
+        self.upload.iter_mut().for_each(Upload::restart);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kernel::random::SeedTree;
 
     fn compose(threads: &mut Threads, n: u8, to: &str, text: &str, held: bool) -> MessageId {
-        assert!(threads.compose(MessageId([n; 16]), to.into(), body(text), held));
+        assert!(threads.compose((MessageId([n; 16]), to.into()), (body(text), None), held));
         MessageId([n; 16])
     }
 
@@ -321,6 +378,49 @@ mod tests {
     }
 
     #[test]
+    fn a_message_goes_behind_its_picture_which_goes_on_over_another_connection_and_again_where_it_was_forgotten() {
+        let (mut threads, bob, message) = (Threads::default(), UserName::from("bob"), MessageId([1; 16]));
+        let upload = Upload::new(&[7; 40_000], &mut SeedTree::root(1).stream("pictures"));
+        assert!(threads.compose((message, bob.clone()), (body("look"), Some(upload)), false));
+        let part = |threads: &mut Threads| threads.next_part(message).map(|part| (part.part, part.parts));
+        assert_eq!(part(&mut threads), Some((0, 3)));
+        assert_eq!(next(&threads, "bob"), None, "one part at a time");
+        assert_eq!(threads.part_taken(message), Some(bob.clone()));
+        assert_eq!((part(&mut threads), threads.part_taken(MessageId([2; 16]))), (Some((1, 3)), None));
+        threads.resume();
+        assert_eq!(threads.part_taken(message), None, "said over the connection before");
+        assert_eq!((next(&threads, "bob").as_deref(), part(&mut threads)), (Some("look"), Some((1, 3))));
+        threads.part_taken(message);
+        assert_eq!(part(&mut threads), Some((2, 3)));
+        assert_eq!(threads.refused(message), Some((bob.clone(), true)), "the server has no room, or forgot it");
+        for n in 0..3 {
+            assert_eq!(part(&mut threads), Some((n, 3)));
+            threads.part_taken(message);
+        }
+        assert_eq!((part(&mut threads), next(&threads, "bob").as_deref()), (None, Some("look")));
+        threads.sent(message);
+        assert_eq!(threads.refused(message), Some((bob, true)));
+        assert_eq!(part(&mut threads), Some((0, 3)));
+    }
+
+    #[test]
+    fn an_avatar_is_shown_when_it_is_another_one_and_forgotten_with_the_friendship() {
+        let (mut threads, bob) = (Threads::default(), UserName::from("bob"));
+        assert!(
+            threads.keep_avatar(&bob, b"one")
+                && !threads.keep_avatar(&bob, b"one")
+                && threads.keep_avatar(&bob, b"two")
+        );
+        assert!(!threads.keep_avatar(&bob, &[7; MAX_AVATAR_BYTES + 1]));
+        assert_eq!(
+            threads.avatars().map(|(user, picture)| (user.as_str(), &picture[..])).collect::<Vec<_>>(),
+            [("bob", &b"two"[..])]
+        );
+        threads.forget_avatar(&bob);
+        assert_eq!(threads.avatars().count(), 0);
+    }
+
+    #[test]
     fn somebody_is_asked_again_only_if_the_question_may_be_lost() {
         let (mut threads, bob) = (Threads::default(), UserName::from("bob"));
         assert!(threads.asks(&bob) && !threads.asks(&bob));
@@ -335,10 +435,12 @@ mod tests {
     fn queues_are_bounded() {
         let mut threads = Threads::default();
         let all = 0..MAX_TO_ONE as u8 + 5;
-        let composed = all.filter(|n| threads.compose(MessageId([*n; 16]), "bob".into(), body(""), false)).count();
+        let composed =
+            all.filter(|n| threads.compose((MessageId([*n; 16]), "bob".into()), (body(""), None), false)).count();
         assert_eq!(composed, MAX_TO_ONE);
         let others = (0..2 * MAX_OUTGOING as u128).map(|n| (MessageId((n << 64).to_be_bytes()), format!("user-{n}")));
-        let composed = others.filter(|(id, user)| threads.compose(*id, user.as_str().into(), body(""), false)).count();
+        let composed =
+            others.filter(|(id, user)| threads.compose((*id, user.as_str().into()), (body(""), None), false)).count();
         assert_eq!(composed, MAX_OUTGOING - MAX_TO_ONE);
         for n in 0..2 * MAX_KNOWN as u128 {
             assert!(threads.is_new(MessageId(n.to_be_bytes())));

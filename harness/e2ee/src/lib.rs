@@ -1,6 +1,7 @@
-//! Identities, sealed envelopes, frame encryption, safety numbers. Sans-IO.
+//! Identities, sealed envelopes and files, frame encryption, safety numbers. Sans-IO.
 
 pub mod agreement;
+pub mod attachment;
 pub mod device_list;
 pub mod envelope;
 pub mod frame;
@@ -9,6 +10,7 @@ mod replay;
 mod safety;
 
 pub use agreement::{AgreementError, CallSecret, CallShare, Transcript};
+pub use attachment::AttachmentKey;
 pub use device_list::{DeviceChange, DeviceKeys, DeviceLink, DeviceList, ListError};
 pub use envelope::{EnvelopeError, EnvelopeHeader, EnvelopeKind, SealedEnvelope};
 pub use frame::{FrameKeys, FrameSecret, OpenError, OpenedFrame, Role, SealError, SealedFrame, clear_bytes};

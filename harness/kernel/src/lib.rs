@@ -25,7 +25,7 @@ pub mod trouble;
 pub use event::{Event, Record};
 pub use log::{BlobRef, Log};
 pub use mutant::Mutant;
-pub use names::{ActorName, CallId, LinkName, MessageId, ThreadId, Track, UserName};
+pub use names::{ActorName, AttachmentId, CallId, LinkName, MessageId, ThreadId, Track, UserName};
 pub use packet::{Datagram, PacketId, Transport};
 pub use plan::Plan;
 pub use time::{BitRate, Micros, SimTime};

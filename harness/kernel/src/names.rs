@@ -126,6 +126,10 @@ id!(
     /// A direct message: 128 random bits chosen by the writer's device, never reused.
     MessageId
 );
+id!(
+    /// A file that goes beside a message: 128 random bits chosen by the writer's device, never reused.
+    AttachmentId
+);
 
 /// Reads hexadecimal digits into `bytes`; `None` when the length or a digit is wrong.
 pub fn from_hex(text: &str, bytes: &mut [u8]) -> Option<()> {

@@ -167,6 +167,9 @@ pub struct Participant {
     /// Left out where it is 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub priority: u32,
+    /// How many bytes a photograph of the device's camera has. Left out where it is the fixture as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub photograph_bytes: Option<u32>,
 }
 
 fn yes() -> bool {
@@ -386,6 +389,8 @@ pub enum AdversaryPlan {
     HostNameInOffer,
     /// Signaling moves a live call to another device of its user, in the name of the one that has it.
     StealCall,
+    /// Signaling flips a bit in each part of the pictures that it hands out.
+    AlterPictures,
 }
 
 /// What is sent.

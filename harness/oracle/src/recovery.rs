@@ -129,7 +129,8 @@ impl Graph {
             | Fact::ThreadDeclined { .. }
             | Fact::MessageStored { .. }
             | Fact::MessageReceipt { .. }
-            | Fact::AvatarSet { .. } => Vec::new(),
+            | Fact::AvatarSet { .. }
+            | Fact::PictureUploaded { .. } => Vec::new(),
         }
     }
 

@@ -115,6 +115,7 @@ impl Story {
             Fact::RequestCancelled { by, .. } => Some((phone(by), "cancel_request")),
             Fact::Followed { by, .. } | Fact::Unfollowed { by, .. } => Some((phone(by), "follow")),
             Fact::SettingChanged { by, .. } => Some((phone(by), "set")),
+            Fact::AvatarSet { user } => Some((phone(user), "set_avatar")),
             Fact::CallRinging { caller, .. } => Some((phone(caller), "invite")),
             Fact::CallLive { callee_device, .. } => Some((callee_device.clone(), "accept")),
             Fact::CallMoved { to, .. } => Some((to.clone(), "take_over")),
@@ -533,6 +534,7 @@ fn plan() -> Plan {
         imitates: None,
         signs_in: None,
         priority: 1,
+        photograph_bytes: None,
     };
     let server = |name: &str, address: IpAddr| ServerPlan {
         name: name.into(),

@@ -9,7 +9,7 @@ use crate::{
 };
 use kernel::{
     SimTime, Track,
-    event::{LogLine, PacketSent, PushAsked, Reassembled, Sealed, Secret, SecretKind, Signal, Snapshot},
+    event::{LogLine, PacketSent, PictureSent, PushAsked, Reassembled, Sealed, Secret, SecretKind, Signal, Snapshot},
     names::{from_hex, to_hex},
     random::{SeedTree, Stream},
 };
@@ -120,12 +120,14 @@ pub(crate) struct Exposure<'a, T> {
 pub(crate) struct Search<'a> {
     /// Frames, each once per view.
     pub(crate) frames: Vec<Exposure<'a, FrameIndex>>,
-    /// Frame keys and private keys.
+    /// Frame keys, private keys and keys of pictures.
     pub(crate) keys: Vec<Exposure<'a, Seen<'a, Secret>>>,
     /// Passwords, codes and tokens, also where they may be.
     pub(crate) credentials: Vec<Exposure<'a, Seen<'a, Secret>>>,
     /// Texts of messages.
     pub(crate) texts: Vec<Exposure<'a, Seen<'a, Secret>>>,
+    /// Pictures of messages.
+    pub(crate) pictures: Vec<Exposure<'a, Seen<'a, PictureSent>>>,
     /// Frames with windows that were searched for.
     pub(crate) frames_searched: u64,
     /// Frames too short, or without a telling window.
@@ -136,6 +138,8 @@ pub(crate) struct Search<'a> {
     pub(crate) credentials_searched: u64,
     /// Texts that were long enough to be searched for.
     pub(crate) texts_searched: u64,
+    /// Pictures with windows that were searched for.
+    pub(crate) pictures_searched: u64,
     /// Bytes that were searched.
     pub(crate) bytes: u64,
 }
@@ -160,15 +164,18 @@ pub(crate) fn search<'a>(run: &Run<'a>) -> Search<'a> {
         keys: Vec::new(),
         credentials: Vec::new(),
         texts: Vec::new(),
+        pictures: Vec::new(),
         frames_searched: 0,
         frames_skipped: 0,
         keys_searched: 0,
         credentials_searched: 0,
         texts_searched: 0,
+        pictures_searched: 0,
         bytes: 0,
     };
     let mut needles: Vec<(Needle, Vec<u8>)> = Vec::new();
     register_secrets(run, &mut search, &mut needles);
+    register_pictures(run, &mut search, &mut needles);
     let windows = choose_windows(run, &mut search);
     let all = || {
         let secrets = needles.iter().map(|(needle, bytes)| (*needle, bytes.as_slice()));
@@ -196,19 +203,23 @@ pub(crate) fn search<'a>(run: &Run<'a>) -> Search<'a> {
                     search.credentials.push(Exposure { what: run.events.secrets[secret], exhibit });
                 }
                 Needle::Text(secret) => search.texts.push(Exposure { what: run.events.secrets[secret], exhibit }),
+                Needle::Picture(picture) => {
+                    search.pictures.push(Exposure { what: run.events.pictures[picture], exhibit });
+                }
             });
         }
     }
     search
 }
 
-/// What a needle stands for: positions in the frames and among the secrets.
+/// What a needle stands for: positions in the frames, among the secrets and among the pictures that left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Needle {
     Frame(FrameIndex),
     Key(usize),
     Credential(usize),
     Text(usize),
+    Picture(usize),
 }
 
 /// Texts below this are not searched for.
@@ -260,6 +271,24 @@ fn choose_window<'a>(secret: &'a [u8], stream: &mut Stream) -> Option<&'a [u8]> 
     })
 }
 
+/// Windows of a picture that are searched for: a part of it, or one seam between two, must not hide it.
+const PICTURE_WINDOWS: usize = 8;
+
+/// Seeded windows of each picture that goes with a message. What an avatar shares with it (a server shows avatars) tells nothing.
+fn register_pictures(run: &Run, search: &mut Search, needles: &mut Vec<(Needle, Vec<u8>)>) {
+    let mut stream = SeedTree::root(run.plan.seed).child("oracle").stream("message_texts_are_sealed");
+    let avatars = run.events.pictures.iter().filter(|sent| sent.message.is_none());
+    let avatars: Vec<&[u8]> = avatars.map(|sent| run.log.bytes(sent.bytes)).collect();
+    let is_avatars = |window: &[u8]| avatars.iter().any(|avatar| avatar.windows(WINDOW).any(|part| part == window));
+    for (index, sent) in run.events.pictures.iter().enumerate().filter(|(_, sent)| sent.message.is_some()) {
+        let windows = (0..PICTURE_WINDOWS).filter_map(|_| choose_window(run.log.bytes(sent.bytes), &mut stream));
+        let windows: Vec<&[u8]> = windows.filter(|window| !is_avatars(window)).collect();
+        search.pictures_searched += u64::from(!windows.is_empty());
+        let forms = windows.into_iter().flat_map(spellings).filter(|form| form.len() >= MIN_NEEDLE);
+        needles.extend(forms.map(|form| (Needle::Picture(index), form)));
+    }
+}
+
 /// How many different values bytes have.
 pub(crate) fn different_bytes(bytes: &[u8]) -> u32 {
     let mut seen = [0u64; 4];
@@ -270,7 +299,7 @@ pub(crate) fn different_bytes(bytes: &[u8]) -> u32 {
 fn register_secrets(run: &Run, search: &mut Search, needles: &mut Vec<(Needle, Vec<u8>)>) {
     for (index, secret) in run.events.secrets.iter().enumerate() {
         let forms = match secret.kind {
-            SecretKind::FrameKey | SecretKind::PrivateKey => {
+            SecretKind::FrameKey | SecretKind::PrivateKey | SecretKind::PictureKey => {
                 let mut raw = vec![0; secret.value.len() / 2];
                 let Some(()) = from_hex(&secret.value, &mut raw) else { continue };
                 search.keys_searched += 1;
@@ -288,7 +317,7 @@ fn register_secrets(run: &Run, search: &mut Search, needles: &mut Vec<(Needle, V
             }
         };
         let needle = match secret.kind {
-            SecretKind::FrameKey | SecretKind::PrivateKey => Needle::Key(index),
+            SecretKind::FrameKey | SecretKind::PrivateKey | SecretKind::PictureKey => Needle::Key(index),
             SecretKind::MessageText => Needle::Text(index),
             _ => Needle::Credential(index),
         };

@@ -6,10 +6,11 @@
 pub mod channel;
 mod endpoint;
 pub mod epoch;
-mod grant;
 mod link;
 pub mod message;
 mod peer;
+mod push;
+mod relay_grant;
 mod relay_stream;
 mod secure_stream;
 mod stream_link;
@@ -19,17 +20,18 @@ pub mod wire;
 
 pub use channel::{ChannelEvent, ClientChannel, ConnectionId, Route, STREAM_PORTS, SendError, ServerChannel};
 pub use epoch::{Epoch, SignedEpoch, Start};
-pub use grant::{RelayGrant, RelayTls};
-pub use message::{
-    CallEnd, ClientMessage, PROTOCOL_VERSION, PUSH_PAYLOAD, PushRequest, PushToken, RequestId, ServerMessage,
-};
+pub use message::{CallEnd, ClientMessage, PROTOCOL_VERSION, RequestId, ServerMessage};
 pub use peer::{PathDescription, PeerMessage, SessionDescription};
+pub use push::{PUSH_PAYLOAD, PushRequest, PushToken};
+pub use relay_grant::{RelayGrant, RelayTls};
 pub use relay_stream::{BrokenStream, RelayStream};
 pub use thread::{
-    Attachment, CallRowEntry, DirectMessage, MAX_PICTURE_BYTES, MAX_TEXT_BYTES, MessageRowEntry, RowEntry,
+    Attachment, CallRowEntry, DirectMessage, MAX_AVATAR_BYTES, MAX_PARTS, MAX_PICTURE_BYTES, MAX_TEXT_BYTES,
+    MessageRowEntry, PART_BYTES, RowEntry, SealedPicture,
 };
 pub use tls::{ServerIdentity, ServerIdentityPublic};
 // The sealed part of a message: the server reads its header only.
 pub use e2ee::{
-    DeviceChange, DeviceIdentity, DeviceKeys, DeviceLink, DeviceList, EnvelopeHeader, EnvelopeKind, SealedEnvelope,
+    AttachmentKey, DeviceChange, DeviceIdentity, DeviceKeys, DeviceLink, DeviceList, EnvelopeHeader, EnvelopeKind,
+    SealedEnvelope,
 };

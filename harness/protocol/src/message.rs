@@ -1,10 +1,10 @@
 //! Messages of the signaling protocol. On the wire: postcard, in frames of the channel (a 4-byte big-endian length).
 
-use crate::{epoch::SignedEpoch, grant::RelayGrant, thread::RowEntry};
+use crate::{epoch::SignedEpoch, push::PushToken, relay_grant::RelayGrant, thread::RowEntry};
 use e2ee::{DeviceKeys, DeviceLink, SealedEnvelope};
 use kernel::{
     event::Setting,
-    names::{ActorName, CallId, MessageId, UserName},
+    names::{ActorName, AttachmentId, CallId, MessageId, UserName},
     time::Micros,
 };
 use serde::{Deserialize, Serialize};
@@ -12,21 +12,6 @@ use std::net::SocketAddr;
 
 /// Version of the protocol. The server refuses a client below its minimum.
 pub const PROTOCOL_VERSION: u16 = 1;
-
-/// What a push service knows a device by: random, and good for nothing but to wake it.
-pub type PushToken = [u8; 16];
-
-/// What a push says, always: nothing.
-pub const PUSH_PAYLOAD: &[u8] = b"wake";
-
-/// What a server asks a push service for, which belongs to somebody else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PushRequest {
-    /// Whom to wake.
-    pub token: PushToken,
-    /// What to give it: [`PUSH_PAYLOAD`]. The planted bug V112 says who calls.
-    pub payload: Vec<u8>,
-}
 
 /// Joins a request and its answer on one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -318,6 +303,8 @@ pub enum ClientMessage {
         bodies: Vec<SealedEnvelope>,
         /// What it says, in clear: nothing ever. The planted bug V159 sends it.
         searchable: String,
+        /// The picture that goes with it: all its parts are at the server.
+        attachment: Option<AttachmentId>,
     },
     /// Rows up to one came to this device, or its user read them.
     Receipt {
@@ -332,13 +319,36 @@ pub enum ClientMessage {
     SetAvatar {
         /// Joins the answer.
         request: RequestId,
-        /// A JPEG file.
+        /// A JPEG file, at most [`MAX_AVATAR_BYTES`](crate::MAX_AVATAR_BYTES).
         picture: Vec<u8>,
     },
     /// Names what a push service knows this device by, so that it can be woken. Not answered.
     RegisterPush {
         /// The token.
         token: PushToken,
+    },
+    /// Leaves a part of a sealed picture at the server, the first one first. Answered by `Done`, the second time too, or by
+    /// `Refused`.
+    PutPart {
+        /// Joins the answer.
+        request: RequestId,
+        /// 128 random bits.
+        attachment: AttachmentId,
+        /// Which part, from 0.
+        part: u16,
+        /// Of how many: up to [`MAX_PARTS`](crate::MAX_PARTS).
+        parts: u16,
+        /// [`PART_BYTES`](crate::PART_BYTES), but for the last part.
+        bytes: Vec<u8>,
+    },
+    /// Asks for a part of the picture of a message. Answered by `Part` or `Refused`, alike for all reasons.
+    FetchPart {
+        /// Joins the answer.
+        request: RequestId,
+        /// The picture.
+        attachment: AttachmentId,
+        /// Which part, from 0.
+        part: u16,
     },
 }
 
@@ -554,6 +564,13 @@ pub enum ServerMessage {
     },
     /// This device was logged out; nothing that it says counts any more.
     LoggedOut,
+    /// A part of a sealed picture.
+    Part {
+        /// Joins the request.
+        request: RequestId,
+        /// As it was left.
+        bytes: Vec<u8>,
+    },
 }
 
 /// Why the server ended a call.

@@ -44,6 +44,8 @@ pub fn kind_of_client_message(message: &ClientMessage) -> &'static str {
         ClientMessage::RequestCode { .. } => "request_code",
         ClientMessage::ResetPassword { .. } => "reset_password",
         ClientMessage::RegisterPush { .. } => "register_push",
+        ClientMessage::PutPart { .. } => "put_part",
+        ClientMessage::FetchPart { .. } => "fetch_part",
     }
 }
 
@@ -79,6 +81,7 @@ pub fn kind_of_server_message(message: &ServerMessage) -> &'static str {
         ServerMessage::NewDevice { .. } => "new_device",
         ServerMessage::DevicesChanged { .. } => "devices_changed",
         ServerMessage::LoggedOut => "logged_out",
+        ServerMessage::Part { .. } => "part",
     }
 }
 

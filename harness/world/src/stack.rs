@@ -181,7 +181,11 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
         relay_only: me.relay_only,
         read_receipts: me.read_receipts,
         call_waiting: me.call_waiting,
-        photograph: fixtures::photograph().expect("the photograph is compiled in").to_vec(),
+        photograph: match me.photograph_bytes {
+            None => fixtures::photograph().map(<[u8]>::to_vec),
+            Some(bytes) => fixtures::photograph_of(bytes as usize),
+        }
+        .expect("the photograph is compiled in"),
         place: place(&self::seeds(plan, device)),
         // One of the user, not of the device.
         password: password(&self::seeds(plan, first)),

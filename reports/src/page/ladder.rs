@@ -151,6 +151,13 @@ fn step(record: &kernel::Record, seen: &mut BTreeSet<(String, &'static str)>) ->
         Event::ThreadShown(shown) => {
             note(&shown.device, "consent", format!("shows the thread with {}: {} rows", shown.peer, shown.rows))
         }
+        Event::PictureShown(shown) => {
+            let what = if shown.message.is_some() { "picture" } else { "avatar" };
+            match shown.hash {
+                Some(_) => note(&shown.device, "consent", format!("shows {}'s {what}", shown.user)),
+                None => note(&shown.device, "denied", format!("cannot open {}'s {what}", shown.user)),
+            }
+        }
         Event::Dns(asked) => note(&asked.device, "denied", format!("asks for {}", asked.name)),
         Event::Ui(shown) => note(&shown.device, "ring", screen_sentence(&shown.screen)?),
         Event::Ended(ended) => {

@@ -240,4 +240,6 @@ pub(crate) enum Attack {
     HostNameInOffer,
     /// Signaling moves the live call to another device of a user, in the name of the one that has it: a thief has that device.
     StealCall,
+    /// Signaling flips a bit in each part of the pictures that it hands out.
+    AlterPictures,
 }

@@ -271,6 +271,7 @@ impl People {
             imitates: participant.imitates.as_ref().map(|original| UserName::from(original.as_str())),
             signs_in,
             priority: participant.priority.as_ref().map_or(1, |priority| **priority),
+            photograph_bytes: participant.photograph_bytes.as_ref().map(|bytes| **bytes),
         });
     }
 

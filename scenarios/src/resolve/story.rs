@@ -367,5 +367,6 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::NameInOffer => AdversaryPlan::NameInOffer,
         Attack::HostNameInOffer => AdversaryPlan::HostNameInOffer,
         Attack::StealCall => AdversaryPlan::StealCall,
+        Attack::AlterPictures => AdversaryPlan::AlterPictures,
     })
 }

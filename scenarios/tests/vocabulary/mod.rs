@@ -35,6 +35,8 @@ const INVARIANTS: &[&str] = &[
     "strangers_ask_before_they_write",
     "receipts_are_the_readers_choice",
     "message_texts_are_sealed",
+    "pictures_arrive_as_they_left",
+    "avatars_are_for_friends",
     "links_only_ask",
     "ring_screen_shows_the_roster",
     "changed_identities_are_shown",

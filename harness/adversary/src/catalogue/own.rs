@@ -109,4 +109,24 @@ pub(super) const OWN: &[KnownAttack] = &[
         invariant: "one_device_answers",
         scenario: "canary/call-is-stolen",
     },
+    KnownAttack {
+        mutant: Mutant::V170,
+        sentence: "Signal for Android checked the seal of the first part of an attachment only (Aumasson and Verschoor, 2016): here a \
+                   device looks at neither hash nor seal of a picture",
+        invariant: "pictures_arrive_as_they_left",
+        scenario: "canary/altered-picture-is-shown",
+    },
+    KnownAttack {
+        mutant: Mutant::V171,
+        sentence: "LINE sealed texts and places end to end, and for years no pictures (class): here a picture goes to the \
+                   server as it is",
+        invariant: "message_texts_are_sealed",
+        scenario: "canary/picture-goes-unsealed",
+    },
+    KnownAttack {
+        mutant: Mutant::V172,
+        sentence: "Avatars were shown to whoever had an account, and were collected (class): here the server shows them to everybody",
+        invariant: "avatars_are_for_friends",
+        scenario: "canary/avatar-for-everybody",
+    },
 ];

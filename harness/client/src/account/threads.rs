@@ -1,7 +1,8 @@
 //! Threads: who may write to whom, and what goes out.
 
 use super::{Account, Request};
-use kernel::{MessageId, SimTime, UserName};
+use crate::pictures::Part;
+use kernel::{AttachmentId, MessageId, SimTime, UserName};
 use protocol::{ClientMessage, SealedEnvelope};
 
 impl Account {
@@ -22,7 +23,7 @@ impl Account {
         &mut self,
         (message, to): (MessageId, UserName),
         bodies: Vec<SealedEnvelope>,
-        searchable: String,
+        (searchable, attachment): (String, Option<AttachmentId>),
         now: SimTime,
     ) {
         self.ask(Request::Message(message), |request| ClientMessage::SendMessage {
@@ -31,7 +32,27 @@ impl Account {
             to,
             bodies,
             searchable,
+            attachment,
         });
+        self.drive(now);
+    }
+
+    /// Leaves a part of a message's picture at the server. What becomes of it is an event.
+    pub(crate) fn put_part(&mut self, message: MessageId, part: Part, now: SimTime) {
+        let Part { attachment, part, parts, bytes } = part;
+        self.ask(Request::PutPart(message), |request| ClientMessage::PutPart {
+            request,
+            attachment,
+            part,
+            parts,
+            bytes,
+        });
+        self.drive(now);
+    }
+
+    /// Asks for a part of a message's picture.
+    pub(crate) fn fetch_part(&mut self, message: MessageId, (attachment, part): (AttachmentId, u16), now: SimTime) {
+        self.ask(Request::FetchPart(message), |request| ClientMessage::FetchPart { request, attachment, part });
         self.drive(now);
     }
 

@@ -15,6 +15,7 @@ impl Client {
         let (call, farewells) = (saved.call, saved.farewells.clone());
         let mut client = Client::begin(config, Some(saved), now);
         client.show(Screen::Idle);
+        client.show_kept_avatars();
         let left = call.map(|call| (ClientMessage::HangUp { call }, call));
         for (message, call) in farewells.into_iter().chain(left) {
             client.insistence.passed(call);

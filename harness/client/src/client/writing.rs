@@ -4,6 +4,7 @@ use super::Client;
 use crate::{
     config::Misbehaviour,
     content::{card, link, picture},
+    pictures::Upload,
     threads::{Arrived, Outgoing},
 };
 use e2ee::envelope;
@@ -26,15 +27,28 @@ impl Client {
             return;
         }
         let held = card::is_in(&text) && self.verification(&to) != Verification::Verified && !mutant!(V120);
-        let body = DirectMessage { text, attachment: attached.and_then(|attached| self.attachment(attached)) };
-        let (text, picture) = (body.text.clone(), body.attachment.clone());
+        let picture = if attached == Some(Attached::Picture) { picture::leaving(&self.photograph) } else { None };
         let message = MessageId(self.message_ids.bytes());
-        if !self.threads.compose(message, to.clone(), body, held) {
+        if attached == Some(Attached::Picture) && picture.is_none() {
+            return self.warn(message, &to, "no_picture");
+        }
+        let upload = picture.as_ref().map(|picture| Upload::new(picture, &mut self.picture_sealing));
+        let attachment = match &upload {
+            Some(upload) => Some(Attachment::Picture(upload.picture().clone())),
+            None => self.location(attached),
+        };
+        let body = DirectMessage { text: text.clone(), attachment: attachment.clone() };
+        if !self.threads.compose((message, to.clone()), (body, upload), held) {
             return;
         }
-        event!(Secret { holders: self.readers(&to), kind: SecretKind::MessageText, kid: None, value: text });
-        if let Some(Attachment::Picture(bytes)) = picture {
-            self.picture_leaves(Some(message), &bytes);
+        let holders = self.readers(&to);
+        if let Some(Attachment::Picture(picture)) = &attachment {
+            let (holders, kind) = (holders.clone(), SecretKind::PictureKey);
+            event!(Secret { holders, kind, kid: None, value: picture.key.value() });
+        }
+        event!(Secret { holders, kind: SecretKind::MessageText, kid: None, value: text });
+        if let Some(picture) = picture {
+            self.picture_leaves(Some(message), &picture);
         }
         if held {
             self.warn(message, &to, "card_number");
@@ -56,13 +70,6 @@ impl Client {
         }
     }
 
-    pub(super) fn set_avatar(&mut self, now: SimTime) {
-        if let Some(picture) = picture::leaving(&self.photograph) {
-            self.picture_leaves(None, &picture);
-            self.account.set_avatar(picture, now);
-        }
-    }
-
     /// The device is signed in, over another connection than before.
     pub(super) fn resume_threads(&mut self, now: SimTime) {
         for message in self.threads.resume() {
@@ -73,6 +80,7 @@ impl Client {
             self.account.fetch_keys(writer, now);
         }
         self.post_all(now);
+        self.fetch_next(now);
     }
 
     /// A list of devices came that messages may have waited for, in or out.
@@ -98,6 +106,7 @@ impl Client {
                 event!(ThreadAsked { device: self.device.clone(), from });
             }
             ServerMessage::ThreadOpened { user } => self.post(&user, now),
+            ServerMessage::Avatar { user, picture } => self.show_avatar(&user, &picture),
             ServerMessage::Receipt { message, by, read } => {
                 event!(ReceiptShown { device: self.device.clone(), message, by, read });
             }
@@ -139,16 +148,17 @@ impl Client {
     }
 
     /// Sends what is next to somebody, or asks for what it takes.
-    fn post(&mut self, to: &UserName, now: SimTime) {
-        if self.threads.next(to).is_none() {
-            return;
-        }
+    pub(super) fn post(&mut self, to: &UserName, now: SimTime) {
+        let Some(next) = self.threads.next(to).map(|next| next.message) else { return };
         let unasked = self.misbehaves(Misbehaviour::WriteUnasked);
         if !self.account.roster().may_write(to) && !unasked {
             if self.threads.asks(to) {
                 self.account.request_thread(to.clone(), now);
             }
             return;
+        }
+        if let Some(part) = self.threads.next_part(next) {
+            return self.account.put_part(next, part, now);
         }
         let devices = self.account.roster().devices(to);
         if devices.is_empty() {
@@ -163,8 +173,9 @@ impl Client {
         let Some(out) = self.threads.next(to).cloned() else { return };
         let bodies = self.seal_message(&out, &devices);
         let searchable = if mutant!(V159) { out.body.text.clone() } else { String::new() };
+        let attachment = out.upload.as_ref().map(|upload| upload.picture().attachment);
         self.threads.sent(out.message);
-        self.account.send_message((out.message, out.to), bodies, searchable, now);
+        self.account.send_message((out.message, out.to), bodies, (searchable, attachment), now);
     }
 
     fn seal_message(&mut self, out: &Outgoing, devices: &[DeviceKeys]) -> Vec<SealedEnvelope> {
@@ -231,7 +242,8 @@ impl Client {
         if !self.threads.is_new(entry.message) || self.account.roster().is_blocked(&entry.sender) {
             return;
         }
-        let own = self.threads.take(entry.message).filter(|_| entry.sender == self.user).map(|out| out.body);
+        let own = self.threads.take(entry.message).filter(|_| entry.sender == self.user);
+        let (own, upload) = own.map_or((None, None), |out| (Some(out.body), out.upload));
         let opened = own.or_else(|| self.open_message(&entry, body?));
         let MessageRowEntry { thread, message, sender, .. } = entry;
         event!(MessageRow {
@@ -244,6 +256,9 @@ impl Client {
         });
         if let Some(opened) = opened {
             self.show_content(message, &opened);
+            if let Some(Attachment::Picture(picture)) = &opened.attachment {
+                self.picture_came((message, &sender), picture, upload.as_ref(), now);
+            }
         }
         if sender == self.user {
             self.post_all(now);
@@ -274,14 +289,9 @@ impl Client {
 
 /// What a message is made of, and shows.
 impl Client {
-    fn attachment(&self, attached: Attached) -> Option<Attachment> {
-        match attached {
-            Attached::Picture => picture::leaving(&self.photograph).map(Attachment::Picture),
-            Attached::Location => {
-                let [latitude, longitude] = self.place;
-                Some(Attachment::Location { latitude, longitude })
-            }
-        }
+    fn location(&self, attached: Option<Attached>) -> Option<Attachment> {
+        let [latitude, longitude] = self.place;
+        (attached == Some(Attached::Location)).then_some(Attachment::Location { latitude, longitude })
     }
 
     /// Who may know what is written: every device of both users.
@@ -289,11 +299,6 @@ impl Client {
         let roster = self.account.roster();
         let listed = [to, &self.user].into_iter().flat_map(|user| roster.devices(user));
         [self.device.clone()].into_iter().chain(listed.map(|keys| keys.device)).collect()
-    }
-
-    fn picture_leaves(&self, message: Option<MessageId>, picture: &[u8]) {
-        let (device, bytes) = (self.device.clone(), kernel::log::store(picture));
-        event!(PictureSent { device, message, bytes });
     }
 
     /// Shows links by their hosts. Nothing is asked of anybody for what a message holds, by looking at it.

@@ -51,5 +51,7 @@ mod tests {
         let at = large.windows(2).position(|part| part == [0xff, 0xda]).unwrap() + 20;
         large.splice(at..at, std::iter::repeat_n(7, MAX_PICTURE_BYTES));
         assert_eq!(leaving(&large), None);
+        let large = fixtures::photograph_of(MAX_PICTURE_BYTES).unwrap();
+        assert!(leaving(&large).unwrap().len() > MAX_PICTURE_BYTES - 2_000);
     }
 }

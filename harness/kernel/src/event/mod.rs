@@ -32,7 +32,9 @@ pub use people::{
     PasswordChosen, PasswordPath, Recovered, RollbackSeen, Setting, Signal, Store, StoreInterrupted, StoreRestored,
 };
 pub use secrecy::{Attack, AttackKind, KeyErased, KeyUsed, LogLine, Secret, SecretKind, Snapshot};
-pub use thread::{Attached, Fetched, LinkShown, MessageHeld, MessageRow, PictureSent, ReceiptShown, ThreadAsked};
+pub use thread::{
+    Attached, Fetched, LinkShown, MessageHeld, MessageRow, PictureSent, PictureShown, ReceiptShown, ThreadAsked,
+};
 pub use traffic::{TrafficMeasured, TrafficTransferred};
 
 use crate::{log::BlobRef, plan, time::SimTime};
@@ -109,6 +111,8 @@ events! {
     Fetched,
     /// A picture leaves a device.
     PictureSent(bytes),
+    /// A device shows a picture, or that it cannot be opened.
+    PictureShown,
     /// A device shows that somebody signed in to its account with a new device.
     DeviceAnnounced,
     /// A device was shown a list of a user's devices.

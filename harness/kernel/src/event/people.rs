@@ -329,10 +329,17 @@ pub enum Fact {
         /// Whose.
         user: UserName,
     },
+    /// All parts of a picture are there, sealed. It belongs to no message yet.
+    PictureUploaded {
+        /// By whom.
+        by: UserName,
+        /// How many bytes it has: those of its seal and padding too.
+        bytes: u32,
+    },
 }
 
 /// The kinds of facts, as saved logs name them.
-pub const FACT_KINDS: [&str; 32] = [
+pub const FACT_KINDS: [&str; 33] = [
     "account_created",
     "session_created",
     "device_added",
@@ -365,6 +372,7 @@ pub const FACT_KINDS: [&str; 32] = [
     "message_stored",
     "message_receipt",
     "avatar_set",
+    "picture_uploaded",
 ];
 
 impl Fact {
@@ -403,6 +411,7 @@ impl Fact {
             Fact::MessageStored { .. } => "message_stored",
             Fact::MessageReceipt { .. } => "message_receipt",
             Fact::AvatarSet { .. } => "avatar_set",
+            Fact::PictureUploaded { .. } => "picture_uploaded",
         }
     }
 }

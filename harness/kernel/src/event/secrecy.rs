@@ -48,6 +48,8 @@ pub enum SecretKind {
     RelayPassword,
     /// The text of a direct message: the devices of its two users.
     MessageText,
+    /// What opens the picture of a message: likewise.
+    PictureKey,
 }
 
 /// A secret came into being. The log is the oracle's: nobody in the simulation reads it.
@@ -131,6 +133,8 @@ pub enum AttackKind {
     DressUpOffer,
     /// Signaling moved a call to another device in the name of the one that has it.
     StealCall,
+    /// Signaling changed what it was given to keep for somebody.
+    AlterPicture,
     /// Any other fault that a canary plants.
     Canary,
 }

@@ -64,7 +64,8 @@ pub struct MessageHeld {
     pub message: MessageId,
     /// To whom it would go.
     pub to: UserName,
-    /// The warning that is shown: `card_number`, or `not_sent` where the server does not take it, or gives no keys.
+    /// The warning that is shown: `card_number`; `not_sent` where the server does not take it, or gives no keys; `no_picture` where
+    /// what was to go with it is none, or larger than any: that message is not kept.
     pub warning: String,
 }
 
@@ -92,7 +93,7 @@ pub struct Fetched {
     pub url: String,
 }
 
-/// A picture leaves a device, sealed in a message or as the avatar of its user.
+/// A picture leaves a device, sealed beside a message or as the avatar of its user.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PictureSent {
     /// The device.
@@ -101,4 +102,17 @@ pub struct PictureSent {
     pub message: Option<MessageId>,
     /// The file, before it is sealed.
     pub bytes: BlobRef,
+}
+
+/// A device shows a picture: of a message, or the avatar of somebody.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PictureShown {
+    /// The device.
+    pub device: ActorName,
+    /// Who sent it, or whose avatar it is.
+    pub user: UserName,
+    /// The message; none for an avatar.
+    pub message: Option<MessageId>,
+    /// BLAKE3 of the file, in hexadecimal; none where the device says that the picture cannot be opened.
+    pub hash: Option<String>,
 }

@@ -3,8 +3,8 @@
 use super::Invariant;
 use crate::invariants::{
     accounts, agreement, call_machine, confidentiality, consent, content, devices, durability, friend_gating, identity,
-    impersonation, integrity, key_hygiene, names, off, passwords, path, privacy, push, rates, refusals, relays,
-    rollback, screens, settings, strangers, subjects, third_parties, threads,
+    impersonation, integrity, key_hygiene, names, off, passwords, path, pictures, privacy, push, rates, refusals,
+    relays, rollback, screens, settings, strangers, subjects, third_parties, threads,
 };
 use kernel::Mutant;
 
@@ -294,10 +294,28 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         id: "DM-4",
         name: "message_texts_are_sealed",
-        truth: "What is written lies nowhere but on the devices of its two users: on no wire, at no server, in no log.",
+        truth: "What is written, and the pictures with it, lie nowhere but on the devices of the two users: on no wire, at no \
+                server, in no log.",
         foreign: false,
-        mutants: &[Mutant::V159],
+        mutants: &[Mutant::V159, Mutant::V171],
         checker: confidentiality::message_texts_are_sealed,
+    },
+    Invariant {
+        id: "DM-5",
+        name: "pictures_arrive_as_they_left",
+        truth: "Every device that shows a message with a picture comes to show the picture that left; what was changed on the way it \
+                shows as what cannot be opened.",
+        foreign: false,
+        mutants: &[Mutant::V170],
+        checker: pictures::pictures_arrive_as_they_left,
+    },
+    Invariant {
+        id: "PRV-11",
+        name: "avatars_are_for_friends",
+        truth: "Every device of a friend, and of nobody else, comes to show the avatar of a user as it left.",
+        foreign: false,
+        mutants: &[Mutant::V172],
+        checker: pictures::avatars_are_for_friends,
     },
     Invariant {
         id: "PRV-1",

@@ -77,7 +77,8 @@ pub(crate) fn no_credential_in_foreign_views(evidence: &Evidence) -> Checks {
     checks
 }
 
-/// CNF-1 of what is written: a text is nowhere but on the devices of its two users, at no server and on no wire.
+/// CNF-1 of what is written: a text, or a picture with it, is nowhere but on the devices of the two users, at no server and on
+/// no wire.
 pub(crate) fn message_texts_are_sealed(evidence: &Evidence) -> Checks {
     let search = evidence.search;
     let mut checks = Checks::default();
@@ -87,6 +88,13 @@ pub(crate) fn message_texts_are_sealed(evidence: &Evidence) -> Checks {
         checks.fail(exhibit.at(), exhibit.record(), || {
             let writer = exposure.what.holders.first().map(ActorName::as_str).unwrap_or_default();
             format!("what {writer} wrote can be read in view {}, {}", exhibit.view(), exhibit.place())
+        });
+    }
+    checks.held(search.pictures_searched);
+    for exposure in &search.pictures {
+        let (exhibit, sender) = (exposure.exhibit, &exposure.what.device);
+        checks.fail(exhibit.at(), exhibit.record(), || {
+            format!("a picture that {sender} sent can be seen in view {}, {}", exhibit.view(), exhibit.place())
         });
     }
     checks
@@ -130,6 +138,7 @@ fn kind(kind: SecretKind) -> &'static str {
         SecretKind::SessionToken => "session token",
         SecretKind::RelayPassword => "relay password",
         SecretKind::MessageText => "text of a message",
+        SecretKind::PictureKey => "key of a picture",
     }
 }
 
@@ -143,6 +152,7 @@ mod tests {
 
     const MEDIA: &str = "media_unreadable";
     const KEYS: &str = "relay_and_server_hold_no_key";
+    const TEXTS: &str = "message_texts_are_sealed";
     const CREDENTIALS: &str = "no_credential_in_foreign_views";
     const TOKEN: &str = "5f1d9a3c77e0b2468ace13579bdf02468ace13579bdf5f1d9a3c77e0b2468ac0";
 
@@ -325,5 +335,29 @@ mod tests {
         };
         assert_eq!(hold("relay").holds(CREDENTIALS), 1);
         hold("other-relay").fails_only(CREDENTIALS);
+    }
+
+    /// Alice's phone sends a picture, and shows an avatar of which the picture's last half is a part.
+    fn pictures() -> (Story, Vec<u8>) {
+        let mut story = Story::new();
+        let noise = noise("picture", 2_000);
+        let jpeg = |scan: &[u8]| [&[0xff, 0xd8, 0xff, 0xda, 0, 2], scan, &[0xff, 0xd9]].concat();
+        let [picture, avatar] = [jpeg(&noise), jpeg(&noise[1_000..])];
+        for (message, file) in [(Some(kernel::MessageId([3; 16])), &picture), (None, &avatar)] {
+            let bytes = story.store(file);
+            story.tell(Event::PictureSent(event::PictureSent { device: "alice-phone".into(), message, bytes }));
+        }
+        (story, picture)
+    }
+
+    #[test]
+    fn a_picture_of_a_message_is_found_at_the_server_and_an_avatar_may_be_there() {
+        let (mut story, picture) = pictures();
+        story.signal("alice-phone", "signaling", "set_avatar", &picture[1_006..]);
+        assert_eq!(story.holds(TEXTS), 1);
+        let (mut story, picture) = pictures();
+        story.signal("alice-phone", "signaling", "put_part", &picture);
+        let sentence = story.fails_only(TEXTS);
+        assert!(sentence.starts_with("a picture that alice-phone sent can be seen in view server"), "{sentence}");
     }
 }

@@ -18,6 +18,7 @@ pub(crate) mod names;
 pub(crate) mod off;
 pub(crate) mod passwords;
 pub(crate) mod path;
+pub(crate) mod pictures;
 pub(crate) mod privacy;
 pub(crate) mod push;
 pub(crate) mod rates;

@@ -89,6 +89,7 @@ fn deed<'a>(run: &Run<'a>, fact: &'a Fact) -> Option<Deed<'a>> {
         Fact::MessageStored { sender, .. } => by_user(sender, &["send_message"]),
         Fact::MessageReceipt { by, .. } => by_user(by, &["receipt"]),
         Fact::AvatarSet { user } => by_user(user, &["set_avatar"]),
+        Fact::PictureUploaded { by, .. } => by_user(by, &["put_part"]),
         // Who proves to be somebody does not act yet, and what the server does or counts by itself is in nobody's name.
         Fact::AccountCreated { .. }
         | Fact::LookedUp { .. }

@@ -39,7 +39,7 @@ pub(crate) fn threads_read_alike(evidence: &Evidence) -> Checks {
     checks
 }
 
-fn is_of(thread: &ThreadId, user: &UserName) -> bool {
+pub(super) fn is_of(thread: &ThreadId, user: &UserName) -> bool {
     thread.users().is_some_and(|(one, other)| one == *user || other == *user)
 }
 

@@ -133,6 +133,7 @@ kinds! {
     links_shown: LinkShown of device,
     fetched: Fetched of device,
     pictures: PictureSent,
+    pictures_shown: PictureShown of device,
     announced: DeviceAnnounced of device,
     lists: DeviceListSeen of device,
     logged_out: LoggedOut of device,

@@ -37,11 +37,17 @@ pub enum TableName {
     Lookups,
     /// What a push service knows each device by.
     PushTokens,
+    /// Sealed pictures by their ids.
+    Attachments,
+    /// What they are made of, by id and place.
+    Parts,
+    /// What each user has there, by user.
+    Shelves,
 }
 
 impl TableName {
     /// Every table.
-    pub const ALL: [TableName; 15] = [
+    pub const ALL: [TableName; 18] = [
         TableName::Accounts,
         TableName::Sessions,
         TableName::Edges,
@@ -57,6 +63,9 @@ impl TableName {
         TableName::Rings,
         TableName::Lookups,
         TableName::PushTokens,
+        TableName::Attachments,
+        TableName::Parts,
+        TableName::Shelves,
     ];
 
     /// The name as text.
@@ -77,6 +86,9 @@ impl TableName {
             TableName::Rings => "rings",
             TableName::Lookups => "lookups",
             TableName::PushTokens => "push_tokens",
+            TableName::Attachments => "attachments",
+            TableName::Parts => "parts",
+            TableName::Shelves => "shelves",
         }
     }
 }

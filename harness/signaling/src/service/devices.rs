@@ -44,6 +44,8 @@ impl Service {
             | ClientMessage::AnswerThread { request, .. }
             | ClientMessage::SendMessage { request, .. }
             | ClientMessage::SetAvatar { request, .. }
+            | ClientMessage::PutPart { request, .. }
+            | ClientMessage::FetchPart { request, .. }
             | ClientMessage::ChangePassword { request, .. }
             | ClientMessage::EndOtherSessions { request, .. }
             | ClientMessage::RequestCode { request, .. }

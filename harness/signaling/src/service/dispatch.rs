@@ -3,6 +3,7 @@
 use super::{
     Request, Service,
     calls::{Invite, Sender},
+    store::Sealed,
     threads::Written,
     transaction::Transaction,
 };
@@ -24,6 +25,10 @@ impl Service {
             Request::Expire(call) => {
                 self.expiring.remove(&call);
                 self.expire(call, work);
+            }
+            Request::Forget => {
+                self.forgetting = false;
+                self.store.forget_attachments(work.at);
             }
         }
     }
@@ -130,8 +135,15 @@ impl Service {
             ClientMessage::AnswerThread { request, user, accept } => {
                 self.answer_thread(connection, request, (from.user, &user), accept, work);
             }
-            ClientMessage::SendMessage { request, message, to, bodies, searchable } => {
-                self.send_message((connection, request), from, Written { message, to, bodies, searchable }, work);
+            ClientMessage::SendMessage { request, message, to, bodies, searchable, attachment } => {
+                let written = Written { message, to, bodies, searchable, attachment };
+                self.send_message((connection, request), from, written, work);
+            }
+            ClientMessage::PutPart { request, attachment, part, parts, bytes } => {
+                self.put_part((connection, request), from, Sealed { attachment, part, parts, bytes }, work);
+            }
+            ClientMessage::FetchPart { request, attachment, part } => {
+                self.fetch_part((connection, request), from, (attachment, part), work);
             }
             ClientMessage::Receipt { row, read, tell } => self.receipt(from, row, (read, tell), work),
             ClientMessage::SetAvatar { request, picture } => {

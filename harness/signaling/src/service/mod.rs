@@ -1,6 +1,7 @@
 //! The service behind the channel: which requests are worked on when, and what leaves when.
 
 mod accounts;
+mod attachments;
 mod calls;
 mod change;
 mod codes;
@@ -21,6 +22,8 @@ mod view;
 
 #[cfg(test)]
 mod account_table;
+#[cfg(test)]
+mod attachment_table;
 #[cfg(test)]
 mod call_table;
 #[cfg(test)]
@@ -162,6 +165,8 @@ pub struct Service {
     online: BTreeMap<ActorName, ConnectionId>,
     queue: VecDeque<Request>,
     expiring: BTreeSet<CallId>,
+    /// Whether [`Request::Forget`] waits in the queue.
+    forgetting: bool,
     /// Accepts by somebody whom nobody calls.
     attacks: u64,
     /// Which core this is, and of how many.
@@ -189,6 +194,8 @@ enum Request {
     /// A device lost its connection.
     Gone(ActorName),
     Expire(CallId),
+    /// Pictures are due to go.
+    Forget,
     /// A call that another core placed rings at devices of this one.
     Deliver(CallId),
     /// Another core left messages for a device of this one.
@@ -221,6 +228,7 @@ impl Service {
             online: BTreeMap::new(),
             queue: VecDeque::new(),
             expiring: BTreeSet::new(),
+            forgetting: false,
             attacks: 0,
             core: (0, 1),
             replica: Replica::default(),
@@ -272,6 +280,7 @@ impl Service {
             ServiceInput::Replicated(place, changes) => self.replicated(place, changes),
         }
         self.enqueue_expired(now);
+        self.enqueue_forgetting(now);
         self.advance(now);
     }
 
@@ -287,7 +296,8 @@ impl Service {
             Phase::Idle | Phase::Committing { .. } => SimTime::NEVER,
         };
         let deadlines = self.store.calls().filter(|call| !self.expiring.contains(&call.id)).map(store::Call::deadline);
-        Some(deadlines.fold(working, SimTime::min)).filter(|wake| *wake != SimTime::NEVER)
+        let forgetting = self.store.next_expiry().filter(|_| !self.forgetting).unwrap_or(SimTime::NEVER);
+        Some(deadlines.fold(working.min(forgetting), SimTime::min)).filter(|wake| *wake != SimTime::NEVER)
     }
 
     fn enqueue(&mut self, connection: ConnectionId, message: ClientMessage) {

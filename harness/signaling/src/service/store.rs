@@ -1,9 +1,11 @@
 //! What the server holds. Every access is counted, so that simulated time can be charged for it.
 
+pub(super) mod attachments;
 mod doors;
 mod edges;
 mod threads;
 
+pub(super) use attachments::{Put, Sealed};
 pub(super) use doors::{Counter, Door};
 pub(super) use edges::Relation;
 pub(super) use threads::Stored;
@@ -16,10 +18,11 @@ use super::{
     table::{Rows, Table},
 };
 use crate::{naming::call_of_server_message, password::PasswordHash};
+use attachments::{Attached, Shelf};
 use edges::Edge;
 use kernel::{
     mutant,
-    names::{ActorName, CallId, ThreadId, UserName},
+    names::{ActorName, AttachmentId, CallId, ThreadId, UserName},
     time::{Micros, SimTime},
 };
 use protocol::{
@@ -68,6 +71,13 @@ pub(super) struct Store {
     /// Left out where there is none, so that what is held without a push service stays what it was.
     #[serde(skip_serializing_if = "Table::is_empty")]
     push_tokens: Table<ActorName, PushToken>,
+    /// Left out likewise.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    attachments: Table<AttachmentId, Attached>,
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    parts: Table<(AttachmentId, u16), Vec<u8>>,
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    shelves: Table<UserName, Shelf>,
     /// Whose each device is.
     #[serde(skip)]
     owners: BTreeMap<ActorName, UserName>,
@@ -237,6 +247,9 @@ impl Store {
             TableName::Rings => &mut self.rings,
             TableName::Lookups => &mut self.lookups,
             TableName::PushTokens => &mut self.push_tokens,
+            TableName::Attachments => &mut self.attachments,
+            TableName::Parts => &mut self.parts,
+            TableName::Shelves => &mut self.shelves,
         }
     }
 

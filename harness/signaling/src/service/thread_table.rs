@@ -6,7 +6,7 @@ use kernel::{
     mutant::{self, Mutant},
     names::{ActorName, CallId, MessageId, UserName},
 };
-use protocol::{ClientMessage, EnvelopeKind, MAX_PICTURE_BYTES, RequestId, RowEntry, SealedEnvelope, ServerMessage};
+use protocol::{ClientMessage, EnvelopeKind, MAX_AVATAR_BYTES, RequestId, RowEntry, SealedEnvelope, ServerMessage};
 
 const REQUEST: RequestId = RequestId(7);
 
@@ -31,6 +31,7 @@ fn message(n: u8, to: &[&ActorName]) -> ClientMessage {
         to: "bob".into(),
         bodies: bodies(n, &phone("alice"), to, ("alice", "bob")),
         searchable: String::new(),
+        attachment: None,
     }
 }
 
@@ -251,7 +252,7 @@ fn friends_see_an_avatar_when_it_is_set_and_when_they_become_friends() {
     let mut conversation = Conversation::new(&["alice", "bob", "carol"]);
     conversation.befriend("alice", "bob");
     let set = |picture: Vec<u8>| ClientMessage::SetAvatar { request: REQUEST, picture };
-    conversation.say(&phone("alice"), set(vec![1; MAX_PICTURE_BYTES + 1]));
+    conversation.say(&phone("alice"), set(vec![1; MAX_AVATAR_BYTES + 1]));
     assert_eq!(answers(&mut conversation, &phone("alice")), [ServerMessage::Refused { request: REQUEST }]);
     conversation.say(&phone("alice"), set(vec![1, 2, 3]));
     let shown = ServerMessage::Avatar { user: "alice".into(), picture: vec![1, 2, 3] };

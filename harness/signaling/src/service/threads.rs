@@ -9,10 +9,10 @@ use super::{
 use kernel::{
     event::Fact,
     mutant,
-    names::{ActorName, MessageId, ThreadId, UserName},
+    names::{ActorName, AttachmentId, MessageId, ThreadId, UserName},
 };
 use protocol::{
-    ConnectionId, EnvelopeKind, MAX_PICTURE_BYTES, MessageRowEntry, RequestId, RowEntry, SealedEnvelope, ServerMessage,
+    ConnectionId, EnvelopeKind, MAX_AVATAR_BYTES, MessageRowEntry, RequestId, RowEntry, SealedEnvelope, ServerMessage,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +22,7 @@ pub(super) struct Written {
     pub(super) to: UserName,
     pub(super) bodies: Vec<SealedEnvelope>,
     pub(super) searchable: String,
+    pub(super) attachment: Option<AttachmentId>,
 }
 
 impl Service {
@@ -97,8 +98,8 @@ impl Service {
         self.tell_both(user, other, |user| ServerMessage::ThreadOpened { user }, work);
     }
 
-    /// Puts a message into its thread. It has a body for every other device of both users, or is refused: its writer then
-    /// asks for the newest lists and tries again.
+    /// Puts a message into its thread. It has a body for every other device of both users, and what goes with it is there, or it
+    /// is refused: its writer then asks for the newest lists and tries again.
     pub(super) fn send_message(
         &mut self,
         (connection, request): (ConnectionId, RequestId),
@@ -110,12 +111,19 @@ impl Service {
         let relation = self.store.relation(from.user, &written.to);
         let (theirs, own) = (self.store.devices(&written.to), self.store.devices(from.user));
         let may_write = relation.allows_messages() || mutant!(V157);
-        let Some(bodies) = bodies(&written, from.device, &thread, [&theirs, &own]).filter(|_| may_write) else {
+        // Looked up whoever it goes to: the time must not tell who takes it.
+        let is_there =
+            written.attachment.is_none_or(|attachment| self.store.may_attach(from.user, attachment, &thread));
+        let bodies = bodies(&written, from.device, &thread, [&theirs, &own]);
+        let Some(bodies) = bodies.filter(|_| may_write && is_there) else {
             return work.refuse(connection, request);
         };
         work.done(connection, request);
         if self.store.has_written(from.user, written.message) {
             return;
+        }
+        if let Some(attachment) = written.attachment {
+            self.store.attach(attachment, &thread, work.at);
         }
         let (message, sender, searchable) = (written.message, from.user.clone(), written.searchable.clone());
         let entry = RowEntry::Message(MessageRowEntry { thread: thread.clone(), message, sender, searchable });
@@ -170,14 +178,15 @@ impl Service {
         picture: Vec<u8>,
         work: &mut Transaction,
     ) {
-        if picture.len() > MAX_PICTURE_BYTES {
+        if picture.len() > MAX_AVATAR_BYTES {
             return work.refuse(connection, request);
         }
         self.store.set_avatar(from.user, picture.clone());
         work.facts.push(Fact::AvatarSet { user: from.user.clone() });
         work.done(connection, request);
         let message = ServerMessage::Avatar { user: from.user.clone(), picture };
-        for friend in self.store.friends(from.user) {
+        let friends = if mutant!(V172) { self.store.everybody_but(from.user) } else { self.store.friends(from.user) };
+        for friend in friends {
             work.tell_all(&self.store.devices(&friend), &message);
         }
     }

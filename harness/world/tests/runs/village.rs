@@ -100,6 +100,7 @@ fn participant(user: &str, address: IpAddr) -> Participant {
         imitates: None,
         signs_in: None,
         priority: 1,
+        photograph_bytes: None,
     }
 }
 

@@ -219,6 +219,7 @@ fn plan() -> Plan {
         imitates: None,
         signs_in: None,
         priority: 1,
+        photograph_bytes: None,
     };
     let server = |name: &str| ServerPlan {
         name: name.into(),

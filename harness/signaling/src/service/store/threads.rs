@@ -109,6 +109,12 @@ impl Store {
         self.avatars.insert(user.clone(), picture);
     }
 
+    /// Everybody with an account but one: who the planted bug V172 shows an avatar to.
+    pub(in crate::service) fn everybody_but(&self, user: &UserName) -> Vec<UserName> {
+        self.touch();
+        self.accounts.iter().map(|(other, _)| other).filter(|other| *other != user).cloned().collect()
+    }
+
     pub(in crate::service) fn avatar(&self, user: &UserName) -> Option<&Vec<u8>> {
         self.touch();
         self.avatars.get(user)

@@ -1,4 +1,4 @@
-//! What lets a device use a relay.
+//! What signaling gives the devices of a call for their relays.
 
 use kernel::time::Micros;
 use serde::{Deserialize, Serialize};
