@@ -8,6 +8,8 @@ mod endpoint;
 pub mod epoch;
 mod link;
 pub mod message;
+mod peer;
+mod push;
 mod relay_grant;
 mod relay_stream;
 mod secure_stream;
@@ -18,10 +20,9 @@ pub mod wire;
 
 pub use channel::{ChannelEvent, ClientChannel, ConnectionId, Route, STREAM_PORTS, SendError, ServerChannel};
 pub use epoch::{Epoch, SignedEpoch, Start};
-pub use message::{
-    CallEnd, ClientMessage, PROTOCOL_VERSION, PUSH_PAYLOAD, PathDescription, PeerMessage, PushRequest, PushToken,
-    RequestId, ServerMessage, SessionDescription,
-};
+pub use message::{CallEnd, ClientMessage, PROTOCOL_VERSION, RequestId, ServerMessage};
+pub use peer::{PathDescription, PeerMessage, SessionDescription};
+pub use push::{PUSH_PAYLOAD, PushRequest, PushToken};
 pub use relay_grant::{RelayGrant, RelayTls};
 pub use relay_stream::{BrokenStream, RelayStream};
 pub use thread::{
