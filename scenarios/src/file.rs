@@ -221,6 +221,8 @@ pub(crate) struct Participant {
     pub(crate) relay_only: bool,
     /// Whoever writes to the user is told what was read: yes unless given.
     pub(crate) read_receipts: Option<bool>,
+    /// Whether a call may ring beside another one: not unless given; then who calls hears that the user is busy.
+    pub(crate) call_waiting: Option<bool>,
     /// How many times as much of a shared core link the media ought to have as that of somebody without a priority:
     /// `priority_share_ppm` measures it.
     #[schemars(range(min = 1, max = 100))]

@@ -5,6 +5,7 @@ use crate::{
     colluding_server::ColludingServer,
     hop::{HopChain, ReplayingHop, TamperingHop},
     malicious_server::MaliciousServer,
+    thieving_server::ThievingServer,
 };
 use client::{Hop, Misbehaviour};
 use kernel::{
@@ -17,8 +18,8 @@ use signaling::Interceptor;
 /// What the adversary of a run puts into the actors.
 #[derive(Default)]
 pub struct Armed {
-    /// For `signaling::Server::set_interceptor`: a server that swaps offers, one that colludes with a caller who forges
-    /// consent, or one that changes pictures. Of several it is the first that is planned; who swaps comes before all.
+    /// For `signaling::Server::set_interceptor`: a server that swaps offers, steals a call, colludes with a caller who forges
+    /// consent, or changes pictures. Of several it is the first that is planned; who swaps or steals comes before all.
     pub interceptor: Option<Box<dyn Interceptor>>,
     /// For `ClientConfig::misbehaviour` of the caller.
     pub misbehaviour: Vec<Misbehaviour>,
@@ -46,6 +47,7 @@ pub fn arm(plan: &[AdversaryPlan], seeds: SeedTree) -> Armed {
     for attack in plan {
         match attack {
             AdversaryPlan::SwapFingerprint => armed.interceptor = Some(Box::new(MaliciousServer::new(&seeds))),
+            AdversaryPlan::StealCall => armed.interceptor = Some(Box::new(ThievingServer::default())),
             AdversaryPlan::ForgeConsent => {
                 armed.misbehaviour.push(Misbehaviour::ForgeConsent);
                 armed.interceptor.get_or_insert_with(|| Box::new(ColludingServer));

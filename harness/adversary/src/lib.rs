@@ -12,6 +12,7 @@ mod guesser;
 mod hop;
 mod malicious_server;
 mod off_path;
+mod thieving_server;
 
 pub use altering_server::AlteringServer;
 pub use arms::{Armed, HopAttacks, arm};
@@ -21,3 +22,4 @@ pub use guesser::{Guessed, Guesser};
 pub use hop::{HopChain, ReplayingHop, TamperingHop};
 pub use malicious_server::MaliciousServer;
 pub use off_path::{OffPathHost, Target};
+pub use thieving_server::ThievingServer;

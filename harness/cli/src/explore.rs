@@ -23,7 +23,7 @@ fn cores(time: Duration) -> Exit {
     let deadline = now() + time;
     let mut held = true;
     let mut table = table([
-        "calls, answers, ends, unfriend, attacks, timers",
+        "calls, answers, ends, unfriend, handovers, attacks, timers",
         "states",
         "transitions",
         "widest",

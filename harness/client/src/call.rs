@@ -47,6 +47,15 @@ pub(crate) struct OfferRules {
     pub(crate) inline_candidates: bool,
 }
 
+/// What an offer is made for.
+#[derive(Clone, Copy)]
+pub(crate) struct Offered<'a> {
+    /// The devices that it goes to.
+    pub(crate) to: &'a [DeviceKeys],
+    /// Whether the own camera will be on.
+    pub(crate) camera: bool,
+}
+
 /// What a hostile caller writes into an offer that does not belong there.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Extras {
@@ -62,7 +71,11 @@ pub(crate) struct Extras {
 pub(crate) struct Call {
     pub(crate) id: CallId,
     thread: ThreadId,
+    incoming: bool,
+    /// Who offered: of this side's keys.
     role: Role,
+    /// The device of the own user that asks this one to take the call over.
+    pub(crate) asked_by: Option<ActorName>,
     /// The peer's device; of a caller none before the answer.
     pub(crate) peer: Option<DeviceKeys>,
     /// The peer's camera will be on, by its signed description.
@@ -97,9 +110,15 @@ impl Call {
         Call::new(id, ThreadId::between(user, callee), Role::Caller)
     }
 
+    /// A call of another device of the own user, which asks this one to take it over.
+    pub(crate) fn asked(id: CallId, user: &UserName, peer: &UserName, by: ActorName) -> Call {
+        Call { asked_by: Some(by), ..Call::new(id, ThreadId::between(user, peer), Role::Caller) }
+    }
+
     /// A call that rings here. The offer stays sealed.
     pub(crate) fn incoming(id: CallId, user: &UserName, caller: DeviceKeys, offer: SealedEnvelope) -> Call {
         let mut call = Call::new(id, ThreadId::between(user, &caller.user), Role::Callee);
+        call.incoming = true;
         call.peer = Some(caller);
         call.sealed_offer = Some(offer);
         call
@@ -107,7 +126,7 @@ impl Call {
 
     /// Whether it was the other side who called.
     pub(crate) fn is_incoming(&self) -> bool {
-        matches!(self.role, Role::Callee)
+        self.incoming
     }
 
     /// Whether the outer fields of an offer are those of this call: all that is looked at before the user accepts.
@@ -116,17 +135,16 @@ impl Call {
         offer.header == self.header(EnvelopeKind::Offer, &caller.device, own, offer.header.sequence)
     }
 
-    /// The offer, sealed to each of the callee's devices.
+    /// The offer, sealed to each device that it is for.
     pub(crate) fn make_offers(
         &mut self,
         own: Own<'_>,
-        callee: &[DeviceKeys],
+        Offered { to, camera }: Offered<'_>,
         config: TransportConfig,
         extras: &Extras,
         stream: &mut Stream,
         now: SimTime,
     ) -> Result<Vec<SealedEnvelope>, Mismatch> {
-        let video = config.video;
         let (transport, mut sdp) = Transport::offer(config, extras.candidates, now).map_err(Mismatch::of)?;
         if let Some(name) = &extras.host_name {
             sdp.push_str(&format!("a=candidate:1 1 udp 2130706431 {name} 5000 typ host\r\n"));
@@ -135,11 +153,11 @@ impl Call {
         let sdp = self.described(own, sdp);
         let share = CallShare::generate(stream);
         let name = extras.name.clone();
-        let offer = PeerMessage::Offer(SessionDescription { share: share.public(), sdp, video, name });
+        let offer = PeerMessage::Offer(SessionDescription { share: share.public(), sdp, video: camera, name });
         self.share = Some(share);
         let body = canonical_bytes(&offer);
         let mut offers = Vec::new();
-        for device in callee {
+        for device in to {
             let header = self.next_header(EnvelopeKind::Offer, own.device, &device.device);
             self.offers.insert(device.device.clone(), header.signed_bytes(&body));
             offers.push(envelope::seal(header, &body, own.identity, &device.sealing, stream).map_err(Mismatch::of)?);
@@ -198,6 +216,32 @@ impl Call {
         let answer = envelope::seal(header, &answer, own.identity, &caller.sealing, stream).map_err(Mismatch::of)?;
         self.answer = Some(answer.clone());
         Ok(answer)
+    }
+
+    /// Opens the offer of another device of the peer and answers it, in the place of what was agreed with the one before, whose
+    /// transport it gives back. When the offer does not fit everything stays as it was.
+    pub(crate) fn rejoin(
+        &mut self,
+        own: Own<'_>,
+        (device, offer): (DeviceKeys, SealedEnvelope),
+        config: TransportConfig,
+        offer_rules: OfferRules,
+        stream: &mut Stream,
+        now: SimTime,
+    ) -> Result<Option<Transport>, Mismatch> {
+        let before = (self.peer.replace(device), self.sealed_offer.replace(offer), self.answer.take(), self.role);
+        let agreed = (self.transport.take(), self.peer_video, self.peer_sequence, self.safety_number.clone());
+        self.role = Role::Callee;
+        let answered = if self.offer_is_for(own.device) {
+            self.make_answer(own, config, offer_rules, stream, now)
+        } else {
+            Err(Mismatch::of("the offer is not for this call"))
+        };
+        let Err(mismatch) = answered else { return Ok(agreed.0) };
+        (self.peer, self.sealed_offer, self.answer, self.role) = before;
+        (self.transport, self.peer_video, self.peer_sequence, self.safety_number) = agreed;
+        self.keys = None;
+        Err(mismatch)
     }
 
     /// Takes the answer of one of the callee's known devices and agrees the keys.
@@ -311,7 +355,9 @@ impl Call {
         Call {
             id,
             thread,
+            incoming: false,
             role,
+            asked_by: None,
             peer: None,
             peer_video: false,
             share: None,

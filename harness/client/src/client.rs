@@ -16,7 +16,9 @@ mod pictures;
 mod reconnect;
 mod repose;
 mod restart;
+mod takeover;
 mod verification;
+mod waiting;
 mod writing;
 
 use crate::{
@@ -81,6 +83,10 @@ pub struct Client {
     call: Option<Call>,
     /// What a ring came with whose caller this device was calling.
     crossing: Option<Call>,
+    /// What a ring came with that waits beside a call.
+    waiting: Option<Call>,
+    /// How often a call came here from another device of the user, or went on with another device of the peer.
+    moves: u32,
     /// A ring of a device that is not in the last list that was seen of its user's.
     unknown: Option<Ring>,
     /// A call that is over and whose engine still has something to do: none unless a planted bug keeps it going.
@@ -162,9 +168,11 @@ impl Client {
             message_ids: seeds.stream("messages"),
             account: Account::new(account, saved.account, now),
             insistence: Insistence::default(),
-            machine: Machine::new(),
+            machine: Machine::new().with_call_waiting(config.call_waiting),
             call: None,
             crossing: None,
+            waiting: None,
+            moves: 0,
             unknown: None,
             ended: None,
             announced: BTreeSet::new(),
@@ -291,6 +299,9 @@ impl Client {
             Act::Unmute => self.step(Event::User(UserEvent::SwitchOn(Track::Audio)), now),
             Act::Hold => self.step(Event::User(UserEvent::Hold), now),
             Act::Resume => self.step(Event::User(UserEvent::Resume), now),
+            Act::HandOver { device } => self.step(Event::User(UserEvent::HandOver { to: device }), now),
+            Act::AcceptWaiting { video } => self.accept_waiting(video, now),
+            Act::DeclineWaiting => self.step(Event::User(UserEvent::DeclineWaiting), now),
             Act::ConfirmDevice { device } => self.account.change_devices(Wanted::Add(device), now),
             Act::RemoveDevice { device } => self.account.change_devices(Wanted::Remove(device), now),
             Act::Write { user, text, attached } => self.write(user, text, attached, now),
@@ -407,7 +418,7 @@ impl Client {
             null_srtp: self.null_srtp,
             video,
             media: self.media.clone(),
-            seeds: self.seeds.child(&call.to_string()),
+            seeds: self.seeds.child(&effects::seeds_of(call, self.moves)),
         }
     }
 }

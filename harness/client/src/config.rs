@@ -37,6 +37,8 @@ pub struct ClientConfig {
     pub relay_only: bool,
     /// Whether whoever writes to the user is told what was read.
     pub read_receipts: bool,
+    /// Whether a call may ring beside another one.
+    pub call_waiting: bool,
     /// What the camera of the device gives when a photograph is taken: a JPEG file with all that cameras write into it.
     pub photograph: Vec<u8>,
     /// Where the device is, in ten-thousandths of a degree north and east.

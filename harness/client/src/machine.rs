@@ -4,8 +4,12 @@
 //! Origins are distinct types. What a peer says ([`PeerEvent`]) is an input of no row at all, so that it can never change
 //! consent.
 
+mod event;
+
+pub use event::{Effect, Event, PathEvent, PeerEvent, ServerEvent, UserEvent};
+
 use kernel::{
-    CallId, Micros, SimTime, Track, UserName,
+    ActorName, CallId, Micros, SimTime, UserName,
     event::{CallStateName, EndReason},
     mutant,
 };
@@ -20,177 +24,6 @@ pub const ANSWER_LIMIT: Micros = Micros::from_secs(62);
 pub const CONNECTING_LIMIT: Micros = Micros::from_secs(20);
 /// How long a call lasts without a path: as long as the server keeps one whose end lost its connection.
 pub const RECONNECTING_LIMIT: Micros = Micros::from_secs(30);
-
-/// What the user of this device does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UserEvent {
-    /// Calls somebody.
-    Call {
-        /// A fresh call.
-        call: CallId,
-        /// Who is called.
-        peer: UserName,
-        /// Whether the camera is to be on.
-        video: bool,
-    },
-    /// Accepts the ringing call.
-    Accept {
-        /// Whether the camera is to be on.
-        video: bool,
-    },
-    /// Declines the ringing call.
-    Decline,
-    /// Cancels the own call.
-    Cancel,
-    /// Hangs up.
-    HangUp,
-    /// Switches the own camera or microphone off.
-    SwitchOff(Track),
-    /// Switches it on again.
-    SwitchOn(Track),
-    /// Puts the call on hold.
-    Hold,
-    /// Takes the call up again.
-    Resume,
-}
-
-/// What the server says. Only it decides whether a call exists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServerEvent {
-    /// A friend calls; the outer fields were checked.
-    Ring {
-        /// The call.
-        call: CallId,
-        /// Who calls.
-        peer: UserName,
-        /// Whether video is offered.
-        video: bool,
-        /// How old the invite is by the server's clock.
-        age: Micros,
-    },
-    /// The call was accepted.
-    Accepted {
-        /// The call.
-        call: CallId,
-        /// To a caller: whether the answer is signed by a device of the callee and fits the offer. To a callee: true.
-        verified: bool,
-    },
-    /// Another device of this user answered.
-    Elsewhere {
-        /// The call.
-        call: CallId,
-    },
-    /// The call cannot be.
-    Rejected {
-        /// The call.
-        call: CallId,
-    },
-    /// Both called at once; the other side's call rings instead.
-    Glare {
-        /// The own call.
-        call: CallId,
-        /// The other side's.
-        other: CallId,
-    },
-    /// The call is over.
-    Ended {
-        /// The call.
-        call: CallId,
-        /// Why.
-        reason: CallEnd,
-    },
-}
-
-/// What the peer's device says, sealed end to end. It may stop what this device sends, and never starts anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PeerEvent {
-    /// Claims that the call was accepted. No row of the table has it.
-    ClaimAccepted,
-    /// Asks for the camera.
-    Update,
-    /// Holds the call.
-    Hold,
-    /// Holds it no longer.
-    Resume,
-}
-
-/// What this device's own transport and keys say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PathEvent {
-    /// A pair is valid, DTLS is up with the right fingerprint, the frame keys are agreed. While reconnecting: and the
-    /// peer's media flows.
-    Connected,
-    /// The peer's media stopped, consent is lost, or the peer restarts ICE.
-    Broken,
-    /// A signature, fingerprint or key does not fit.
-    Mismatch,
-    /// DTLS is closed: no path can bring it back.
-    Lost,
-}
-
-/// An event with its origin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The user of this device.
-    User(UserEvent),
-    /// The server.
-    Server(ServerEvent),
-    /// The peer's device.
-    Peer(PeerEvent),
-    /// This device's transport.
-    Path(PathEvent),
-    /// The time of [`Machine::next_wake`] has come.
-    Timer,
-}
-
-/// What a transition makes the device do, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Make an offer and invite.
-    Invite,
-    /// Show the ring and tell the server `ringing`; nothing else.
-    Ring,
-    /// Open the offer, make the signed answer, send it. No capture yet.
-    Answer,
-    /// Switch capture on for the consented tracks, gather, connect.
-    Connect,
-    /// Show the live call with its safety number.
-    GoLive,
-    /// Show that the path is gone, and restart ICE. Capture, keys and counters go on.
-    Reconnect,
-    /// Switch an own track off: the device is closed, and the peer learns it.
-    SwitchOff(Track),
-    /// Switch an own track on that was switched off.
-    SwitchOn(Track),
-    /// Keep what a ring came with, without a word: it may ring when the server decides so.
-    KeepRing,
-    /// Drop the own call, which the server does not have.
-    GiveUp(CallId),
-    /// Close camera and microphone and show the hold.
-    Hold,
-    /// Show who holds the call now.
-    ShowHold,
-    /// Open again what the hold closed, and show the live call.
-    Resume,
-    /// Tell the peer that the user holds the call.
-    TellHold,
-    /// Tell the peer that the user holds it no longer.
-    TellResume,
-    /// Show that the peer asks for the camera.
-    ShowRequest,
-    /// Only planted bugs ask for it: open tracks that the user did not consent to.
-    CaptureUnasked,
-    /// Tell the server that this device is in another call.
-    SendBusy(CallId),
-    /// Tell the server that the user declines.
-    SendDecline,
-    /// Tell the server that the caller gives up.
-    SendCancel,
-    /// Tell the server that the call is over.
-    SendHangUp,
-    /// Stop capture, drop the transport, erase the keys, show why.
-    End(EndReason),
-}
 
 /// A row of the table that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,6 +53,8 @@ pub struct Dialog {
     pub video: bool,
     /// Whether the other side's camera is offered.
     pub peer_video: bool,
+    /// Whether this device takes the call over from another one of its user.
+    pub takes_over: bool,
 }
 
 /// A ring of the very user whom this device calls: the server will say which of the two calls goes on.
@@ -239,6 +74,12 @@ pub struct Machine {
     is_held: bool,
     is_held_by_peer: bool,
     crossing: Option<Crossing>,
+    /// The device of the own user that was asked to take the call over.
+    asked: Option<ActorName>,
+    /// Whether a call may ring beside another one.
+    takes_waiting: bool,
+    /// The call that does.
+    waiting: Option<Crossing>,
     ignored: u64,
 }
 
@@ -258,8 +99,16 @@ impl Machine {
             is_held: false,
             is_held_by_peer: false,
             crossing: None,
+            asked: None,
+            takes_waiting: false,
+            waiting: None,
             ignored: 0,
         }
+    }
+
+    /// The same where a call may ring beside another one; else that other caller hears that the device is busy.
+    pub fn with_call_waiting(self, takes_waiting: bool) -> Machine {
+        Machine { takes_waiting, ..self }
     }
 
     /// The state.
@@ -282,6 +131,22 @@ impl Machine {
         self.crossing.as_ref().map(|crossing| crossing.dialog.call)
     }
 
+    /// The call that rings beside the one that it is in.
+    pub fn waiting(&self) -> Option<&Dialog> {
+        self.waiting.as_ref().map(|waiting| &waiting.dialog)
+    }
+
+    /// The device of the own user that was asked to take the call over, and may yet.
+    pub fn asked(&self) -> Option<&ActorName> {
+        self.asked.as_ref().filter(|_| self.dialog.is_some())
+    }
+
+    /// Whether the next call that rings would do so beside the one that it is in.
+    pub fn lets_wait(&self) -> bool {
+        let is_in = matches!(self.state, CallStateName::Live | CallStateName::Held);
+        self.takes_waiting && is_in && self.waiting.is_none()
+    }
+
     /// How many events the table did not list.
     pub fn ignored(&self) -> u64 {
         self.ignored
@@ -289,7 +154,20 @@ impl Machine {
 
     /// When the machine wants [`Event::Timer`].
     pub fn next_wake(&self) -> Option<SimTime> {
-        self.deadline
+        let waiting = self.waiting.as_ref().and_then(|waiting| waiting.deadline);
+        self.deadline.into_iter().chain(waiting).min()
+    }
+
+    /// The machine is in no call any more: the one that waited rings from now on. To be asked for after each transition.
+    pub fn ring_on(&mut self) -> Option<Transition> {
+        if !matches!(self.state, CallStateName::Idle | CallStateName::Ended) {
+            return None;
+        }
+        let Crossing { dialog, deadline } = self.waiting.take()?;
+        let mut transition = self.begin(dialog, CallStateName::Incoming, "waiting.ring", deadline, Effect::ShowRing);
+        // V163: camera and microphone were on for the other call, and stay on for this one.
+        transition.effects.extend(mutant!(V163).then_some(Effect::CaptureUnasked));
+        Some(transition)
     }
 
     /// Takes an event. `None` when the table has no row for it in this state: it is ignored and counted.
@@ -311,15 +189,15 @@ impl Machine {
         use CallStateName::{Accepting, Connecting, Held, Idle, Incoming, Live, Outgoing, Reconnecting};
         match (self.state, event) {
             (CallStateName::Idle | CallStateName::Ended, UserEvent::Call { call, peer, video }) => {
-                let dialog = Dialog { call, peer, outgoing: true, video, peer_video: video };
+                let dialog = Dialog { call, peer, outgoing: true, video, peer_video: video, takes_over: false };
                 Some(self.begin(dialog, Outgoing, "user.call", ring_deadline(now + ANSWER_LIMIT), Effect::Invite))
             }
             (Incoming, UserEvent::Accept { video }) => {
-                if let Some(dialog) = &mut self.dialog {
-                    dialog.video = video;
-                }
+                let dialog = self.dialog.as_mut()?;
+                dialog.video = video;
+                let effect = if dialog.takes_over { Effect::TakeOver } else { Effect::Answer };
                 self.deadline = Some(now + CONNECTING_LIMIT);
-                self.go(Accepting, "user.accept", vec![Effect::Answer])
+                self.go(Accepting, "user.accept", vec![effect])
             }
             (Incoming, UserEvent::Decline) => {
                 self.end(Idle, "user.decline", EndReason::Declined, Some(Effect::SendDecline))
@@ -348,12 +226,22 @@ impl Machine {
                 self.go(Held, "user.hold", vec![Effect::Hold, Effect::TellHold])
             }
             (Held, UserEvent::Resume) => self.resume(),
+            (Live, UserEvent::HandOver { to }) => {
+                self.asked = Some(to.clone());
+                self.go(Live, "user.hand-over", vec![Effect::AskHandOver(to)])
+            }
+            (Live | Reconnecting | Held, UserEvent::AcceptWaiting) if self.waiting.is_some() => {
+                self.end(Idle, "user.accept-waiting", EndReason::HungUp, Some(Effect::SendHangUp))
+            }
+            (_, UserEvent::DeclineWaiting) => {
+                self.end_waiting("user.decline-waiting", EndReason::Declined, Some(Effect::DeclineWaiting))
+            }
             _ => None,
         }
     }
 
     fn server(&mut self, event: ServerEvent, now: SimTime) -> Option<Transition> {
-        use CallStateName::{Accepting, Connecting, Ended, Idle, Incoming, Outgoing};
+        use CallStateName::{Accepting, Connecting, Ended, Held, Idle, Incoming, Live, Outgoing, Reconnecting};
         match (self.state, event) {
             (Idle | Ended, ServerEvent::Ring { call, peer, video, age }) => {
                 let Crossing { dialog, deadline } = rung(call, peer, video, age, now)?;
@@ -362,7 +250,24 @@ impl Machine {
                 transition.effects.extend(mutant!(V11).then_some(Effect::CaptureUnasked));
                 Some(transition)
             }
+            (Idle | Ended, ServerEvent::HandOver { call, peer, outgoing, video }) => {
+                let dialog = Dialog { call, peer, outgoing, video: false, peer_video: video, takes_over: true };
+                let deadline = ring_deadline(now + RING_LIMIT);
+                Some(self.begin(dialog, Incoming, "srv.hand-over", deadline, Effect::ShowHandOver))
+            }
             (Idle | Ended, _) => None,
+            (state, ServerEvent::Ring { call, peer, video, age }) if self.lets_wait() && !self.is(call) => {
+                self.waiting = Some(rung(call, peer, video, age, now)?);
+                let (from, to) = (state, state);
+                Some(Transition { call, from, to, because: "srv.ring", effects: vec![Effect::RingBeside] })
+            }
+            (_, ServerEvent::Ring { call, .. }) if self.waits(call) => None,
+            (_, ServerEvent::Ended { call, reason }) if self.waits(call) => {
+                self.end_waiting("srv.ended", end_reason(reason), None)
+            }
+            (_, ServerEvent::Elsewhere { call }) if self.waits(call) => {
+                self.end_waiting("srv.elsewhere", EndReason::Elsewhere, None)
+            }
             (Outgoing, ServerEvent::Ring { call, peer, video, age }) if self.calls(&peer) && !self.is(call) => {
                 self.crossing = Some(rung(call, peer, video, age, now)?);
                 let (from, to) = (Outgoing, Outgoing);
@@ -380,13 +285,15 @@ impl Machine {
                 self.crossing = None;
                 None
             }
-            (state, ServerEvent::Ring { call, .. }) if !self.is(call) => Some(Transition {
-                call,
-                from: state,
-                to: state,
-                because: "srv.ring",
-                effects: vec![Effect::SendBusy(call)],
-            }),
+            (state, ServerEvent::Ring { call, .. } | ServerEvent::HandOver { call, .. }) if !self.is(call) => {
+                Some(Transition {
+                    call,
+                    from: state,
+                    to: state,
+                    because: "srv.ring",
+                    effects: vec![Effect::SendBusy(call)],
+                })
+            }
             (Outgoing, ServerEvent::Rejected { call }) if self.is(call) => {
                 self.end(Idle, "srv.rejected", EndReason::Unavailable, None)
             }
@@ -394,7 +301,24 @@ impl Machine {
                 self.deadline = Some(now + CONNECTING_LIMIT);
                 self.go(Connecting, "srv.accepted", vec![Effect::Connect])
             }
-            (Outgoing, ServerEvent::Accepted { call, verified: false }) if self.is(call) => {
+            (Live | Reconnecting | Held, ServerEvent::Taken { call, by })
+                if self.is(call) && self.asked() == Some(&by) =>
+            {
+                // V161: it says who goes on, and goes on too.
+                if mutant!(V161) {
+                    return self.go(self.state, "srv.taken", vec![Effect::Yield(by)]);
+                }
+                self.end(Idle, "srv.taken", EndReason::HandedOver, Some(Effect::Yield(by)))
+            }
+            (Connecting | Live | Held | Reconnecting, ServerEvent::Moved { call }) if self.is(call) => {
+                if self.state != Reconnecting {
+                    self.deadline = Some(now + RECONNECTING_LIMIT);
+                }
+                // Whoever held it there is not there any more.
+                self.is_held_by_peer = false;
+                self.go(Reconnecting, "srv.moved", vec![Effect::Rejoin])
+            }
+            (Outgoing | Accepting, ServerEvent::Accepted { call, verified: false }) if self.is(call) => {
                 self.end(Ended, "srv.accepted", EndReason::Security, Some(Effect::SendHangUp))
             }
             (Incoming | Accepting, ServerEvent::Elsewhere { call }) if self.is(call) => {
@@ -440,13 +364,21 @@ impl Machine {
 
     fn timer(&mut self, now: SimTime) -> Option<Transition> {
         use CallStateName::{Accepting, Connecting, Ended, Idle, Incoming, Outgoing, Reconnecting};
+        let waited = |waiting: &Crossing| waiting.deadline.is_some_and(|deadline| deadline <= now);
+        if self.waiting.as_ref().is_some_and(waited) {
+            return self.end_waiting("timer.ring", EndReason::Unanswered, None);
+        }
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return None;
         }
         self.deadline = None;
         match self.state {
             Outgoing => self.end(Idle, "timer.ring", EndReason::Unanswered, Some(Effect::SendCancel)),
-            Incoming => self.end(Idle, "timer.ring", EndReason::Unanswered, None),
+            Incoming => {
+                // The server does not know how long a device shows that it is asked.
+                let takes_over = self.dialog.as_ref().is_some_and(|dialog| dialog.takes_over);
+                self.end(Idle, "timer.ring", EndReason::Unanswered, takes_over.then_some(Effect::SendDecline))
+            }
             Accepting | Connecting => self.end(Ended, "timer.connecting", EndReason::Failed, Some(Effect::SendHangUp)),
             Reconnecting => self.end(Ended, "timer.reconnecting", EndReason::Failed, Some(Effect::SendHangUp)),
             _ => None,
@@ -511,6 +443,17 @@ impl Machine {
         self.dialog.as_ref().is_some_and(|dialog| dialog.peer == *user)
     }
 
+    fn waits(&self, call: CallId) -> bool {
+        self.waiting().is_some_and(|dialog| dialog.call == call)
+    }
+
+    /// The call that waits is over; the other one goes on.
+    fn end_waiting(&mut self, because: &'static str, reason: EndReason, tell: Option<Effect>) -> Option<Transition> {
+        let Crossing { dialog, .. } = self.waiting.take()?;
+        let effects = tell.into_iter().chain([Effect::EndWaiting(reason)]).collect();
+        Some(Transition { call: dialog.call, from: self.state, to: self.state, because, effects })
+    }
+
     fn is(&self, call: CallId) -> bool {
         self.dialog.as_ref().is_some_and(|dialog| dialog.call == call)
     }
@@ -526,7 +469,7 @@ impl Machine {
         let call = dialog.call;
         self.dialog = Some(dialog);
         self.deadline = deadline;
-        (self.is_held, self.is_held_by_peer, self.crossing) = (false, false, None);
+        (self.is_held, self.is_held_by_peer, self.crossing, self.asked) = (false, false, None, None);
         let from = std::mem::replace(&mut self.state, to);
         Transition { call, from, to, because, effects: vec![effect] }
     }
@@ -559,7 +502,7 @@ impl Machine {
 fn rung(call: CallId, peer: UserName, video: bool, age: Micros, now: SimTime) -> Option<Crossing> {
     // V16: nobody looks at the age.
     let age = if mutant!(V16) { Micros::ZERO } else { age };
-    let dialog = Dialog { call, peer, outgoing: false, video: false, peer_video: video };
+    let dialog = Dialog { call, peer, outgoing: false, video: false, peer_video: video, takes_over: false };
     (age <= RING_LIMIT).then(|| Crossing { dialog, deadline: ring_deadline(now + Micros(RING_LIMIT.0 - age.0)) })
 }
 

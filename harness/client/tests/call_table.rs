@@ -31,6 +31,17 @@ enum Kind {
     Unmute,
     Hold,
     Resume,
+    /// Asks the own laptop to take the call over.
+    HandOver,
+    /// The laptop did.
+    Taken,
+    /// A tablet did, which was not asked.
+    TakenUnasked,
+    /// Another device of the own user asks.
+    Asked,
+    /// The peer goes on with another device.
+    Moved,
+    OtherMoved,
     /// Of somebody whom this device does not call.
     Ring,
     /// Of the user whom this device calls.
@@ -58,7 +69,7 @@ enum Kind {
     OtherEnded,
 }
 
-const KINDS: [Kind; 34] = [
+const KINDS: [Kind; 40] = [
     Kind::Call,
     Kind::Accept,
     Kind::Decline,
@@ -70,6 +81,12 @@ const KINDS: [Kind; 34] = [
     Kind::Unmute,
     Kind::Hold,
     Kind::Resume,
+    Kind::HandOver,
+    Kind::Taken,
+    Kind::TakenUnasked,
+    Kind::Asked,
+    Kind::Moved,
+    Kind::OtherMoved,
     Kind::Ring,
     Kind::CrossingRing,
     Kind::StaleRing,
@@ -104,11 +121,15 @@ struct At {
     /// The call is on hold, also while it reconnects.
     held: bool,
     held_by_peer: bool,
+    /// The own laptop was asked to take the call over.
+    asked: bool,
+    /// This device takes the call over.
+    takes_over: bool,
 }
 
 impl At {
     fn new(state: CallStateName) -> At {
-        At { state, crossing: false, held: state == Held, held_by_peer: false }
+        At { state, crossing: false, held: state == Held, held_by_peer: false, asked: false, takes_over: false }
     }
 
     /// Where it is after an event.
@@ -121,7 +142,11 @@ impl At {
             state,
             crossing: state == Outgoing && (self.crossing || kind == Kind::CrossingRing && self.state == Outgoing),
             held: in_call && (state == Held || self.held && state != Live),
-            held_by_peer: in_call && kind != Kind::PeerResume && (self.held_by_peer || kind == Kind::PeerHold),
+            held_by_peer: in_call
+                && !matches!(kind, Kind::PeerResume | Kind::Moved)
+                && (self.held_by_peer || kind == Kind::PeerHold),
+            asked: in_call && (self.asked || kind == Kind::HandOver),
+            takes_over: in_call && (self.takes_over || kind == Kind::Asked && matches!(self.state, Idle | Ended)),
         }
     }
 }
@@ -137,10 +162,16 @@ fn row(at: At, kind: Kind) -> Option<(CallStateName, &'static [&'static str])> {
         (Outgoing, Kind::Glare) if at.crossing => (Incoming, &["GiveUp", "Ring"]),
         (Outgoing, Kind::Rejected) => (Idle, &["End(Unavailable)"]),
         (Outgoing, Kind::Accepted) => (Connecting, &["Connect"]),
-        (Outgoing, Kind::AcceptedForged) => (Ended, &["SendHangUp", "End(Security)"]),
+        (Outgoing | Accepting, Kind::AcceptedForged) => (Ended, &["SendHangUp", "End(Security)"]),
         (Outgoing, Kind::Cancel | Kind::HangUp) => (Idle, &["SendCancel", "End(Cancelled)"]),
         (Outgoing, Kind::Timer) => (Idle, &["SendCancel", "End(Unanswered)"]),
         (Outgoing, Kind::Mismatch) => (Ended, &["SendCancel", "End(Security)"]),
+        (Idle | Ended, Kind::Asked) => (Incoming, &["ShowHandOver"]),
+        (Incoming, Kind::Accept) if at.takes_over => (Accepting, &["TakeOver"]),
+        (Incoming, Kind::Timer) if at.takes_over => (Idle, &["SendDecline", "End(Unanswered)"]),
+        (Live, Kind::HandOver) => (Live, &["AskHandOver"]),
+        (Live | Reconnecting | Held, Kind::Taken) if at.asked => (Idle, &["Yield", "End(HandedOver)"]),
+        (Connecting | Live | Reconnecting | Held, Kind::Moved) => (Reconnecting, &["Rejoin"]),
         (Incoming, Kind::Accept) => (Accepting, &["Answer"]),
         (Incoming, Kind::Decline | Kind::HangUp) => (Idle, &["SendDecline", "End(Declined)"]),
         (Incoming | Accepting, Kind::Elsewhere) => (Idle, &["End(Elsewhere)"]),
@@ -170,7 +201,7 @@ fn row(at: At, kind: Kind) -> Option<(CallStateName, &'static [&'static str])> {
         (Idle | Ended, Kind::EndedByServer) => return None,
         (_, Kind::EndedByServer) => (Idle, &["End(PeerHungUp)"]),
         // The first two rows took the states without a call.
-        (_, Kind::Ring | Kind::CrossingRing | Kind::StaleRing) if !matches!(state, Idle | Ended) => {
+        (_, Kind::Ring | Kind::CrossingRing | Kind::StaleRing | Kind::Asked) if !matches!(state, Idle | Ended) => {
             (state, &["SendBusy"])
         }
         _ => return None,
@@ -204,6 +235,15 @@ fn event(kind: Kind, current: Option<CallId>) -> Event {
         Kind::Unmute => Event::User(UserEvent::SwitchOn(Track::Audio)),
         Kind::Hold => Event::User(UserEvent::Hold),
         Kind::Resume => Event::User(UserEvent::Resume),
+        Kind::HandOver => Event::User(UserEvent::HandOver { to: "bob-laptop".into() }),
+        Kind::Taken => Event::Server(ServerEvent::Taken { call: own, by: "bob-laptop".into() }),
+        Kind::TakenUnasked => Event::Server(ServerEvent::Taken { call: own, by: "bob-tablet".into() }),
+        Kind::Asked => {
+            let call = if current.is_some() { other } else { own };
+            Event::Server(ServerEvent::HandOver { call, peer: "alice".into(), outgoing: false, video: true })
+        }
+        Kind::Moved => Event::Server(ServerEvent::Moved { call: own }),
+        Kind::OtherMoved => Event::Server(ServerEvent::Moved { call: other }),
         Kind::Ring => ring("alice", Micros::ZERO),
         Kind::CrossingRing => ring("bob", Micros::ZERO),
         Kind::StaleRing => ring("alice", Micros(RING_LIMIT.0 + 1)),
@@ -243,6 +283,8 @@ fn effect_name(effect: &Effect) -> String {
     match effect {
         Effect::SendBusy(_) => "SendBusy".to_owned(),
         Effect::GiveUp(_) => "GiveUp".to_owned(),
+        Effect::AskHandOver(to) if to.as_str() == "bob-laptop" => "AskHandOver".to_owned(),
+        Effect::Yield(to) if to.as_str() == "bob-laptop" => "Yield".to_owned(),
         effect => format!("{effect:?}"),
     }
 }
@@ -326,6 +368,69 @@ fn no_peer_event_opens_a_track_or_moves_a_call_but_to_hold() {
             let opens = |effect: &Effect| matches!(effect, Effect::SwitchOn(_) | Effect::Resume | Effect::Connect);
             assert!(!transition.effects.iter().any(opens), "{transition:?}");
         }
+    }
+}
+
+/// The machine of a device that lets calls wait, in a call with alice.
+fn waits_beside(peers: &[&str]) -> (Machine, Vec<Vec<String>>) {
+    let mut machine = machine_in(Live).0.with_call_waiting(true);
+    let mut ring = |n: usize, peer: &&str| {
+        let call = call(10 + n as u8);
+        let (video, age) = (true, Micros::from_secs(50));
+        let ring = Event::Server(ServerEvent::Ring { call, peer: (*peer).into(), video, age });
+        machine.handle(ring, SimTime(2_000_000)).unwrap().effects.iter().map(effect_name).collect()
+    };
+    let effects = peers.iter().enumerate().map(|(n, peer)| ring(n, peer)).collect();
+    (machine, effects)
+}
+
+#[test]
+fn one_call_waits_beside_another_and_whoever_calls_then_hears_that_it_is_busy() {
+    let (mut machine, effects) = waits_beside(&["carol", "dave"]);
+    assert_eq!(effects, [["RingBeside"], ["SendBusy"]]);
+    assert_eq!((machine.state(), machine.dialog().unwrap().call), (Live, call(OWN)));
+    assert!(machine.ring_on().is_none(), "the other call goes on");
+    // What is left of its minute.
+    assert_eq!(machine.next_wake(), Some(SimTime(12_000_000)));
+    let timed_out = machine.handle(Event::Timer, SimTime(12_000_000)).unwrap();
+    assert_eq!((timed_out.call, timed_out.to), (call(10), Live));
+    assert_eq!(timed_out.effects, [Effect::EndWaiting(EndReason::Unanswered)]);
+    assert_eq!(machine.next_wake(), None);
+}
+
+#[test]
+fn a_call_that_waits_ends_by_its_caller_by_the_user_or_on_another_device_and_the_other_goes_on() {
+    let reason = CallEnd::Cancelled;
+    for (event, effects) in [
+        (Event::Server(ServerEvent::Ended { call: call(10), reason }), vec![Effect::EndWaiting(EndReason::Cancelled)]),
+        (Event::Server(ServerEvent::Elsewhere { call: call(10) }), vec![Effect::EndWaiting(EndReason::Elsewhere)]),
+        (Event::User(UserEvent::DeclineWaiting), vec![Effect::DeclineWaiting, Effect::EndWaiting(EndReason::Declined)]),
+    ] {
+        let (mut machine, _) = waits_beside(&["carol"]);
+        let transition = machine.handle(event.clone(), SimTime(3_000_000)).unwrap();
+        assert_eq!((transition.call, transition.from, transition.to), (call(10), Live, Live));
+        assert_eq!(transition.effects, effects);
+        assert!(machine.waiting().is_none() && machine.handle(event, SimTime(3_000_001)).is_none());
+    }
+}
+
+#[test]
+fn a_call_that_waited_rings_when_the_other_is_over_and_opens_nothing_by_itself() {
+    for (event, ends) in [
+        (Event::User(UserEvent::AcceptWaiting), Idle),
+        (Event::User(UserEvent::HangUp), Idle),
+        (Event::Server(ServerEvent::Ended { call: call(OWN), reason: CallEnd::HungUp }), Idle),
+        (Event::Path(PathEvent::Lost), Ended),
+    ] {
+        let (mut machine, _) = waits_beside(&["carol"]);
+        let over = machine.handle(event, SimTime(3_000_000)).unwrap();
+        assert_eq!((over.call, over.to), (call(OWN), ends));
+        let rings = machine.ring_on().unwrap();
+        assert_eq!((rings.call, rings.from, rings.to), (call(10), ends, Incoming));
+        assert_eq!(rings.effects, [Effect::ShowRing]);
+        let dialog = machine.dialog().unwrap();
+        assert!(!dialog.video && !dialog.outgoing && dialog.peer.as_str() == "carol");
+        assert_eq!(machine.next_wake(), Some(SimTime(12_000_000)));
     }
 }
 

@@ -40,6 +40,11 @@ pub(crate) fn peers(device: usize) -> impl Iterator<Item = usize> {
     (0..DEVICES).filter(move |other| NAMES[*other].0 != NAMES[device].0)
 }
 
+/// Another device of the same user.
+pub(crate) fn own_other(device: usize) -> Option<usize> {
+    (0..DEVICES).find(|other| *other != device && NAMES[*other].0 == NAMES[device].0)
+}
+
 /// The device of a name.
 pub(crate) fn number(name: &ActorName) -> Option<usize> {
     NAMES.iter().position(|(_, device)| *device == name.as_str())

@@ -1,6 +1,6 @@
 //! What is on the way between a device and the server, as far as a call machine or the call table hears of it.
 
-use crate::cast::{self, call_name};
+use crate::cast::{self, ALICE, call_name};
 use client::machine::{Event, PeerEvent, ServerEvent};
 use kernel::{CallId, Micros};
 use protocol::{CallEnd, ClientMessage, EnvelopeKind, ServerMessage};
@@ -14,6 +14,10 @@ pub(crate) enum Said {
     Cancel(CallId),
     HangUp(CallId),
     Busy(CallId),
+    HandOver(CallId, usize),
+    TakeOver(CallId),
+    Yield(CallId),
+    Rejoin(CallId, usize),
 }
 
 impl Said {
@@ -23,7 +27,11 @@ impl Said {
         | Said::Decline(call)
         | Said::Cancel(call)
         | Said::HangUp(call)
-        | Said::Busy(call)) = self;
+        | Said::Busy(call)
+        | Said::HandOver(call, _)
+        | Said::TakeOver(call)
+        | Said::Yield(call)
+        | Said::Rejoin(call, _)) = self;
         call
     }
 
@@ -44,6 +52,19 @@ impl Said {
             Said::Cancel(_) => ClientMessage::Cancel { call },
             Said::HangUp(_) => ClientMessage::HangUp { call },
             Said::Busy(_) => ClientMessage::Busy { call },
+            Said::HandOver(_, to) => ClientMessage::HandOver { call, to: cast::name(to) },
+            // Only bob has two devices.
+            Said::TakeOver(_) => ClientMessage::TakeOver {
+                call,
+                offer: cast::envelope(EnvelopeKind::Offer, call, from, &cast::name(ALICE)),
+            },
+            Said::Yield(_) => {
+                ClientMessage::Yield { call, word: cast::envelope(EnvelopeKind::Peer, call, from, &cast::name(ALICE)) }
+            }
+            Said::Rejoin(_, with) => ClientMessage::Rejoin {
+                call,
+                answer: cast::envelope(EnvelopeKind::Answer, call, from, &cast::name(with)),
+            },
         }
     }
 
@@ -56,6 +77,10 @@ impl Said {
             Said::Cancel(_) => "cancel",
             Said::HangUp(_) => "hang-up",
             Said::Busy(_) => "busy",
+            Said::HandOver(..) => "hand over",
+            Said::TakeOver(_) => "take over",
+            Said::Yield(_) => "yield",
+            Said::Rejoin(..) => "rejoin",
         };
         format!("{what} ({})", call_name(self.call()))
     }
@@ -69,6 +94,10 @@ impl Said {
             Said::Cancel(_) => 3,
             Said::HangUp(_) => 4,
             Said::Busy(_) => 5,
+            Said::HandOver(_, to) => 6 + to as u8,
+            Said::TakeOver(_) => 10,
+            Said::Yield(_) => 11,
+            Said::Rejoin(_, with) => 12 + with as u8,
         };
         [kind, self.call().0[0]]
     }
@@ -83,6 +112,9 @@ pub(crate) enum Told {
     Rejected(CallId),
     Glare { call: CallId, other: CallId },
     Ended(CallId, CallEnd),
+    HandOver { call: CallId, outgoing: bool },
+    Taken { call: CallId, by: usize },
+    Moved { call: CallId, to: usize },
     Peer(PeerEvent),
 }
 
@@ -101,6 +133,9 @@ impl Told {
             ServerMessage::Rejected { call } => Told::Rejected(*call),
             ServerMessage::Glare { call, other } => Told::Glare { call: *call, other: *other },
             ServerMessage::Ended { call, reason } => Told::Ended(*call, *reason),
+            ServerMessage::HandOver { call, outgoing, .. } => Told::HandOver { call: *call, outgoing: *outgoing },
+            ServerMessage::Taken { call, by } => Told::Taken { call: *call, by: cast::number(by)? },
+            ServerMessage::Moved { call, device, .. } => Told::Moved { call: *call, to: cast::number(device)? },
             _ => return None,
         })
     }
@@ -114,6 +149,11 @@ impl Told {
             Told::Rejected(call) => ServerEvent::Rejected { call },
             Told::Glare { call, other } => ServerEvent::Glare { call, other },
             Told::Ended(call, reason) => ServerEvent::Ended { call, reason },
+            Told::HandOver { call, outgoing } => {
+                ServerEvent::HandOver { call, peer: cast::peer(to), outgoing, video: true }
+            }
+            Told::Taken { call, by } => ServerEvent::Taken { call, by: cast::name(by) },
+            Told::Moved { call, .. } => ServerEvent::Moved { call },
             Told::Peer(event) => return Event::Peer(event),
         })
     }
@@ -127,6 +167,9 @@ impl Told {
             Told::Rejected(call) => format!("rejected ({})", call_name(call)),
             Told::Glare { call, other } => format!("glare ({} gives way to {})", call_name(call), call_name(other)),
             Told::Ended(call, reason) => format!("ended, {reason:?} ({})", call_name(call)).to_lowercase(),
+            Told::HandOver { call, .. } => format!("hand over ({})", call_name(call)),
+            Told::Taken { call, by } => format!("taken by {} ({})", cast::name(by), call_name(call)),
+            Told::Moved { call, to } => format!("moved to {} ({})", cast::name(to), call_name(call)),
             Told::Peer(event) => format!("{event:?} of its peer"),
         }
     }
@@ -141,6 +184,9 @@ impl Told {
             Told::Glare { call, other } => [4, call.0[0], other.0[0]],
             Told::Ended(call, _) => [5, call.0[0], 0],
             Told::Peer(event) => [6, event as u8, 0],
+            Told::HandOver { call, outgoing } => [7, call.0[0], u8::from(outgoing)],
+            Told::Taken { call, by } => [8, call.0[0], by as u8],
+            Told::Moved { call, to } => [9, call.0[0], to as u8],
         }
     }
 }

@@ -160,7 +160,11 @@ fn outlives_the_friendship(state: &State) -> Option<String> {
 fn rings_though_answered(state: &State) -> Option<String> {
     let calls = state.calls();
     let answered = calls.iter().find(|call| call.callee_device.is_some())?;
-    let rings = |device: &usize| place(state, *device) == Some((CallStateName::Incoming, answered.id));
+    // Who is asked to take an answered call over does not ring for it.
+    let rings = |device: &usize| {
+        let takes_over = state.devices[*device].machine.dialog().is_some_and(|dialog| dialog.takes_over);
+        !takes_over && place(state, *device) == Some((CallStateName::Incoming, answered.id))
+    };
     honest(state).find(rings).map(|device| format!("{} rings, and another device answered", cast::name(device)))
 }
 
@@ -170,7 +174,9 @@ fn disagrees(state: &State) -> Option<String> {
         let Some((at, id)) = place(state, device) else { continue };
         let name = cast::name(device);
         let call = calls.iter().find(|call| call.id == id);
+        let takes_over = state.devices[device].machine.dialog().is_some_and(|dialog| dialog.takes_over);
         let fits = call.is_some_and(|call| match at {
+            CallStateName::Incoming if takes_over => call.callee_device.is_some(),
             CallStateName::Incoming => call.callee_device.is_none() && call.caller_device != name,
             CallStateName::Outgoing => call.callee_device.is_none() && call.caller_device == name,
             _ => {

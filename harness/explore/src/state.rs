@@ -27,6 +27,8 @@ pub(crate) struct Device {
     /// Camera and microphone are open.
     pub(crate) captures: bool,
     calls_made: u8,
+    /// The device of the peer's that it is told to go on with.
+    goes_on_with: usize,
     up: VecDeque<Said>,
     down: VecDeque<Told>,
 }
@@ -107,6 +109,9 @@ impl State {
             CallStateName::Connecting | Live if self.budget.ends > 0 => steps.push(Step::HangUp(number)),
             _ => {}
         }
+        if self.budget.handovers > 0 && self.devices[number].machine.state() == Live {
+            steps.extend(cast::own_other(number).map(|_| Step::HandOver(number)));
+        }
     }
 
     fn calls_left(&self, number: usize) -> u8 {
@@ -119,13 +124,14 @@ impl State {
 
     /// Whether the path of a device can come up: a peer of it connects too, or has. A malicious peer can do what it likes.
     fn can_connect(&self, number: usize) -> bool {
+        use CallStateName::{Connecting, Live, Reconnecting};
         let machine = &self.devices[number].machine;
         let is_in = |other: usize, call| {
             let other = &self.devices[other].machine;
-            matches!(other.state(), CallStateName::Connecting | CallStateName::Live)
+            matches!(other.state(), Connecting | Live | Reconnecting)
                 && other.dialog().is_some_and(|dialog| dialog.call == call)
         };
-        machine.state() == CallStateName::Connecting
+        matches!(machine.state(), Connecting | Reconnecting)
             && machine.dialog().is_some_and(|dialog| cast::peers(number).any(|other| is_in(other, dialog.call)))
     }
 
@@ -170,6 +176,9 @@ impl State {
             }
             Step::ToDevice(device) => {
                 let told = self.devices[device].down.pop_front()?;
+                if let Told::Moved { to, .. } = told {
+                    self.devices[device].goes_on_with = to;
+                }
                 self.tell_machine(device, told.event(device))
             }
             Step::Call(device) => self.call(device),
@@ -189,6 +198,11 @@ impl State {
             Step::HangUp(device) => {
                 self.budget.ends -= 1;
                 self.tell_machine(device, Event::User(UserEvent::HangUp))
+            }
+            Step::HandOver(device) => {
+                self.budget.handovers -= 1;
+                let to = cast::name(cast::own_other(device)?);
+                self.tell_machine(device, Event::User(UserEvent::HandOver { to }))
             }
             Step::Connect(device) => self.tell_machine(device, Event::Path(client::machine::PathEvent::Connected)),
             Step::Timer(device) => {
@@ -316,6 +330,13 @@ impl Device {
             Effect::SendDecline => Said::Decline(call),
             Effect::SendCancel => Said::Cancel(call),
             Effect::SendHangUp => Said::HangUp(call),
+            Effect::AskHandOver(to) => {
+                let Some(to) = cast::number(&to) else { return };
+                Said::HandOver(call, to)
+            }
+            Effect::TakeOver => Said::TakeOver(call),
+            Effect::Yield(_) => Said::Yield(call),
+            Effect::Rejoin => Said::Rejoin(call, self.goes_on_with),
             Effect::Connect | Effect::CaptureUnasked => {
                 self.captures = true;
                 return;
@@ -338,6 +359,8 @@ impl Device {
             machine.state() as u8,
             call(dialog.map(|dialog| dialog.call)),
             u8::from(dialog.is_some_and(|dialog| dialog.outgoing)),
+            u8::from(dialog.is_some_and(|dialog| dialog.takes_over)),
+            machine.asked().and_then(cast::number).map_or(0, |asked| asked as u8 + 1),
             call(machine.crossing()),
             u8::from(machine.next_wake().is_some()),
             u8::from(self.consents),

@@ -17,6 +17,8 @@ pub struct Budget {
     pub ends: u8,
     /// Bob ends the friendship.
     pub unfriends: u8,
+    /// Bob hands a live call over to his other device.
+    pub handovers: u8,
     /// Alice's client, or whoever carries peer messages, forges something.
     pub attacks: u8,
     /// A timer fires while messages are on the way. When none are it always may: it is slow against any message.
@@ -25,15 +27,15 @@ pub struct Budget {
 
 impl Budget {
     /// In the order of the fields.
-    pub const fn new(of: [u8; 7]) -> Budget {
-        let [calls_of_alice, calls_of_bob, answers, ends, unfriends, attacks, hasty_timers] = of;
-        Budget { calls_of_alice, calls_of_bob, answers, ends, unfriends, attacks, hasty_timers }
+    pub const fn new(of: [u8; 8]) -> Budget {
+        let [calls_of_alice, calls_of_bob, answers, ends, unfriends, handovers, attacks, hasty_timers] = of;
+        Budget { calls_of_alice, calls_of_bob, answers, ends, unfriends, handovers, attacks, hasty_timers }
     }
 
     /// The numbers, in the order of the fields.
-    pub fn numbers(&self) -> [u8; 7] {
-        let Budget { calls_of_alice, calls_of_bob, answers, ends, unfriends, attacks, hasty_timers } = *self;
-        [calls_of_alice, calls_of_bob, answers, ends, unfriends, attacks, hasty_timers]
+    pub fn numbers(&self) -> [u8; 8] {
+        let Budget { calls_of_alice, calls_of_bob, answers, ends, unfriends, handovers, attacks, hasty_timers } = *self;
+        [calls_of_alice, calls_of_bob, answers, ends, unfriends, handovers, attacks, hasty_timers]
     }
 }
 
@@ -54,6 +56,8 @@ pub enum Step {
     Cancel(usize),
     /// A user hangs up.
     HangUp(usize),
+    /// Bob hands the call that a device of his is in over to his other one.
+    HandOver(usize),
     /// The path of a device is up: ICE, DTLS and keys.
     Connect(usize),
     /// The timer of a device fires.
@@ -79,6 +83,7 @@ impl Step {
             Step::Decline(device) => format!("{} declines on {}", cast::user(device), cast::name(device)),
             Step::Cancel(device) => format!("{} cancels on {}", cast::user(device), cast::name(device)),
             Step::HangUp(device) => format!("{} hangs up on {}", cast::user(device), cast::name(device)),
+            Step::HandOver(device) => format!("{} hands the call over on {}", cast::user(device), cast::name(device)),
             Step::Connect(device) => format!("the path of {} is up", cast::name(device)),
             Step::Timer(device) => format!("the timer of {} fires", cast::name(device)),
             Step::ServerTimer => "the server's ring timer fires".into(),

@@ -4,12 +4,14 @@ use crate::{promise::Promise, step::Budget};
 use kernel::Mutant;
 
 /// The budgets of a whole exploration, the smallest first: calls of alice, calls of bob, answers, cancels and hang-ups,
-/// unfriending, attacks, hasty timers.
+/// unfriending, handovers, attacks, hasty timers.
 pub const BUDGETS: &[Budget] = &[
-    Budget::new([1, 0, 1, 1, 1, 1, 0]),
-    Budget::new([1, 1, 1, 1, 1, 0, 0]),
-    Budget::new([1, 1, 1, 1, 1, 1, 0]),
-    Budget::new([1, 1, 1, 1, 1, 0, 1]),
+    Budget::new([1, 0, 1, 1, 1, 0, 1, 0]),
+    Budget::new([1, 1, 1, 1, 1, 0, 0, 0]),
+    Budget::new([1, 1, 1, 1, 1, 0, 1, 0]),
+    Budget::new([1, 1, 1, 1, 1, 0, 0, 1]),
+    Budget::new([1, 0, 2, 1, 1, 1, 0, 1]),
+    Budget::new([0, 1, 3, 1, 1, 2, 0, 0]),
 ];
 
 /// A bug planted in the shipping code, and the promise that it must break.
@@ -26,12 +28,13 @@ pub struct ModelMutant {
 const SMALL: Budget = BUDGETS[0];
 const NO_ATTACK: Budget = BUDGETS[1];
 const FULL: Budget = BUDGETS[2];
+const HANDOVER: Budget = BUDGETS[4];
 
 const fn bug(mutant: Mutant, promise: Promise, budget: Budget) -> ModelMutant {
     ModelMutant { mutant, promise, budget }
 }
 
-/// The twelve bugs of the call machine's model, each by the very `mutant!` that the canaries plant.
+/// The bugs of the call machine's model, each by the very `mutant!` that the canaries plant.
 pub const MUTANTS: &[ModelMutant] = &[
     bug(Mutant::V02, Promise::NothingBeforeAccept, SMALL),
     bug(Mutant::V03, Promise::NothingBeforeAccept, SMALL),
@@ -45,6 +48,7 @@ pub const MUTANTS: &[ModelMutant] = &[
     bug(Mutant::V124, Promise::OnlyListedTransitions, FULL),
     bug(Mutant::V125, Promise::EveryCallEnds, SMALL),
     bug(Mutant::V150, Promise::ServerAndDevicesAgree, SMALL),
+    bug(Mutant::V161, Promise::OneDeviceOfAUser, HANDOVER),
 ];
 
 #[cfg(test)]

@@ -152,6 +152,10 @@ pub struct Participant {
     /// Whoever writes to the user is told what was read. Left out where it is so.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub read_receipts: bool,
+    /// Whether a call may ring beside another one; else who calls hears that the user is busy. Left
+    /// out where it is so.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub call_waiting: bool,
     /// For whom the user's name is meant to be taken, somebody else or the service. Left out where for nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imitates: Option<UserName>,
@@ -174,6 +178,10 @@ fn yes() -> bool {
 
 fn is_yes(setting: &bool) -> bool {
     *setting
+}
+
+fn is_no(setting: &bool) -> bool {
+    !*setting
 }
 
 fn one() -> u32 {
@@ -296,6 +304,11 @@ pub enum When {
         /// The time.
         delay: Micros,
     },
+    /// This long after the device shows that another one of its user asks it to take the call over.
+    AfterAsked {
+        /// The delay.
+        delay: Micros,
+    },
 }
 
 /// Something that happens to a NAT at an exact time of the timeline.
@@ -374,6 +387,8 @@ pub enum AdversaryPlan {
     NameInOffer,
     /// The caller writes a candidate with a host name into the offer, against the protocol.
     HostNameInOffer,
+    /// Signaling moves a live call to another device of its user, in the name of the one that has it.
+    StealCall,
     /// Signaling flips a bit in each part of the pictures that it hands out.
     AlterPictures,
 }

@@ -14,7 +14,7 @@ pub struct Trouble {
 
 /// The kinds of messages about calls, as the event `Signal` names them. Those before a call (sign-up, friendships) are asked
 /// and answered once a connection; faults spare them.
-pub const MESSAGE_KINDS: [&str; 18] = [
+pub const MESSAGE_KINDS: [&str; 24] = [
     "invite",
     "ring",
     "ringing",
@@ -31,6 +31,12 @@ pub const MESSAGE_KINDS: [&str; 18] = [
     "rejected",
     "ended",
     "call_row",
+    "hand_over",
+    "take_over",
+    "yield",
+    "taken",
+    "moved",
+    "rejoin",
     "message_row",
     "send_message",
 ];

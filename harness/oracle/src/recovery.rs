@@ -121,6 +121,7 @@ impl Graph {
             | Fact::SettingChanged { .. }
             | Fact::CallRinging { .. }
             | Fact::CallLive { .. }
+            | Fact::CallMoved { .. }
             | Fact::CallOver { .. }
             | Fact::RelayCredentialIssued { .. }
             | Fact::ThreadRequested { .. }

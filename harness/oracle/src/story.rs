@@ -118,6 +118,7 @@ impl Story {
             Fact::AvatarSet { user } => Some((phone(user), "set_avatar")),
             Fact::CallRinging { caller, .. } => Some((phone(caller), "invite")),
             Fact::CallLive { callee_device, .. } => Some((callee_device.clone(), "accept")),
+            Fact::CallMoved { to, .. } => Some((to.clone(), "take_over")),
             Fact::DeviceConfirmed { by, .. } | Fact::DeviceRemoved { by, .. } => Some((by.clone(), "extend_devices")),
             _ => None,
         };
@@ -529,6 +530,7 @@ fn plan() -> Plan {
         interfaces: Vec::new(),
         relay_only: false,
         read_receipts: true,
+        call_waiting: false,
         imitates: None,
         signs_in: None,
         priority: 1,

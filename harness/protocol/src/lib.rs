@@ -3,11 +3,13 @@
 //! Messages of the server and messages of a peer are different types: a peer's message can never be taken for the
 //! server's word, and so never grants consent.
 
+mod call_end;
 pub mod channel;
 mod endpoint;
 pub mod epoch;
 mod link;
 pub mod message;
+mod peer;
 mod push;
 mod relay_grant;
 mod relay_stream;
@@ -17,12 +19,11 @@ mod thread;
 pub mod tls;
 pub mod wire;
 
+pub use call_end::CallEnd;
 pub use channel::{ChannelEvent, ClientChannel, ConnectionId, Route, STREAM_PORTS, SendError, ServerChannel};
 pub use epoch::{Epoch, SignedEpoch, Start};
-pub use message::{
-    CallEnd, ClientMessage, PROTOCOL_VERSION, PathDescription, PeerMessage, RequestId, ServerMessage,
-    SessionDescription,
-};
+pub use message::{ClientMessage, PROTOCOL_VERSION, RequestId, ServerMessage};
+pub use peer::{PathDescription, PeerMessage, SessionDescription};
 pub use push::{PUSH_PAYLOAD, PushRequest, PushToken};
 pub use relay_grant::{RelayGrant, RelayTls};
 pub use relay_stream::{BrokenStream, RelayStream};

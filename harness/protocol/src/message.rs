@@ -1,6 +1,6 @@
 //! Messages of the signaling protocol. On the wire: postcard, in frames of the channel (a 4-byte big-endian length).
 
-use crate::{epoch::SignedEpoch, push::PushToken, relay_grant::RelayGrant, thread::RowEntry};
+use crate::{call_end::CallEnd, epoch::SignedEpoch, push::PushToken, relay_grant::RelayGrant, thread::RowEntry};
 use e2ee::{DeviceKeys, DeviceLink, SealedEnvelope};
 use kernel::{
     event::Setting,
@@ -177,6 +177,36 @@ pub enum ClientMessage {
         call: CallId,
         /// The sealed body.
         body: SealedEnvelope,
+    },
+    /// Asks that another device of the own user takes this live call over. Answered by `Taken` once its user accepts there, by
+    /// `HandOverDeclined` if not.
+    HandOver {
+        /// The call.
+        call: CallId,
+        /// The device.
+        to: ActorName,
+    },
+    /// Takes over the call of another device of the own user; the offer is sealed to the peer's device. Answered by
+    /// `Accepted` or `Ended`.
+    TakeOver {
+        /// The call.
+        call: CallId,
+        /// The sealed offer.
+        offer: SealedEnvelope,
+    },
+    /// This device has left the call that another one takes over: its camera and microphone are closed.
+    Yield {
+        /// The call.
+        call: CallId,
+        /// For the peer's device, sealed: which device goes on ([`crate::PeerMessage::HandedOver`]).
+        word: SealedEnvelope,
+    },
+    /// Goes on with the peer's other device, after `Moved`.
+    Rejoin {
+        /// The call.
+        call: CallId,
+        /// The answer, sealed to that device.
+        answer: SealedEnvelope,
     },
     /// Signs this device in to an account that another device made. Answered by `SignedIn` or `Refused`.
     SignIn {
@@ -443,6 +473,46 @@ pub enum ServerMessage {
         /// The one that rings instead.
         other: CallId,
     },
+    /// Another device of the own user asks this one to take its call over.
+    HandOver {
+        /// The call.
+        call: CallId,
+        /// The device that has it.
+        from: ActorName,
+        /// The other side.
+        peer: UserName,
+        /// The other side's device.
+        device: ActorName,
+        /// Whether the own user called.
+        outgoing: bool,
+        /// Whether video was offered.
+        video: bool,
+    },
+    /// The device that was asked to take the call over was accepted there: leave it.
+    Taken {
+        /// The call.
+        call: CallId,
+        /// The device.
+        by: ActorName,
+    },
+    /// The device that was asked to take the call over does not.
+    HandOverDeclined {
+        /// The call.
+        call: CallId,
+    },
+    /// The peer goes on with another of its devices.
+    Moved {
+        /// The call.
+        call: CallId,
+        /// The device.
+        device: ActorName,
+        /// The word of the device that had the call, sealed.
+        word: SealedEnvelope,
+        /// The offer of the one that has it now, sealed.
+        offer: SealedEnvelope,
+        /// Relays that this device may use, for this call.
+        relays: Vec<RelayGrant>,
+    },
     /// A sealed message of the peer.
     FromPeer {
         /// The call.
@@ -515,74 +585,4 @@ pub enum ServerMessage {
         /// As it was left.
         bytes: Vec<u8>,
     },
-}
-
-/// Why the server ended a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CallEnd {
-    /// The callee declined.
-    Declined,
-    /// The caller cancelled.
-    Cancelled,
-    /// Nobody answered for 60 s.
-    Unanswered,
-    /// The callee is in another call.
-    Busy,
-    /// One side hung up.
-    HungUp,
-    /// The friendship ended or one side blocked the other.
-    Unfriended,
-    /// No such call (any more).
-    Unknown,
-}
-
-/// What one device says to the other, sealed. The server cannot read it. No peer message changes consent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PeerMessage {
-    /// The body of an offer.
-    Offer(SessionDescription),
-    /// The body of an answer.
-    Answer(SessionDescription),
-    /// A candidate (RFC 8839 `candidate:` line), after `Accepted` only.
-    Candidate(String),
-    /// What an attacker would send to be taken for consent; the reference client ignores both.
-    ClaimAccepted,
-    /// See `ClaimAccepted`: asks to start sending.
-    Update,
-    /// Asks for an ICE restart (RFC 8445 section 9). Says nothing about media: a restart changes paths only.
-    Restart(PathDescription),
-    /// The answer to `Restart`, with its number.
-    Restarted(PathDescription),
-    /// The sender holds the call: who gets it stops sending too.
-    Hold,
-    /// The sender holds it no longer. Who gets it starts nothing: its own user does.
-    Resume,
-}
-
-/// One side of an ICE restart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PathDescription {
-    /// Counts the restarts that one side asks for, from 1. A message that comes twice has the same number twice.
-    pub number: u32,
-    /// The new ICE user fragment: 4 to 256 ICE characters (RFC 8839 section 5.4).
-    pub fragment: String,
-    /// The new ICE password: 22 to 256 ICE characters.
-    pub password: String,
-    /// The DTLS fingerprint, as in the first description: the association goes on.
-    pub fingerprint: String,
-    /// Every candidate that the side has now (RFC 8839 `candidate:` lines).
-    pub candidates: Vec<String>,
-}
-
-/// The body of an offer or answer: no candidates.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SessionDescription {
-    /// Fresh X25519 share of this call.
-    pub share: [u8; 32],
-    /// The SDP: DTLS fingerprint, ICE user fragment and password, media directions, codecs.
-    pub sdp: String,
-    /// Whether the sender's camera will be on.
-    pub video: bool,
-    /// What the sender calls itself: the reference says nothing here and reads nothing. Who calls is known from the roster.
-    pub name: Option<String>,
 }

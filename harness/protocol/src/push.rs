@@ -1,4 +1,4 @@
-//! What is said to a push service, which belongs to somebody else.
+//! What a push service, which belongs to somebody else, is asked for.
 
 use serde::{Deserialize, Serialize};
 

@@ -27,6 +27,10 @@ pub fn kind_of_client_message(message: &ClientMessage) -> &'static str {
         ClientMessage::Busy { .. } => "busy",
         ClientMessage::HangUp { .. } => "hang_up",
         ClientMessage::ToPeer { .. } => "to_peer",
+        ClientMessage::HandOver { .. } => "hand_over",
+        ClientMessage::TakeOver { .. } => "take_over",
+        ClientMessage::Yield { .. } => "yield",
+        ClientMessage::Rejoin { .. } => "rejoin",
         ClientMessage::SignIn { .. } => "sign_in",
         ClientMessage::FetchRows { .. } => "fetch_rows",
         ClientMessage::ExtendDevices { .. } => "extend_devices",
@@ -65,6 +69,10 @@ pub fn kind_of_server_message(message: &ServerMessage) -> &'static str {
         ServerMessage::Rejected { .. } => "rejected",
         ServerMessage::Ended { .. } => "ended",
         ServerMessage::Glare { .. } => "glare",
+        ServerMessage::HandOver { .. } => "hand_over",
+        ServerMessage::Taken { .. } => "taken",
+        ServerMessage::HandOverDeclined { .. } => "hand_over_declined",
+        ServerMessage::Moved { .. } => "moved",
         ServerMessage::FromPeer { .. } => "from_peer",
         ServerMessage::Row { row: RowEntry::Call(_), .. } => "call_row",
         ServerMessage::Row { row: RowEntry::Message(_), .. } => "message_row",
@@ -89,6 +97,10 @@ pub fn call_of_client_message(message: &ClientMessage) -> Option<CallId> {
         | ClientMessage::Cancel { call }
         | ClientMessage::Busy { call }
         | ClientMessage::HangUp { call }
+        | ClientMessage::HandOver { call, .. }
+        | ClientMessage::TakeOver { call, .. }
+        | ClientMessage::Yield { call, .. }
+        | ClientMessage::Rejoin { call, .. }
         | ClientMessage::ToPeer { call, .. } => Some(*call),
         _ => None,
     }
@@ -104,6 +116,10 @@ pub fn call_of_server_message(message: &ServerMessage) -> Option<CallId> {
         | ServerMessage::Rejected { call }
         | ServerMessage::Ended { call, .. }
         | ServerMessage::Glare { call, .. }
+        | ServerMessage::HandOver { call, .. }
+        | ServerMessage::Taken { call, .. }
+        | ServerMessage::HandOverDeclined { call }
+        | ServerMessage::Moved { call, .. }
         | ServerMessage::FromPeer { call, .. } => Some(*call),
         ServerMessage::Row { row: RowEntry::Call(row), .. } => Some(row.call),
         _ => None,

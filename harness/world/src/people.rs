@@ -46,6 +46,7 @@ struct Person {
     own: Vec<ActorName>,
     after_ring: Vec<(Micros, Act)>,
     after_live: Vec<(Micros, Act)>,
+    after_asked: Vec<(Micros, Act)>,
 }
 
 impl People {
@@ -66,6 +67,7 @@ impl People {
                 own: plan.devices_of(user.as_str()).filter(|own| is_first && is_early(own)).cloned().collect(),
                 after_ring: Vec::new(),
                 after_live: Vec::new(),
+                after_asked: Vec::new(),
             };
             for Step { when, act, .. } in plan.timeline.iter().filter(|step| plan.takes(device, step)) {
                 match when {
@@ -75,6 +77,7 @@ impl People {
                     }
                     When::AfterRing { delay } => person.after_ring.push((*delay, act.clone())),
                     When::AfterLive { delay } => person.after_live.push((*delay, act.clone())),
+                    When::AfterAsked { delay } => person.after_asked.push((*delay, act.clone())),
                 }
             }
             by_device.push((device.clone(), person));
@@ -108,6 +111,7 @@ impl People {
                 vec![(BEFRIENDING, Act::ConfirmDevice { device: device.clone() })]
             }
             Sight::Screen(Screen::Incoming { .. }) => std::mem::take(&mut person.after_ring),
+            Sight::Screen(Screen::HandedOver { .. }) => std::mem::take(&mut person.after_asked),
             Sight::Screen(Screen::Live { .. }) => std::mem::take(&mut person.after_live),
             Sight::FriendRequest(_) | Sight::NewDevice(_) | Sight::Screen(_) => return Vec::new(),
         };

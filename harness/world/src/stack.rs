@@ -180,6 +180,7 @@ fn client_config(plan: &Plan, device: &ActorName) -> ClientConfig {
         device_class: me.device_class,
         relay_only: me.relay_only,
         read_receipts: me.read_receipts,
+        call_waiting: me.call_waiting,
         photograph: match me.photograph_bytes {
             None => fixtures::photograph().map(<[u8]>::to_vec),
             Some(bytes) => fixtures::photograph_of(bytes as usize),

@@ -177,6 +177,10 @@ fn screen_sentence(screen: &Screen) -> Option<String> {
         Screen::Incoming { peer, looks_like: Some(original), .. } => {
             Some(format!("warns: {peer} can be taken for {original}"))
         }
+        Screen::Incoming { peer, waits: true, .. } => Some(format!("shows that {peer} calls, beside the call")),
+        Screen::HandedOver { peer, from, .. } => {
+            Some(format!("asks whether to take the call with {peer} over from {from}"))
+        }
         _ => None,
     }
 }
@@ -216,6 +220,11 @@ fn act_sentence(user: &str, act: &Act) -> String {
         Act::Unmute => format!("{user} unmutes"),
         Act::Hold => format!("{user} puts the call on hold"),
         Act::Resume => format!("{user} takes the call up again"),
+        Act::HandOver { device } => format!("{user} hands the call over to {device}"),
+        Act::AcceptWaiting { video } => {
+            format!("{user} takes the call that waits{}", if *video { ", video" } else { ", voice" })
+        }
+        Act::DeclineWaiting => format!("{user} declines the call that waits"),
         Act::ConfirmDevice { device } => format!("{user} confirms {device}"),
         Act::RemoveDevice { device } => format!("{user} logs {device} out"),
         Act::Write { user: other, attached, .. } => match attached {
@@ -277,6 +286,7 @@ fn end_sentence(reason: EndReason) -> &'static str {
         EndReason::Security => "security failure",
         EndReason::Failed => "no path",
         EndReason::Crossed => "both called at once",
+        EndReason::HandedOver => "another device took it over",
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{located::Located, scalar::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A step of the story: exactly one of `at`, `after_ring` and `after_live` says when.
+/// A step of the story: exactly one of `at`, `after_ring`, `after_live` and `after_asked` says when.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Step {
@@ -14,6 +14,8 @@ pub(crate) struct Step {
     pub(crate) after_ring: Option<Located<Duration>>,
     /// This long after the user's device shows the live call.
     pub(crate) after_live: Option<Located<Duration>>,
+    /// This long after the user's device shows that another one of the same user asks it to take the call over.
+    pub(crate) after_asked: Option<Located<Duration>>,
     /// Who.
     #[schemars(required)]
     pub(crate) user: Option<Located<String>>,
@@ -118,6 +120,12 @@ pub(crate) enum Does {
     Hold,
     /// Takes it up again.
     Resume,
+    /// Asks the user's `target` to take the live call over, which it does once the user accepts there.
+    HandOver,
+    /// Ends the call and accepts the one that waits.
+    AcceptWaiting,
+    /// Declines the call that waits.
+    DeclineWaiting,
     /// Confirms a new device of the own account.
     ConfirmDevice,
     /// Logs another device of the own account out.
@@ -230,6 +238,8 @@ pub(crate) enum Attack {
     NameInOffer,
     /// The caller writes a candidate with a host name into the offer, against the protocol.
     HostNameInOffer,
+    /// Signaling moves the live call to another device of a user, in the name of the one that has it: a thief has that device.
+    StealCall,
     /// Signaling flips a bit in each part of the pictures that it hands out.
     AlterPictures,
 }

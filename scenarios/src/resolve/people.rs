@@ -267,6 +267,7 @@ impl People {
             interfaces,
             relay_only: participant.relay_only,
             read_receipts: participant.read_receipts.unwrap_or(true),
+            call_waiting: participant.call_waiting.unwrap_or(false),
             imitates: participant.imitates.as_ref().map(|original| UserName::from(original.as_str())),
             signs_in,
             priority: participant.priority.as_ref().map_or(1, |priority| **priority),

@@ -45,7 +45,7 @@ fn cameras(file: &Scenario, problems: &mut Problems) {
     let shows = |entry: &StepEntry, camera: &StepEntry| {
         entry.user.as_deref() == camera.user.as_deref()
             && entry.device.as_deref() == camera.device.as_deref()
-            && entry.does.as_ref().is_some_and(|does| matches!(**does, Does::Call | Does::Accept))
+            && entry.does.as_ref().is_some_and(|does| matches!(**does, Does::Call | Does::Accept | Does::AcceptWaiting))
             && entry.video.as_ref().is_none_or(|video| **video)
     };
     for entry in &file.timeline {
@@ -74,10 +74,19 @@ pub(super) fn adversary(file: &Scenario, problems: &mut Problems) -> Vec<Adversa
 }
 
 fn when(entry: &Located<StepEntry>, end: SimTime, problems: &mut Problems) -> Option<When> {
-    let given = [("at", &entry.at), ("after_ring", &entry.after_ring), ("after_live", &entry.after_live)];
+    let given = [
+        ("at", &entry.at),
+        ("after_ring", &entry.after_ring),
+        ("after_live", &entry.after_live),
+        ("after_asked", &entry.after_asked),
+    ];
     let mut given = given.into_iter().filter_map(|(key, time)| time.as_ref().map(|time| (key, time)));
     let Some((key, time)) = given.next() else {
-        let note = problems.note(entry.span(), "a step does not say when", "`at`, `after_ring` or `after_live`");
+        let note = problems.note(
+            entry.span(),
+            "a step does not say when",
+            "`at`, `after_ring`, `after_live` or `after_asked`",
+        );
         note.with_help("`at` counts from the start of the timeline, the others from what the user's own device shows");
         return None;
     };
@@ -88,7 +97,8 @@ fn when(entry: &Located<StepEntry>, end: SimTime, problems: &mut Problems) -> Op
     Some(match key {
         "at" => When::At { at: time.0 },
         "after_ring" => When::AfterRing { delay: time.0 },
-        _ => When::AfterLive { delay: time.0 },
+        "after_live" => When::AfterLive { delay: time.0 },
+        _ => When::AfterAsked { delay: time.0 },
     })
 }
 
@@ -96,9 +106,13 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
     let does = entry.does.as_ref()?;
     let with = with(entry, does, people, problems);
     if let Some(video) = &entry.video
-        && !matches!(**does, Does::Call | Does::Accept)
+        && !matches!(**does, Does::Call | Does::Accept | Does::AcceptWaiting)
     {
-        problems.note(video.span(), "only `call` and `accept` choose the camera", "means nothing here");
+        problems.note(
+            video.span(),
+            "only `call`, `accept` and `accept-waiting` choose the camera",
+            "means nothing here",
+        );
     }
     let video = entry.video.as_ref().is_none_or(|video| **video);
     let other_device = target(entry, does, people, problems);
@@ -133,6 +147,9 @@ fn act(entry: &StepEntry, people: &People, problems: &mut Problems) -> Option<Ac
         (Does::Unmute, None) => Act::Unmute,
         (Does::Hold, None) => Act::Hold,
         (Does::Resume, None) => Act::Resume,
+        (Does::HandOver, None) => Act::HandOver { device: other_device? },
+        (Does::AcceptWaiting, None) => Act::AcceptWaiting { video },
+        (Does::DeclineWaiting, None) => Act::DeclineWaiting,
         (Does::ConfirmDevice, None) => Act::ConfirmDevice { device: other_device? },
         (Does::RemoveDevice, None) => Act::RemoveDevice { device: other_device? },
         (Does::Write, Some(user)) => Act::Write { user, text: text?, attached: attached(entry) },
@@ -229,7 +246,7 @@ fn link(entry: &StepEntry, does: &Located<Does>, problems: &mut Problems) -> Opt
 
 /// The other device of the user in a step; notes when one is missing, not wanted, or the one in hand.
 fn target(entry: &StepEntry, does: &Located<Does>, people: &People, problems: &mut Problems) -> Option<ActorName> {
-    let is_wanted = matches!(**does, Does::ConfirmDevice | Does::RemoveDevice);
+    let is_wanted = matches!(**does, Does::ConfirmDevice | Does::RemoveDevice | Does::HandOver);
     match &entry.target {
         None if is_wanted => {
             let note = problems.note(does.span(), "this act is about another device", "`target` is missing");
@@ -349,6 +366,7 @@ fn attack(entry: &Adversary, problems: &mut Problems) -> Option<AdversaryPlan> {
         Attack::SpeakToRelays => AdversaryPlan::SpeakToRelays,
         Attack::NameInOffer => AdversaryPlan::NameInOffer,
         Attack::HostNameInOffer => AdversaryPlan::HostNameInOffer,
+        Attack::StealCall => AdversaryPlan::StealCall,
         Attack::AlterPictures => AdversaryPlan::AlterPictures,
     })
 }

@@ -79,6 +79,7 @@ const INVARIANTS: &[&str] = &[
 
 const METRICS: &[&str] = &[
     "setup_us",
+    "handover_us",
     "setup_first_audio_us",
     "path_kind",
     "glass_to_glass_us_p95",

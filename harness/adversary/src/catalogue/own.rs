@@ -82,6 +82,34 @@ pub(super) const OWN: &[KnownAttack] = &[
         scenario: "canary/read-receipts-anyway",
     },
     KnownAttack {
+        mutant: Mutant::V161,
+        sentence: "Calls that were moved between devices went on at both (class): here the device that hands a call over says \
+                   who goes on, and goes on too",
+        invariant: "one_device_answers",
+        scenario: "canary/handed-over-and-kept",
+    },
+    KnownAttack {
+        mutant: Mutant::V162,
+        sentence: "What a user accepted on one device was taken for consent on all (class of V11): here the device that is asked \
+                   to take a call over does so at once",
+        invariant: "nothing_before_accept",
+        scenario: "canary/handed-over-before-it-is-accepted",
+    },
+    KnownAttack {
+        mutant: Mutant::V163,
+        sentence: "Consent to one call was taken for the next (class of V05): here camera and microphone stay on for the call \
+                   that waited when the other one ends",
+        invariant: "nothing_before_accept",
+        scenario: "canary/waiting-call-gets-the-camera",
+    },
+    KnownAttack {
+        mutant: Mutant::V164,
+        sentence: "A session went to whichever device of the account the server named (class of SIM swap and device-linking \
+                   attacks): here the peer's device does not ask for the word of the one that has the call",
+        invariant: "one_device_answers",
+        scenario: "canary/call-is-stolen",
+    },
+    KnownAttack {
         mutant: Mutant::V170,
         sentence: "Signal for Android checked the seal of the first part of an attachment only (Aumasson and Verschoor, 2016): here a \
                    device looks at neither hash nor seal of a picture",

@@ -2,14 +2,13 @@
 
 use super::Client;
 use crate::{
-    call::{Call, Mismatch, OfferRules, Own},
+    call::{Call, Mismatch, OfferRules, Offered, Own},
     config::{Misbehaviour, Output, Work},
     engine::{Engine, EngineConfig},
-    likeness,
     machine::{ANSWER_LIMIT, CONNECTING_LIMIT, Effect, Event, PathEvent, RECONNECTING_LIMIT, RING_LIMIT, Transition},
 };
 use kernel::{
-    CallId, Micros, SimTime, Track, UserName, event,
+    ActorName, CallId, Micros, SimTime, Track, UserName, event,
     event::{AttackKind, CallStateName, EndReason, Screen},
     mutant,
 };
@@ -23,7 +22,12 @@ impl Client {
 
     /// As [`Client::step`], with the relays that came with the server's `Accepted`.
     pub(super) fn step_with(&mut self, event: Event, relays: &[RelayGrant], now: SimTime) {
-        let Some(transition) = self.machine.handle(event, now) else { return };
+        if let Some(transition) = self.machine.handle(event, now) {
+            self.take(transition, relays, now);
+        }
+    }
+
+    fn take(&mut self, transition: Transition, relays: &[RelayGrant], now: SimTime) {
         let Transition { call, from, to, because, effects } = transition;
         if from != to {
             event!(CallState { device: self.device.clone(), call: Some(call), from, to, because: because.to_owned() });
@@ -33,12 +37,24 @@ impl Client {
         for effect in effects {
             self.apply(effect, call, relays, now);
         }
+        if let Some(transition) = self.machine.ring_on() {
+            self.take(transition, &[], now);
+        }
     }
 
     fn apply(&mut self, effect: Effect, call: CallId, relays: &[RelayGrant], now: SimTime) {
         match effect {
             Effect::Invite => self.invite(call, now),
             Effect::Ring => self.ring(call, now),
+            Effect::RingBeside => self.ring_beside(call, now),
+            Effect::ShowRing => self.ring_on(),
+            Effect::EndWaiting(reason) => self.end_waiting(call, reason, now),
+            Effect::DeclineWaiting => self.say_farewell(ClientMessage::Decline { call }, call, now),
+            Effect::AskHandOver(to) => self.tell_server(ClientMessage::HandOver { call, to }, now),
+            Effect::ShowHandOver => self.show_hand_over(call),
+            Effect::TakeOver => self.take_over(call, now),
+            Effect::Yield(to) => self.yield_call(call, to, now),
+            Effect::Rejoin => self.go_on_with_other_device(call, relays, now),
             Effect::Answer => self.answer(call, now),
             Effect::Connect => self.connect(call, relays, now),
             Effect::GoLive => self.go_live(call, now),
@@ -99,7 +115,8 @@ impl Client {
         let extras = self.extras();
         let own = Own { device: &self.device, identity: &self.identity };
         let Some(call) = &mut self.call else { return };
-        match call.make_offers(own, &devices, config, &extras, &mut self.sealing, now) {
+        let offered = Offered { to: &devices, camera: dialog.video };
+        match call.make_offers(own, offered, config, &extras, &mut self.sealing, now) {
             Ok(offers) => {
                 let invite = ClientMessage::Invite { call: dialog.call, to: dialog.peer, video: dialog.video, offers };
                 call.invite = Some(invite.clone());
@@ -113,11 +130,7 @@ impl Client {
         let Some(dialog) = self.machine.dialog().cloned() else { return };
         let (device, user, caller) = (self.device.clone(), self.user.clone(), dialog.peer.clone());
         event!(Ring { device, user, caller, call });
-        let looks_like = likeness::taken_for(&dialog.peer, self.account.roster().older_friends(&dialog.peer));
-        let verification = self.verification(&dialog.peer);
-        let (peer, calling_device) = self.caller_shown(&dialog.peer);
-        let video = dialog.peer_video;
-        self.show(Screen::Incoming { call, peer, calling_device, video, verification, looks_like });
+        self.show_ring(&dialog, false);
         self.tell_server(ClientMessage::Ringing { call }, now);
         self.look_into_offer(call);
         if mutant!(V04) && self.make_answer(dialog.peer_video, now).is_ok() {
@@ -156,7 +169,7 @@ impl Client {
     /// Takes the answer; false when it does not fit.
     pub(super) fn take_answer(
         &mut self,
-        device: &kernel::ActorName,
+        device: &ActorName,
         answer: &SealedEnvelope,
         devices: &[DeviceKeys],
         now: SimTime,
@@ -170,7 +183,7 @@ impl Client {
         taken
     }
 
-    fn keys_agreed(&mut self, now: SimTime) {
+    pub(super) fn keys_agreed(&mut self, now: SimTime) {
         let key = self.call.as_ref().and_then(|call| call.announce_secrets(&self.device));
         if let Some(key) = key {
             self.account.escrow(&key, now);
@@ -231,17 +244,15 @@ impl Client {
         let Some(call) = &mut self.call else { return };
         let Some(peer) = call.peer.as_ref().map(|keys| keys.device.clone()) else { return };
         if let Some(frame_keys) = call.take_keys() {
-            let known = self.peers.iter().find(|(_, device, _)| *device == peer);
             let config = EngineConfig {
                 device: self.device.clone(),
+                peer_index: camera_of(&self.peers, &peer),
                 peer,
                 tile: tile.clone(),
                 index: self.index,
-                // Only the probe reads it: without an entry it is a number that no camera writes.
-                peer_index: known.map_or(u8::MAX, |(_, _, index)| *index),
                 class: self.class,
                 media: self.media.clone(),
-                seeds: self.seeds.child("engine").child(&call.id.to_string()),
+                seeds: self.seeds.child("engine").child(&seeds_of(call.id, self.moves)),
                 frame_keys,
                 peer_video: call.peer_video,
             };
@@ -257,7 +268,7 @@ impl Client {
         }
     }
 
-    fn gather(&mut self, relays: &[RelayGrant], now: SimTime) {
+    pub(super) fn gather(&mut self, relays: &[RelayGrant], now: SimTime) {
         if let Some(transport) = self.call.as_mut().and_then(|call| call.transport.as_mut()) {
             transport.gather(relays, self.stun, now);
         }
@@ -294,16 +305,22 @@ impl Client {
         }
     }
 
-    pub(super) fn refuse(&mut self, mismatch: &Mismatch, now: SimTime) {
-        let (actor, level, line) = (self.device.clone(), "warn".to_owned(), mismatch.to_string());
+    /// Says in the log of the device what was not taken.
+    pub(super) fn complain(&self, of: &impl ToString) {
+        let (actor, level, line) = (self.device.clone(), "warn".to_owned(), of.to_string());
         event!(LogLine { actor, level, line });
+    }
+
+    pub(super) fn refuse(&mut self, mismatch: &Mismatch, now: SimTime) {
+        self.complain(mismatch);
         self.step(Event::Path(PathEvent::Mismatch), now);
     }
 
     fn end(&mut self, id: CallId, reason: EndReason, now: SimTime) {
         self.crossing = None;
-        let rang = self.insistence.rings || self.call.as_ref().is_some_and(Call::is_incoming);
-        if rang && !matches!(reason, EndReason::Elsewhere | EndReason::Unavailable) {
+        let had_part = |call: &Call| call.is_incoming() || call.engine.is_some();
+        let leaves_row = self.insistence.rings || self.call.as_ref().is_some_and(had_part);
+        if leaves_row && !matches!(reason, EndReason::Elsewhere | EndReason::Unavailable | EndReason::HandedOver) {
             self.account.expect_row(id, now);
         }
         if let Some(mut call) = self.call.take() {
@@ -321,6 +338,16 @@ impl Client {
         event!(Ended { device: self.device.clone(), call: id, reason });
         self.show(Screen::Over { call: id, reason });
     }
+}
+
+/// The number in the mark of a device's camera, which only the probe reads: without an entry one that no camera writes.
+pub(super) fn camera_of(peers: &[(UserName, ActorName, u8)], device: &ActorName) -> u8 {
+    peers.iter().find(|(_, known, _)| known == device).map_or(u8::MAX, |(_, _, index)| *index)
+}
+
+/// Names what is drawn for a call: each time that it comes to a device, or to another one of the peer's, anew.
+pub(super) fn seeds_of(call: CallId, moves: u32) -> String {
+    if moves == 0 { call.to_string() } else { format!("{call} move {moves}") }
 }
 
 /// The tracks of a call with or without the own camera.

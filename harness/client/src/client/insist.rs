@@ -120,12 +120,13 @@ impl Client {
                     wait = RARELY;
                 }
             }
-            (CallStateName::Incoming, _, Some(call)) => {
+            (CallStateName::Incoming, Some(own), Some(call)) if own.asked_by.is_none() => {
                 again.push(ClientMessage::Ringing { call });
                 wait = RARELY;
             }
             (CallStateName::Accepting, Some(own), Some(call)) => {
-                again.extend(own.answer().map(|answer| ClientMessage::Accept { call, answer }));
+                let answer = own.answer().map(|answer| ClientMessage::Accept { call, answer });
+                again.extend(answer.or_else(|| own.invite.clone()));
             }
             (CallStateName::Connecting, Some(_), _) => self.repeat_candidates(now),
             _ if again.is_empty() => return,
@@ -144,8 +145,9 @@ impl Client {
 
     /// A ring of a call that rings here already: the server has not heard so.
     pub(super) fn rung_again(&mut self, call: CallId, now: SimTime) -> bool {
-        let known = self.call.as_ref().is_some_and(|own: &Call| own.id == call);
-        if known && self.machine.state() == CallStateName::Incoming {
+        let waits = self.waiting.as_ref().is_some_and(|own| own.id == call);
+        let known = waits || self.call.as_ref().is_some_and(|own: &Call| own.id == call);
+        if waits || known && self.machine.state() == CallStateName::Incoming {
             self.tell_server(ClientMessage::Ringing { call }, now);
         }
         known || self.insistence.is_past(call)

@@ -10,6 +10,8 @@ impl Client {
             act,
             Act::Accept { .. }
                 | Act::Decline
+                | Act::AcceptWaiting { .. }
+                | Act::DeclineWaiting
                 | Act::Cancel
                 | Act::HangUp
                 | Act::CameraOff
@@ -23,7 +25,9 @@ impl Client {
                 | Act::DenyAccess { .. }
                 | Act::AllowAccess { .. }
         );
-        !self.is_locked || is_for_anybody
+        // A call that its user has elsewhere is answered: it comes here by somebody who is known.
+        let takes_over = self.machine.dialog().is_some_and(|dialog| dialog.takes_over);
+        !self.is_locked || is_for_anybody && !(takes_over && matches!(act, Act::Accept { .. }))
     }
 
     /// The user is known to be there: what a call hid is shown.

@@ -6,7 +6,7 @@ use crate::{
     config::Output,
     engine::{EngineOutput, ReceivedFrame},
     machine::{Event, PathEvent},
-    transport::{MediaFrame, TransportOutput},
+    transport::{MediaFrame, Transport, TransportOutput},
 };
 use kernel::{SimTime, Track, event};
 use protocol::PeerMessage;
@@ -18,8 +18,14 @@ impl Client {
     }
 
     /// Drops what is left of a call: the relay gets its allocation back, everything else is erased with it.
-    pub(super) fn drop_call(&mut self, mut call: Call, now: SimTime) {
-        let Some(transport) = &mut call.transport else { return };
+    pub(super) fn drop_call(&mut self, call: Call, now: SimTime) {
+        if let Some(transport) = call.transport {
+            self.release(transport, now);
+        }
+    }
+
+    /// Gives up a path.
+    pub(super) fn release(&mut self, mut transport: Transport, now: SimTime) {
         transport.release(now);
         while let Some(output) = transport.poll() {
             if let TransportOutput::Transmit(datagram) = output {

@@ -1,6 +1,9 @@
 //! What the server and, through it, the peer say about a call.
 
-use super::Client;
+use super::{
+    Client,
+    takeover::{Asked, Moved},
+};
 use crate::{
     call::{Call, Own},
     config::Misbehaviour,
@@ -83,6 +86,14 @@ impl Client {
             ServerMessage::Glare { call, other } => {
                 self.step(Event::Server(ServerEvent::Glare { call, other }), now);
             }
+            ServerMessage::HandOver { call, from, peer, device, outgoing, video } => {
+                self.asked_to_take_over(Asked { call, from, peer, device, outgoing, video }, now);
+            }
+            ServerMessage::Taken { call, by } => self.step(Event::Server(ServerEvent::Taken { call, by }), now),
+            ServerMessage::HandOverDeclined { call } => self.notice(call, "hand_over_declined"),
+            ServerMessage::Moved { call, device, word, offer, relays } => {
+                self.moved(Moved { call, device, word, offer }, &relays, now);
+            }
             ServerMessage::FromPeer { call, body } => self.peer_message(call, body, now),
             // The account took the others.
             _ => {}
@@ -95,7 +106,7 @@ impl Client {
         self.unknown.take_if(|ring| ring.call == call);
     }
 
-    fn notice(&self, call: CallId, message: &str) {
+    pub(super) fn notice(&self, call: CallId, message: &str) {
         event!(Notice { device: self.device.clone(), call, message: message.to_owned() });
     }
 
@@ -124,6 +135,7 @@ impl Client {
             CallStateName::Outgoing if self.machine.dialog().is_some_and(|dialog| dialog.peer == from) => {
                 self.crossing = Some(call);
             }
+            _ if self.machine.lets_wait() => self.waiting = Some(call),
             _ => {}
         }
         let age = Micros(age.0.saturating_add(now.since(came).0));
@@ -140,12 +152,13 @@ impl Client {
     ) {
         let Some(dialog) = self.machine.dialog().filter(|dialog| dialog.call == call).cloned() else { return };
         let verified = match (self.machine.state(), answer) {
-            (CallStateName::Outgoing, Some(answer)) => {
+            // The server's word about this device's own answer: there is nothing to verify.
+            (CallStateName::Accepting, _) if !dialog.takes_over => true,
+            (CallStateName::Outgoing | CallStateName::Accepting, Some(answer)) => {
                 let devices = self.account.roster().devices(&dialog.peer);
                 self.take_answer(device, answer, &devices, now)
             }
-            (CallStateName::Outgoing, None) => false,
-            (CallStateName::Accepting, _) => true,
+            (CallStateName::Outgoing | CallStateName::Accepting, None) => false,
             // Accepted twice, or before this user did: no row of the table.
             _ => return,
         };
@@ -186,8 +199,9 @@ impl Client {
             PeerMessage::Resume => self.step(Event::Peer(PeerEvent::Resume), now),
             PeerMessage::Restart(question) => self.answer_restart(&question, now),
             PeerMessage::Restarted(answer) => self.finish_restart(&answer, now),
-            // An offer or answer comes in an envelope of its own kind.
-            PeerMessage::Offer(_) | PeerMessage::Answer(_) => {}
+            // An offer or answer comes in an envelope of its own kind, and the word of a device that leaves with the offer of
+            // the one that goes on.
+            PeerMessage::Offer(_) | PeerMessage::Answer(_) | PeerMessage::HandedOver { .. } => {}
         }
     }
 

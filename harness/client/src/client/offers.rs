@@ -18,8 +18,9 @@ const TRACKER: &str = "tracker.example";
 
 impl Client {
     /// Who calls, and with which device, as the ring screen shows it.
-    pub(super) fn caller_shown(&self, caller: &UserName) -> (UserName, ActorName) {
-        let keys = self.call.as_ref().and_then(|call| call.peer.as_ref());
+    pub(super) fn caller_shown(&self, caller: &UserName, waits: bool) -> (UserName, ActorName) {
+        let call = self.waiting.as_ref().filter(|_| waits).or(self.call.as_ref());
+        let keys = call.and_then(|call| call.peer.as_ref());
         let device = keys.map_or_else(|| "".into(), |keys| keys.device.clone());
         // V111: the screen is made from what the caller wrote.
         let written = if mutant!(V111) { self.peek_offer().and_then(|offer| offer.name) } else { None };

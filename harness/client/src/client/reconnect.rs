@@ -7,7 +7,7 @@ use crate::{
     transport::{RestartError, Transport},
 };
 use kernel::{
-    CallId, SimTime, event,
+    CallId, SimTime,
     event::{CallStateName, Screen},
 };
 use protocol::{ClientMessage, PathDescription, PeerMessage};
@@ -63,10 +63,7 @@ impl Client {
     fn restart_failed(&mut self, error: &RestartError, now: SimTime) {
         match error {
             RestartError::Fingerprint => self.refuse(&Mismatch::of(error), now),
-            RestartError::Refused(_) => {
-                let (actor, level, line) = (self.device.clone(), "warn".to_owned(), error.to_string());
-                event!(LogLine { actor, level, line });
-            }
+            RestartError::Refused(_) => self.complain(error),
         }
     }
 

@@ -126,6 +126,11 @@ impl Incoming {
     }
 
     /// Drops everything under way: the call is over, and so is what would be shown or heard.
+    pub(super) fn begin_anew(&mut self, local: &Local, peer_video: bool) {
+        self.abandon();
+        *self = Incoming::new(local, peer_video, self.screen.first_refresh());
+    }
+
     pub(super) fn abandon(&mut self) {
         self.opening.clear();
         self.continuity = Continuity::default();

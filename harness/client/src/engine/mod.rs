@@ -69,6 +69,17 @@ pub struct EngineConfig {
     pub peer_video: bool,
 }
 
+/// Whom an engine gets frames from.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The device.
+    pub device: ActorName,
+    /// Number in the mark of its camera.
+    pub index: u8,
+    /// Whether it may send video.
+    pub video: bool,
+}
+
 /// A frame that RTP put together.
 #[derive(Clone, Debug)]
 pub struct ReceivedFrame {
@@ -163,6 +174,18 @@ impl Engine {
             stops_later: None,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// The call goes on with another device of the peer: other keys, and what came from the one before is dropped. Capture
+    /// goes on; of video the next frame is a key frame.
+    pub fn rejoin(&mut self, peer: Peer, frame_keys: FrameKeys, now: SimTime) {
+        let Peer { device, index, video } = peer;
+        self.cipher.erase(&self.local);
+        (self.local.peer, self.local.peer_index) = (device, index);
+        self.cipher = FrameCipher::new(&self.local, frame_keys);
+        self.incoming.begin_anew(&self.local, video);
+        self.outputs.clear();
+        self.key_frame_requested(now);
     }
 
     /// Switches capture of `tracks` on for `call`. A track that is on stays as it is.

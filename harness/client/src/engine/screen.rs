@@ -79,6 +79,11 @@ impl Screen {
         Ok(())
     }
 
+    /// When the display was refreshed first: its phase stays what it is.
+    pub(super) fn first_refresh(&self) -> Micros {
+        self.first_refresh
+    }
+
     pub(super) fn next_wake(&self) -> Option<SimTime> {
         let decode = match &self.decoding {
             Some(decoding) => Some(decoding.due),

@@ -125,6 +125,7 @@ fn config(who: usize, story: &Story, (seeds, key): (SeedTree, ServerIdentityPubl
         device_class: DeviceClass::Flagship,
         relay_only: who == 1 && story.callee_hides,
         read_receipts: true,
+        call_waiting: false,
         photograph: Vec::new(),
         place: [0, 0],
         password: format!("a long password of {}", NAMES[who].0),

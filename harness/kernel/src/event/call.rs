@@ -106,6 +106,18 @@ pub enum Act {
     Hold,
     /// Takes the call up again.
     Resume,
+    /// Asks another device of the own user to take the live call over. It does once it is accepted there.
+    HandOver {
+        /// The device.
+        device: ActorName,
+    },
+    /// Ends the call and accepts the one that waits.
+    AcceptWaiting {
+        /// With the camera, or by voice only.
+        video: bool,
+    },
+    /// Declines the call that waits.
+    DeclineWaiting,
     /// Confirms that a device that signed in to the own account is one's own.
     ConfirmDevice {
         /// The new device.
@@ -239,6 +251,18 @@ pub enum Screen {
         /// A warning: for whom the caller's name can be taken, a friend or the service itself.
         #[serde(default)]
         looks_like: Option<UserName>,
+        /// Whether it is shown beside another call, which goes on.
+        #[serde(default)]
+        waits: bool,
+    },
+    /// Another device of the own user asks this one to take its call over.
+    HandedOver {
+        /// The call.
+        call: CallId,
+        /// The other side.
+        peer: UserName,
+        /// The device that has the call.
+        from: ActorName,
     },
     /// Accepted; media is being set up.
     Connecting {
@@ -380,6 +404,8 @@ pub enum EndReason {
     Failed,
     /// Both called at once, and the other side's call rings instead.
     Crossed,
+    /// Another device of the user took the call over.
+    HandedOver,
 }
 
 /// A device's call ended.
@@ -450,8 +476,12 @@ impl Act {
     /// The tracks that an act switches on by consent.
     pub fn consents_to(&self) -> &'static [Track] {
         match self {
-            Act::Call { video: true, .. } | Act::Accept { video: true } => &[Track::Audio, Track::Video],
-            Act::Call { video: false, .. } | Act::Accept { video: false } => &[Track::Audio],
+            Act::Call { video: true, .. } | Act::Accept { video: true } | Act::AcceptWaiting { video: true } => {
+                &[Track::Audio, Track::Video]
+            }
+            Act::Call { video: false, .. } | Act::Accept { video: false } | Act::AcceptWaiting { video: false } => {
+                &[Track::Audio]
+            }
             _ => &[],
         }
     }

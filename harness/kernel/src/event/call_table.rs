@@ -10,9 +10,11 @@ type Row = (&'static [CallStateName], &'static str, CallStateName);
 const ROWS: &[Row] = &[
     (&[Idle, Ended], "user.call", Outgoing),
     (&[Idle, Ended], "srv.ring", Incoming),
+    (&[Idle, Ended], "srv.hand-over", Incoming),
+    (&[Idle, Ended], "waiting.ring", Incoming),
     (&[Outgoing], "srv.rejected", Idle),
     (&[Outgoing, Accepting], "srv.accepted", Connecting),
-    (&[Outgoing], "srv.accepted", Ended),
+    (&[Outgoing, Accepting], "srv.accepted", Ended),
     (&[Outgoing], "srv.glare", Incoming),
     (&[Outgoing], "user.cancel", Idle),
     (&[Outgoing, Incoming], "timer.ring", Idle),
@@ -29,6 +31,9 @@ const ROWS: &[Row] = &[
     (&[Live], "user.hold", Held),
     (&[Live], "peer.hold", Held),
     (&[Held], "user.resume", Live),
+    (&[Live, Reconnecting, Held], "srv.taken", Idle),
+    (&[Connecting, Live, Held], "srv.moved", Reconnecting),
+    (&[Live, Reconnecting, Held], "user.accept-waiting", Idle),
     (&[Outgoing, Incoming, Accepting, Connecting, Live, Reconnecting, Held], "srv.ended", Idle),
     (&[Outgoing, Incoming, Accepting, Connecting, Live, Reconnecting, Held], "user.hangup", Idle),
 ];
@@ -57,7 +62,10 @@ mod tests {
     #[test]
     fn every_call_begins_by_a_call_or_a_ring() {
         let begin = |row: &&Row| row.0.contains(&Idle);
-        assert_eq!(ROWS.iter().filter(begin).map(|row| row.1).collect::<Vec<_>>(), ["user.call", "srv.ring"]);
+        assert_eq!(
+            ROWS.iter().filter(begin).map(|row| row.1).collect::<Vec<_>>(),
+            ["user.call", "srv.ring", "srv.hand-over", "waiting.ring"]
+        );
         assert_eq!(listed_event(Outgoing, Idle), Some("srv.rejected"));
         assert_eq!(listed_event(Idle, Live), None);
     }

@@ -254,6 +254,15 @@ pub enum Fact {
         /// The callee's device.
         callee_device: ActorName,
     },
+    /// A live call went from one device of a user to another.
+    CallMoved {
+        /// The call.
+        call: CallId,
+        /// The device that had it.
+        from: ActorName,
+        /// The device that has it now.
+        to: ActorName,
+    },
     /// A call is over; its row is in the thread.
     CallOver {
         /// The call.
@@ -330,7 +339,7 @@ pub enum Fact {
 }
 
 /// The kinds of facts, as saved logs name them.
-pub const FACT_KINDS: [&str; 32] = [
+pub const FACT_KINDS: [&str; 33] = [
     "account_created",
     "session_created",
     "device_added",
@@ -354,6 +363,7 @@ pub const FACT_KINDS: [&str; 32] = [
     "setting_changed",
     "call_ringing",
     "call_live",
+    "call_moved",
     "call_over",
     "relay_credential_issued",
     "thread_requested",
@@ -392,6 +402,7 @@ impl Fact {
             Fact::SettingChanged { .. } => "setting_changed",
             Fact::CallRinging { .. } => "call_ringing",
             Fact::CallLive { .. } => "call_live",
+            Fact::CallMoved { .. } => "call_moved",
             Fact::CallOver { .. } => "call_over",
             Fact::RelayCredentialIssued { .. } => "relay_credential_issued",
             Fact::ThreadRequested { .. } => "thread_requested",

@@ -131,6 +131,8 @@ pub enum AttackKind {
     EnumerateHandles,
     /// A caller wrote into its offer what does not belong there: a name, a host name.
     DressUpOffer,
+    /// Signaling moved a call to another device in the name of the one that has it.
+    StealCall,
     /// Signaling changed what it was given to keep for somebody.
     AlterPicture,
     /// Any other fault that a canary plants.

@@ -95,7 +95,7 @@ pub const INVARIANTS: &[Invariant] = &[
         truth: "Camera and microphone are switched on, and media sent, only after the device's own user called or \
                 accepted with those tracks.",
         foreign: false,
-        mutants: &[Mutant::V02, Mutant::V03, Mutant::V05, Mutant::V11, Mutant::V12],
+        mutants: &[Mutant::V02, Mutant::V03, Mutant::V05, Mutant::V11, Mutant::V12, Mutant::V162, Mutant::V163],
         checker: consent::nothing_before_accept,
     },
     Invariant {
@@ -304,7 +304,7 @@ pub const INVARIANTS: &[Invariant] = &[
         id: "DM-5",
         name: "pictures_arrive_as_they_left",
         truth: "Every device that shows a message with a picture comes to show the picture that left; what was changed on the way it \
-                shows as what cannot be opened.",
+                shows as what cannot be opened, and what is too large to leave is said to be.",
         foreign: false,
         mutants: &[Mutant::V170],
         checker: pictures::pictures_arrive_as_they_left,
@@ -485,7 +485,7 @@ pub const INVARIANTS: &[Invariant] = &[
         truth: "When one device of a user answers, the others stop ringing within 1 s, and no two of them are in the call \
                 at a time.",
         foreign: false,
-        mutants: &[Mutant::V14],
+        mutants: &[Mutant::V14, Mutant::V161, Mutant::V164],
         checker: devices::one_device_answers,
     },
     Invariant {

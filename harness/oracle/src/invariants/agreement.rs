@@ -3,11 +3,11 @@
 use crate::{
     catalogue::Evidence,
     checks::Checks,
-    run::{Call, Friendships, Moment, Part, Run, Seen},
+    run::{Call, Friendships, Moment, Move, Part, Run, Seen},
 };
 use kernel::{
     BitRate, CallId, Micros, SimTime,
-    event::{Act, CallStateName, CaptureSwitched, UserAct, is_listed},
+    event::{Act, CallStateName, CaptureSwitched, Store, UserAct, is_listed},
     plan::{LinkPlan, Loss},
 };
 
@@ -59,8 +59,11 @@ pub(crate) fn no_peer_starts_a_track(evidence: &Evidence) -> Checks {
 }
 
 fn closed_before<'a>(run: &Run<'a>, opened: &Seen<'a, CaptureSwitched>) -> Option<Seen<'a, CaptureSwitched>> {
+    // A call that comes back to a device is accepted there anew.
+    let part = run.part_at(run.cast.device(&opened.device)?, opened.call, opened.index)?;
     let same = |seen: &&Seen<CaptureSwitched>| {
         !seen.on
+            && run.is_of(part, seen.index)
             && seen.index < opened.index
             && seen.call == opened.call
             && seen.track == opened.track
@@ -106,7 +109,6 @@ fn judge_over(run: &Run, id: CallId, call: &Call, checks: &mut Checks) {
 
 fn judge_live(run: &Run, id: CallId, call: &Call, checks: &mut Checks) {
     let Some(live) = call.live else { return };
-    let over_again = call.over.filter(|over| over.index > live.index);
     let users = call.devices.map(|(one, other)| (run.cast.user(one), run.cast.user(other)));
     let both =
         users.is_some_and(|(one, other)| Some(one) == call.caller.as_ref() && Some(other) == call.callee.as_ref());
@@ -116,19 +118,35 @@ fn judge_live(run: &Run, id: CallId, call: &Call, checks: &mut Checks) {
     let Some((one, other)) = call.devices.filter(|_| both) else { return };
     for device in [one, other] {
         let part = run.part(device, id);
-        let came = run.deadline(device, live.at, agreement(run, device));
-        let is_there = part.and_then(|part| part.first(CallStateName::Connecting)).is_some_and(|(at, _)| at <= came);
-        // Who was there and left tells the server.
-        let left = part.and_then(Part::over).map(|(at, _)| at).filter(|_| is_there);
-        let deadline = left.map_or(came, |left| run.deadline(device, left, agreement(run, device)));
-        if run.end <= deadline {
-            continue;
-        }
-        let agrees = is_there && left.is_none() || over_again.is_some_and(|over| over.at <= deadline);
-        checks.check(agrees, deadline, live.index, || {
-            format!("the call is live at the server, and {} has left it", run.cast.name(device))
-        });
+        judge_end(run, call, part, device, live, checks);
     }
+    // What the server made up is no device's business.
+    let said = |moved: &&Move| {
+        let mut said = run.events.signals.of(run.cast.name(moved.from));
+        said.any(|said| said.call == Some(id) && said.message == "yield" && said.index < moved.stored.index)
+    };
+    for moved in call.moves.iter().filter(said) {
+        let part = run.part_at(moved.to, id, moved.stored.index);
+        judge_end(run, call, part, moved.to, moved.stored, checks);
+    }
+}
+
+/// An end of a live call, from a record of the store on: it is there, and when it leaves the server knows.
+fn judge_end(run: &Run, call: &Call, part: Option<&Part>, device: usize, since: Seen<Store>, checks: &mut Checks) {
+    let came = run.deadline(device, since.at, agreement(run, device));
+    let is_there = part.and_then(|part| part.first(CallStateName::Connecting)).is_some_and(|(at, _)| at <= came);
+    // Who was there and left tells the server: that it is over, or who goes on.
+    let left = part.and_then(Part::over).map(|(at, _)| at).filter(|_| is_there);
+    let deadline = left.map_or(came, |left| run.deadline(device, left, agreement(run, device)));
+    if run.end <= deadline {
+        return;
+    }
+    let is_over = call.over.is_some_and(|over| over.index > since.index && over.at <= deadline);
+    let mut moves = call.moves.iter().filter(|moved| moved.from == device && moved.stored.index > since.index);
+    let has_moved = moves.any(|moved| moved.stored.at <= deadline);
+    checks.check(is_there && left.is_none() || is_over || has_moved, deadline, since.index, || {
+        format!("the call is live at the server, and {} has left it", run.cast.name(device))
+    });
 }
 
 /// How long a device may take to agree with the server.

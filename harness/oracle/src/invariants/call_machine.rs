@@ -46,7 +46,8 @@ fn waits(state: CallStateName) -> bool {
 }
 
 fn judge_wait(run: &Run, pending: Seen<Pending>, checks: &mut Checks) {
-    let Some(part) = run.cast.device(&pending.device).and_then(|device| run.part(device, pending.call)) else { return };
+    let device = run.cast.device(&pending.device);
+    let Some(part) = device.and_then(|device| run.part_at(device, pending.call, pending.index)) else { return };
     let limit = pending.limit + SLACK;
     let deadline = run.deadline(part.device, pending.at, limit);
     let moved = part.states.iter().find(|state| {

@@ -3,11 +3,11 @@
 use crate::{
     catalogue::Evidence,
     checks::Checks,
-    run::{Part, Run, carries_rtp},
+    run::{Part, Run, Seen, carries_rtp},
 };
 use kernel::{
     Micros, SimTime, Track,
-    event::{CallStateName, WireProtocol},
+    event::{CallStateName, CaptureSwitched, WireProtocol},
 };
 
 /// How long packets that were on their way inside the device may still leave it after the end.
@@ -20,8 +20,9 @@ pub(crate) fn nothing_before_accept(evidence: &Evidence) -> Checks {
     judge_rings(run, &mut checks);
     for switched in run.events.captures.iter().filter(|switched| switched.on) {
         let Some(device) = run.cast.device(&switched.device) else { continue };
-        let consented =
-            run.part(device, switched.call).is_some_and(|part| part.consented(switched.track, switched.index));
+        let consented = run
+            .part_at(device, switched.call, switched.index)
+            .is_some_and(|part| part.consented(switched.track, switched.index));
         checks.check(consented, switched.at, switched.index, || {
             format!(
                 "{} switches {} on, but its user neither called nor accepted with it",
@@ -49,12 +50,13 @@ pub(crate) fn nothing_before_accept(evidence: &Evidence) -> Checks {
 /// Each ring is a temptation to begin early, also one that nobody accepts.
 fn judge_rings(run: &Run, checks: &mut Checks) {
     for part in run.calls.parts.values() {
-        let Some(ring) = part.ring else { continue };
+        let Some(shown) = part.shown() else { continue };
         let device = run.cast.name(part.device);
         let early = run.events.captures.of(device).find(|switched| {
-            switched.on && switched.call == part.call && !part.consented(switched.track, switched.index)
+            let is_early = switched.on && !part.consented(switched.track, switched.index);
+            is_early && switched.call == part.call && run.is_of(part, switched.index)
         });
-        let (at, record) = early.map_or((ring.at, ring.index), |switched| (switched.at, switched.index));
+        let (at, record) = early.map_or(shown, |switched| (switched.at, switched.index));
         checks.check(early.is_none(), at, record, || format!("{device} begins to capture for a call that only rings"));
     }
 }
@@ -78,40 +80,47 @@ pub(crate) fn nothing_parsed_or_sent_before_accept(evidence: &Evidence) -> Check
     let run = evidence.run;
     let mut checks = Checks::default();
     for part in run.calls.parts.values() {
-        let Some(ring) = part.ring else { continue };
+        let Some(shown) = part.shown() else { continue };
         let device = run.cast.name(part.device);
         // A device that captures takes the call as accepted. That is its one mistake, and nothing_before_accept judges it.
-        let captures = run.events.captures.of(device).find(|switched| switched.on && switched.call == part.call);
+        let of_this_time = |seen: &Seen<CaptureSwitched>| seen.call == part.call && run.is_of(part, seen.index);
+        let captures = run.events.captures.of(device).find(|switched| switched.on && of_this_time(switched));
         let begun = captures.map(|switched| switched.at).into_iter().chain(part.accepting().map(|(at, _)| at)).min();
         let accepting = begun.unwrap_or(SimTime::NEVER);
-        for entered in run.events.parsers.of(device).filter(|seen| seen.call == part.call) {
+        let parsers = run.events.parsers.of(device);
+        let parsers = parsers.filter(|seen| seen.call == part.call && run.is_of(part, seen.index));
+        for entered in parsers {
             checks.check(entered.at >= accepting, entered.at, entered.index, || {
                 format!("{device} enters its {} parser for a call that it has not accepted", entered.parser)
             });
         }
-        let window = ring.index..silent_until(run, part);
+        // While it waits beside another call the device sends what is of that one.
+        // And at the instant at which that one ends it gives its path back.
+        let (since, from) = part.waited.map_or((SimTime::ZERO, shown.1), |(_, (at, index))| (at + Micros(1), index));
+        let window = from..silent_until(run, part);
         let mut sent = run.events.packets_sent.of(device).filter(|sent| {
             // RTP is the business of nothing_before_accept.
             window.contains(&sent.index)
+                && sent.at >= since
                 && run.plan.signaling.addresses().all(|address| sent.destination.ip() != address)
                 && !carries_rtp(sent.protocol, run.log.bytes(sent.bytes))
         });
         let first = sent.next();
-        let (at, record) = first.map_or((ring.at, ring.index), |sent| (sent.at, sent.index));
+        let (at, record) = first.map_or(shown, |sent| (sent.at, sent.index));
         checks.check(first.is_none(), at, record, || {
             let protocol = first.map_or(String::new(), |sent| format!("{:?} ", sent.protocol).to_lowercase());
             let count = 1 + sent.count();
             format!("{device} sends {count} {protocol}packets past signaling for a call that is not accepted")
         });
         let asked = run.events.names_asked.of(device).find(|asked| window.contains(&asked.index));
-        let (at, record) = asked.map_or((ring.at, ring.index), |asked| (asked.at, asked.index));
+        let (at, record) = asked.map_or(shown, |asked| (asked.at, asked.index));
         checks.check(asked.is_none(), at, record, || {
             let name = asked.map_or("", |asked| asked.get().name.as_str());
             format!("{device} asks its resolver for {name} because of a call that is not accepted")
         });
         let mut candidates = run.events.candidates.of(device);
         let offered = candidates.find(|seen| window.contains(&seen.index) && seen.offered);
-        let (at, record) = offered.map_or((ring.at, ring.index), |seen| (seen.at, seen.index));
+        let (at, record) = offered.map_or(shown, |seen| (seen.at, seen.index));
         checks.check(offered.is_none(), at, record, || {
             format!("{device} offers a candidate for a call that is not accepted")
         });
@@ -121,20 +130,31 @@ pub(crate) fn nothing_parsed_or_sent_before_accept(evidence: &Evidence) -> Check
 
 /// The record up to which a ringing device is to be silent: the server's acceptance, or the device's next call.
 fn silent_until(run: &Run, part: &Part) -> u64 {
-    let told = run.calls.by_id.get(&part.call).and_then(|call| call.accepted_from());
-    let next = run.calls.parts.values().filter(|other| other.device == part.device && other.began.1 > part.began.1);
-    told.into_iter().chain(next.map(|next| next.began.1)).min().unwrap_or(u64::MAX)
+    let call = run.calls.by_id.get(&part.call);
+    let told = match part.asked {
+        // A call that goes on elsewhere was accepted long ago: it is this device that has to be told so.
+        Some(asked) => {
+            let told = call.into_iter().flat_map(|call| &call.accepted);
+            told.filter(|told| told.index > asked.1 && told.to == *run.cast.name(part.device))
+                .map(|told| told.index)
+                .min()
+        }
+        None => call.and_then(|call| call.accepted_from()),
+    };
+    let next = run.calls.parts.values().filter(|other| other.device == part.device && other.alone().1 > part.alone().1);
+    told.into_iter().chain(next.map(|next| next.alone().1)).min().unwrap_or(u64::MAX)
 }
 
 /// CON-8.
 pub(crate) fn media_stops_after_hangup(evidence: &Evidence) -> Checks {
     let run = evidence.run;
     let mut checks = Checks::default();
-    for part in run.calls.parts.values() {
+    // A call that only waited beside another had no media of its own.
+    for part in run.calls.parts.values().filter(|part| part.alone().1 != u64::MAX) {
         let Some(end) = part.hung_up.into_iter().chain(part.over()).min_by_key(|moment| moment.1) else { continue };
         let limit = end.0 + AFTERGLOW;
         let had_media =
-            part.first(CallStateName::Live).is_some() || sends_media(run, part, part.began.0, end.0).is_some();
+            part.first(CallStateName::Live).is_some() || sends_media(run, part, part.alone().0, end.0).is_some();
         if !had_media || run.end < limit {
             continue;
         }
@@ -152,8 +172,8 @@ pub(crate) fn media_stops_after_hangup(evidence: &Evidence) -> Checks {
 fn sends_media(run: &Run, part: &Part, from: SimTime, until: SimTime) -> Option<(SimTime, u64)> {
     let device = run.cast.name(part.device);
     let next_call =
-        run.calls.parts.values().filter(|other| other.device == part.device && other.began.1 > part.began.1);
-    let before = next_call.map(|next| next.began.1).min().unwrap_or(u64::MAX);
+        run.calls.parts.values().filter(|other| other.device == part.device && other.alone().1 > part.alone().1);
+    let before = next_call.map(|next| next.alone().1).min().unwrap_or(u64::MAX);
     let fits = |at: SimTime, index: u64| at >= from && at <= until && index < before;
     let said = run.events.rtp_sent.of(device).find(|sent| fits(sent.at, sent.index));
     let mut sent = run.events.packets_sent.of(device);

@@ -6,7 +6,7 @@ use crate::{
     run::{Call, Friendships, Part, Run, Seen},
 };
 use kernel::{
-    CallId, Micros, SimTime, UserName,
+    ActorName, CallId, Micros, SimTime, UserName,
     event::{Fact, SecretKind, Store},
 };
 
@@ -64,13 +64,14 @@ pub(crate) fn unfriending_ends_the_call(evidence: &Evidence) -> Checks {
 pub(crate) fn relay_credentials_follow_accept(evidence: &Evidence) -> Checks {
     let run = evidence.run;
     let mut checks = Checks::default();
-    let ends = |call: &Call| call.devices.map(|(caller, callee)| [run.cast.name(caller), run.cast.name(callee)]);
+    let is_end = |call: &Call, device: &ActorName| {
+        call.pairs().any(|(caller, callee)| [run.cast.name(caller), run.cast.name(callee)].contains(&device))
+    };
     for (id, call) in &run.calls.by_id {
         for issued in &call.credentials {
             let Fact::RelayCredentialIssued { device, .. } = &issued.get().fact else { continue };
             let is_due = call.live.is_some_and(|live| live.index < issued.index);
-            let is_end = ends(call).is_some_and(|ends| ends.contains(&device));
-            checks.check(is_due && is_end, issued.at, issued.index, || {
+            checks.check(is_due && is_end(call, device), issued.at, issued.index, || {
                 format!("a relay credential is issued to {device} for call {id}, which it has not accepted or placed")
             });
         }

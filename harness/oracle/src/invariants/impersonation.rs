@@ -50,6 +50,7 @@ mod tests {
             video: true,
             verification: Verification::Unverified,
             looks_like: looks_like.map(Into::into),
+            waits: false,
         };
         story.tell(Event::Ui(Ui { user, device, screen }));
     }

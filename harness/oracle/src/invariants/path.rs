@@ -5,7 +5,7 @@ use crate::{
     checks::Checks,
     judgement::Metric,
     reachability::direct_pair_validates,
-    run::{LEGS, Legs, Period, Run, Seen, access},
+    run::{LEGS, Leg, Legs, Period, Run, Seen, access},
 };
 use kernel::{
     CallId, Micros, SimTime,
@@ -23,21 +23,26 @@ pub(crate) fn direct_path_used_when_open(evidence: &Evidence) -> Checks {
     let run = evidence.run;
     let mut checks = Checks::default();
     for (id, call) in &run.calls.by_id {
-        let Some((caller, callee)) = call.devices else { continue };
-        let ends = [caller, callee];
-        if ends.iter().any(|end| {
-            let end = run.cast.participant(*end);
-            end.relay_only || end.access.up.loss.mean_ppm().max(end.access.down.loss.mean_ppm()) > MOST_LOSS_PPM
-        }) {
-            continue;
-        }
-        for period in run.interfaces.periods(ends).iter().filter(|period| is_open(run, ends, period)) {
-            for device in ends {
-                judge_path(run, *id, (device, ends), period, &mut checks);
-            }
+        for leg in call.legs() {
+            judge_leg(run, *id, &leg, &mut checks);
         }
     }
     checks
+}
+
+fn judge_leg(run: &Run, call: CallId, leg: &Leg, checks: &mut Checks) {
+    let ends = [leg.ends.0, leg.ends.1];
+    if ends.iter().any(|end| {
+        let end = run.cast.participant(*end);
+        end.relay_only || end.access.up.loss.mean_ppm().max(end.access.down.loss.mean_ppm()) > MOST_LOSS_PPM
+    }) {
+        return;
+    }
+    for period in run.interfaces.periods(ends).iter().filter(|period| is_open(run, ends, period)) {
+        for device in ends {
+            judge_path(run, (call, leg), device, period, checks);
+        }
+    }
 }
 
 /// Whether a direct pair of any two interfaces validates.
@@ -49,20 +54,23 @@ fn is_open(run: &Run, [one, other]: [usize; 2], period: &Period) -> bool {
     })
 }
 
-fn judge_path(run: &Run, call: CallId, (device, ends): (usize, [usize; 2]), period: &Period, checks: &mut Checks) {
+fn judge_path(run: &Run, (call, leg): (CallId, &Leg), device: usize, period: &Period, checks: &mut Checks) {
     let name = run.cast.name(device);
-    let Some(part) = run.part(device, call) else { return };
+    let ends = [leg.ends.0, leg.ends.1];
+    let Some(part) = run.part_at(device, call, leg.from.1) else { return };
+    // A path to the device that had the call before is none of this one's.
+    let began = part.began.1.max(leg.from.1);
     let is_connected = |state: &str| matches!(state, "connected" | "completed");
     let mut states = run.events.ice_states.of(name);
-    let Some(connected) = states.find(|seen| seen.index > part.began.1 && is_connected(&seen.state)) else { return };
+    let Some(connected) = states.find(|seen| seen.index > began && is_connected(&seen.state)) else { return };
     let limit = connected.at.max(period.from) + SETTLING;
-    let end = part.over().map_or(run.end, |(at, _)| at).min(open_until(run, call)).min(period.until);
+    let end = part.over().map_or(run.end, |(at, _)| at).min(open_until(run, ends)).min(leg.until.0).min(period.until);
     if end < limit {
         return;
     }
     // No direct path is open while an end is cut off.
     let is_open = |at: SimTime| !ends.iter().any(|end| run.is_cut(*end, at, SETTLING));
-    let in_call = |at: SimTime, index: u64| index > part.began.1 && at <= end && is_open(at);
+    let in_call = |at: SimTime, index: u64| index > began && at <= end && is_open(at);
     let own = |seen: &&Seen<PairSelected>| in_call(seen.at, seen.index);
     let settled = run.events.pairs.of(name).filter(own).rfind(|seen| seen.at <= limit);
     let (at, record) = settled.map_or((limit, connected.index), |seen| (seen.at, seen.index));
@@ -85,9 +93,8 @@ fn judge_path(run: &Run, call: CallId, (device, ends): (usize, [usize; 2]), peri
 
 /// Until when the direct path is open: the plan may cut the core between the two devices. After that a relay is right, and
 /// remains so: ICE does not leave a path that works.
-fn open_until(run: &Run, call: CallId) -> SimTime {
-    let devices = run.calls.by_id.get(&call).and_then(|call| call.devices);
-    let cut = devices.and_then(|(one, other)| run.plan.trouble.first_cut(run.cast.name(one), run.cast.name(other)));
+fn open_until(run: &Run, [one, other]: [usize; 2]) -> SimTime {
+    let cut = run.plan.trouble.first_cut(run.cast.name(one), run.cast.name(other));
     cut.map_or(SimTime::NEVER, |cut| run.plan.timeline_start + cut)
 }
 

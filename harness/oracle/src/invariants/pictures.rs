@@ -8,11 +8,13 @@ use crate::{
 };
 use kernel::{
     ActorName, Micros, SimTime, UserName,
-    event::{Attached, AttackKind, Fact, MessageRow, PictureShown},
+    event::{Act, Attached, AttackKind, Fact, MessageRow, PictureShown},
 };
 
 /// How long the largest picture may take to a device that shows its message and that signaling can reach.
 const PICTURE: Micros = Micros::from_secs(20);
+/// How the event calls the warning.
+const NO_PICTURE: &str = "no_picture";
 /// How long an avatar may.
 const AVATAR: Micros = Micros::from_secs(10);
 
@@ -27,7 +29,19 @@ pub(crate) fn pictures_arrive_as_they_left(evidence: &Evidence) -> Checks {
     for row in run.events.messages.iter().filter(|row| row.attached == Some(Attached::Picture)) {
         judge_row(run, *row, &mut checks);
     }
+    for act in run.events.user_acts.iter().filter(|act| attaches_picture(&act.what)) {
+        let left = run.events.pictures.iter().any(|sent| sent.device == act.device && sent.at == act.at);
+        let mut held = run.events.held_messages.of(&act.device);
+        let is_told = held.any(|held| held.warning == NO_PICTURE && held.at == act.at && held.index > act.index);
+        checks.check(left || is_told, act.at, act.index, || {
+            format!("a picture that {} attached does not leave {}, which says nothing", act.user, act.device)
+        });
+    }
     checks
+}
+
+fn attaches_picture(act: &Act) -> bool {
+    matches!(act, Act::Write { attached: Some(Attached::Picture), .. })
 }
 
 /// What is wrong with a picture of a message as a device shows it.
@@ -173,7 +187,7 @@ mod tests {
     use crate::story::Story;
     use kernel::{
         MessageId, ThreadId,
-        event::{self, Act, Event},
+        event::{self, Event},
     };
 
     const PICTURES: &str = "pictures_arrive_as_they_left";
@@ -219,7 +233,7 @@ mod tests {
     fn a_picture_is_shown_as_it_left() {
         let mut story = sent();
         shows(story.at(1_500), "bob-phone", Some(MESSAGE), Some(FILE));
-        assert_eq!(ends(story, 30_000).holds(PICTURES), 4);
+        assert_eq!(ends(story, 30_000).holds(PICTURES), 5);
     }
 
     #[test]
@@ -230,10 +244,27 @@ mod tests {
         assert_eq!(sentence, "bob-phone shows another picture than the one that alice sent");
         let sentence = ends(sent(), 30_000).fails_only(PICTURES);
         assert_eq!(sentence, "bob-phone shows a message of alice and not the picture with it");
-        assert_eq!(ends(sent(), 10_000).holds(PICTURES), 2, "it may still come");
+        assert_eq!(ends(sent(), 10_000).holds(PICTURES), 3, "it may still come");
         let mut story = sent();
         shows(story.at(1_500), "bob-phone", Some(MessageId([4; 16])), Some(FILE));
         assert!(story.fails_only(PICTURES).contains("of no message"));
+    }
+
+    #[test]
+    fn a_picture_that_does_not_leave_is_said_to_be_none() {
+        for is_told in [true, false] {
+            let mut story = Story::new();
+            let (user, attached) = ("bob".into(), Some(Attached::Picture));
+            story.befriend().at(1_000).act("alice-phone", Act::Write { user, text: "look".into(), attached });
+            if is_told {
+                let (device, to, warning) = ("alice-phone".into(), "bob".into(), NO_PICTURE.to_owned());
+                story.tell(Event::MessageHeld(event::MessageHeld { device, message: MESSAGE, to, warning }));
+                assert_eq!(story.holds(PICTURES), 1);
+            } else {
+                let sentence = story.fails_only(PICTURES);
+                assert_eq!(sentence, "a picture that alice attached does not leave alice-phone, which says nothing");
+            }
+        }
     }
 
     #[test]
@@ -247,7 +278,7 @@ mod tests {
             shows(story.at(1_500), "bob-phone", Some(MESSAGE), None);
             let story = ends(story, 30_000);
             if was_changed {
-                assert_eq!(story.holds(PICTURES), 4);
+                assert_eq!(story.holds(PICTURES), 5);
             } else {
                 let sentence = story.fails_only(PICTURES);
                 assert_eq!(sentence, "bob-phone cannot open a picture of alice, which nobody changed");

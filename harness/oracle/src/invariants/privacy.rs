@@ -57,7 +57,7 @@ pub(crate) fn no_address_to_others(evidence: &Evidence) -> Checks {
 /// The record of the first acceptance between two devices.
 fn first_accept(run: &Run, one: usize, other: usize) -> u64 {
     let calls = run.calls.by_id.values();
-    let between = calls.filter(|call| call.devices.is_some_and(|ends| [(one, other), (other, one)].contains(&ends)));
+    let between = calls.filter(|call| call.pairs().any(|ends| [(one, other), (other, one)].contains(&ends)));
     between.filter_map(|call| call.accepted_from()).min().unwrap_or(u64::MAX)
 }
 

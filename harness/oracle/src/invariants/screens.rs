@@ -164,7 +164,7 @@ mod tests {
 
     fn incoming(peer: &str, calling_device: &str, video: bool, verification: Verification) -> Screen {
         let (peer, calling_device, looks_like) = (peer.into(), calling_device.into(), None);
-        Screen::Incoming { call: CALL, peer, calling_device, video, verification, looks_like }
+        Screen::Incoming { call: CALL, peer, calling_device, video, verification, looks_like, waits: false }
     }
 
     fn link(story: &mut Story, device: &str) {

@@ -62,6 +62,11 @@ fn deed<'a>(run: &Run<'a>, fact: &'a Fact) -> Option<Deed<'a>> {
             let user = run.cast.user(run.cast.device(callee_device)?);
             by_device(user, callee_device, &["accept"])
         }
+        // By the word of the user at the device that takes the call.
+        Fact::CallMoved { to, .. } => {
+            let user = run.cast.user(run.cast.device(to)?);
+            by_device(user, to, &["take_over"])
+        }
         Fact::DeviceConfirmed { user, by, .. } | Fact::DeviceRemoved { user, by, .. } => {
             by_device(user, by, &["extend_devices"])
         }

@@ -114,6 +114,14 @@ pub const METRICS: &[MetricFamily] = &[
          such gap, the one at the end of a call that failed included.",
     ),
     family(
+        "handover_us",
+        ALONE,
+        Lower,
+        Once,
+        "From the last frame of a peer's device that leaves the call to another one of its user to that one's first: the \
+         longest such gap.",
+    ),
+    family(
         "glass_to_glass_us",
         LATENCY,
         Lower,

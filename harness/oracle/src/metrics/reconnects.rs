@@ -1,13 +1,15 @@
-//! How long a broken path keeps the peer's media away.
+//! How long a broken path, or the peer's going on with another device, keeps its media away.
 
 use super::Sheet;
 use crate::run::{Part, Run};
 use kernel::{Micros, SimTime, event::CallStateName};
 
 pub(super) fn measure(run: &Run, sheet: &mut Sheet) {
-    let mut gaps: Vec<Micros> = Vec::new();
+    let (mut gaps, mut moves): (Vec<Micros>, Vec<Micros>) = Default::default();
     for part in run.calls.parts.values().filter(|part| part.first(CallStateName::Live).is_some()) {
-        gaps.extend(gaps_of(run, part));
+        let (by_moves, broken): (Vec<_>, Vec<_>) = gaps_of(run, part).into_iter().partition(|(moved, _)| *moved);
+        gaps.extend(broken.into_iter().map(|(_, gap)| gap));
+        moves.extend(by_moves.into_iter().map(|(_, gap)| gap));
     }
     if run.calls.parts.values().any(|part| part.first(CallStateName::Live).is_some()) {
         sheet.once("reconnects", gaps.len() as u64);
@@ -15,10 +17,14 @@ pub(super) fn measure(run: &Run, sheet: &mut Sheet) {
     if let Some(longest) = gaps.into_iter().max() {
         sheet.once("reconnect_us", longest.0);
     }
+    if let Some(longest) = moves.into_iter().max() {
+        sheet.once("handover_us", longest.0);
+    }
 }
 
-/// The gap in the peer's frames around each time that a device took the path for broken.
-fn gaps_of(run: &Run, part: &Part) -> Vec<Micros> {
+/// The gap in the peer's frames around each time that a device took the path for broken, or went on with another device of
+/// the peer: which of both it was, and how long.
+fn gaps_of(run: &Run, part: &Part) -> Vec<(bool, Micros)> {
     let device = run.cast.name(part.device);
     let over = part.over().map_or(run.end, |(at, _)| at);
     let frames: Vec<SimTime> = run.events.reassembled.of(device).map(|frame| frame.at).collect();
@@ -28,13 +34,16 @@ fn gaps_of(run: &Run, part: &Part) -> Vec<Micros> {
         let last = next.checked_sub(1).map_or(part.began.0, |last| frames[last]);
         frames.get(next).copied().unwrap_or(over).min(over).since(last)
     };
-    broken.map(|state| gap(state.at)).collect()
+    broken.map(|state| (state.because == "srv.moved", gap(state.at))).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{judgement::Judgement, story::Story};
-    use kernel::event::CallStateName;
+    use crate::{
+        judgement::Judgement,
+        story::{CALL, Story},
+    };
+    use kernel::event::{self, CallStateName, Event};
 
     fn value(judgement: &Judgement, name: &str) -> Option<i64> {
         judgement.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
@@ -50,6 +59,20 @@ mod tests {
         let judgement = story.judge();
         assert_eq!(value(&judgement, "reconnects"), Some(1));
         assert_eq!(value(&judgement, "reconnect_us"), Some(1_600_000));
+    }
+
+    #[test]
+    fn a_call_that_goes_on_with_another_device_was_not_broken() {
+        let mut story = Story::new();
+        story.live().at(8_000).frame("alice-phone", 0).at(9_020);
+        let (device, because) = ("bob-phone".into(), "srv.moved".into());
+        let (from, to) = (CallStateName::Live, CallStateName::Reconnecting);
+        story.tell(Event::CallState(event::CallState { device, call: Some(CALL), from, to, because }));
+        story.at(9_500).state("bob-phone", CallStateName::Reconnecting, CallStateName::Live);
+        story.at(9_600).frame("alice-phone", 1).over(12_000);
+        let judgement = story.judge();
+        assert_eq!(value(&judgement, "reconnects"), Some(0));
+        assert_eq!(value(&judgement, "handover_us"), Some(1_600_000));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(crate) struct Call<'a> {
     pub(crate) invited: Option<Seen<'a, Signal>>,
     pub(crate) ringing: Option<Seen<'a, Store>>,
     pub(crate) live: Option<Seen<'a, Store>>,
+    /// Times at which it went from one device of a user to another.
+    pub(crate) moves: Vec<Move<'a>>,
     pub(crate) over: Option<Seen<'a, Store>>,
     /// Rings that the server sent.
     pub(crate) rings: Vec<Seen<'a, Signal>>,
@@ -32,7 +34,47 @@ pub(crate) struct Call<'a> {
     pub(crate) credentials: Vec<Seen<'a, Store>>,
 }
 
+/// A call went from one device of a user to another.
+#[derive(Clone, Copy)]
+pub(crate) struct Move<'a> {
+    pub(crate) stored: Seen<'a, Store>,
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+}
+
+/// Two devices between which a call was live: from a record on, up to another.
+#[derive(Clone, Copy)]
+pub(crate) struct Leg {
+    pub(crate) ends: (usize, usize),
+    pub(crate) from: Moment,
+    pub(crate) until: Moment,
+}
+
 impl Call<'_> {
+    /// The devices between which it was live, one pair after the other: caller's, callee's.
+    pub(crate) fn legs(&self) -> Vec<Leg> {
+        let (Some(ends), Some(live)) = (self.devices, self.live) else { return Vec::new() };
+        let until = (SimTime::NEVER, u64::MAX);
+        // From the invite on: what is wrong before the accept is of the first pair, too.
+        let begun = self.ringing.unwrap_or(live);
+        let mut legs = vec![Leg { ends, from: (begun.at, begun.index), until }];
+        for Move { stored, from, to } in &self.moves {
+            let at = (stored.at, stored.index);
+            let Some(last) = legs.last_mut() else { break };
+            last.until = at;
+            let other = |end: usize| if end == *from { *to } else { end };
+            let ends = (other(last.ends.0), other(last.ends.1));
+            legs.push(Leg { ends, from: at, until });
+        }
+        legs
+    }
+
+    /// Every pair of devices between which it was live.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
+        let of_moves = self.legs().into_iter().map(|leg| leg.ends);
+        self.devices.into_iter().filter(|_| self.live.is_none()).chain(of_moves)
+    }
+
     /// The record from which on the call counts as accepted: the server stored or said so.
     pub(crate) fn accepted_from(&self) -> Option<u64> {
         let told = self.accepted.first().map(|seen| seen.index);
@@ -59,6 +101,10 @@ pub(crate) struct Switch {
 pub(crate) struct Part<'a> {
     pub(crate) device: usize,
     pub(crate) call: CallId,
+    /// When the device was asked to take the call over from another one of its user.
+    pub(crate) asked: Option<Moment>,
+    /// When it began to ring beside another call, and when it rang alone: never, if it was over before.
+    pub(crate) waited: Option<(Moment, Moment)>,
     /// When the device first had to do with it.
     pub(crate) began: Moment,
     pub(crate) states: Vec<Seen<'a, CallState>>,
@@ -75,7 +121,9 @@ pub(crate) struct Part<'a> {
 /// All calls of a run.
 pub(crate) struct Calls<'a> {
     pub(crate) by_id: BTreeMap<CallId, Call<'a>>,
-    pub(crate) parts: BTreeMap<(usize, CallId), Part<'a>>,
+    /// By device, call, and the how-many-th time that the device had to do with it: a call that rang and was answered
+    /// elsewhere can come to it all the same.
+    pub(crate) parts: BTreeMap<(usize, CallId, u8), Part<'a>>,
 }
 
 impl<'a> Part<'a> {
@@ -97,9 +145,24 @@ impl<'a> Part<'a> {
         self.states.iter().find(|state| state.to == to).map(|state| (state.at, state.index))
     }
 
+    /// When the device showed the call to a user who has not consented to it.
+    pub(crate) fn shown(&self) -> Option<Moment> {
+        self.ring.map(|ring| (ring.at, ring.index)).or(self.asked)
+    }
+
+    /// Whether it only rang beside another call at a record.
+    pub(crate) fn waits(&self, index: u64) -> bool {
+        self.waited.is_some_and(|(from, until)| from.1 <= index && index < until.1)
+    }
+
+    /// When it became the call that the device is in or rings for; never for one that only waited beside another.
+    pub(crate) fn alone(&self) -> Moment {
+        self.waited.map_or(self.began, |(_, until)| until)
+    }
+
     /// When the device began to accept: by its user's act, or as its machine moved.
     pub(crate) fn accepting(&self) -> Option<Moment> {
-        let act = self.consents.iter().filter(|_| self.ring.is_some()).map(|consent| consent.given).min();
+        let act = self.consents.iter().filter(|_| self.shown().is_some()).map(|consent| consent.given).min();
         act.into_iter().chain(self.first(CallStateName::Accepting)).min()
     }
 
@@ -172,6 +235,10 @@ impl<'a> Calls<'a> {
                     call.live = call.live.or(Some(*seen));
                     call.devices = call.devices.or(cast.pair(caller_device, callee_device));
                 }
+                Fact::CallMoved { call, from, to } => {
+                    let (Some(from), Some(to)) = (cast.device(from), cast.device(to)) else { continue };
+                    self.by_id.entry(*call).or_default().moves.push(Move { stored: *seen, from, to });
+                }
                 Fact::CallOver { call, .. } => {
                     let call = self.by_id.entry(*call).or_default();
                     call.over = call.over.or(Some(*seen));
@@ -211,11 +278,12 @@ impl<'a> Calls<'a> {
         for seen in &events.screens {
             let Some(device) = cast.device(&seen.device) else { continue };
             match seen.screen {
-                Screen::Incoming { call, .. } => {
-                    steps.push(Step::Shown { device, call, at: (seen.at, seen.index), rings: true })
+                Screen::Incoming { call, waits, .. } => {
+                    let how = if waits { How::Waits } else { How::Rings };
+                    steps.push(Step::Shown { device, call, at: (seen.at, seen.index), how })
                 }
                 Screen::Outgoing { call, .. } => {
-                    steps.push(Step::Shown { device, call, at: (seen.at, seen.index), rings: false })
+                    steps.push(Step::Shown { device, call, at: (seen.at, seen.index), how: How::Calls })
                 }
                 _ => {}
             }
@@ -244,6 +312,14 @@ impl<'a> Calls<'a> {
             Step::State(state) => {
                 let (Some(device), Some(call)) = (cast.device(&state.device), state.call) else { return };
                 let at = (state.at, state.index);
+                if state.because == "srv.hand-over" {
+                    self.come_again(device, call, at);
+                }
+                if state.because == "waiting.ring"
+                    && let Some((_, until)) = &mut self.part(device, call, at).waited
+                {
+                    *until = at;
+                }
                 match state.to {
                     CallStateName::Incoming => hands[device].ringing = Some(call),
                     CallStateName::Outgoing => self.bind(device, call, at, &mut hands[device]),
@@ -263,11 +339,17 @@ impl<'a> Calls<'a> {
                     part.crashed = Some(at);
                 }
             }
-            Step::Shown { device, call, at, rings: true } => {
+            Step::Shown { device, call, at, how: How::Rings } => {
                 hands[device].ringing = Some(call);
                 self.part(device, call, at);
             }
-            Step::Shown { device, call, at, rings: false } => self.bind(device, call, at, &mut hands[device]),
+            Step::Shown { device, call, at, how: How::Waits } => {
+                hands[device].ringing = Some(call);
+                let part = self.part(device, call, at);
+                // Its ring is the record before.
+                part.waited = Some((part.began, (SimTime::NEVER, u64::MAX)));
+            }
+            Step::Shown { device, call, at, how: How::Calls } => self.bind(device, call, at, &mut hands[device]),
         }
     }
 
@@ -287,7 +369,12 @@ impl<'a> Calls<'a> {
         match &act.what {
             // The call has no id yet: the next outgoing one is it.
             Act::Call { .. } => hand.calling = Some(Consent { given, tracks }),
-            Act::Accept { .. } => {
+            Act::Accept { .. } | Act::AcceptWaiting { .. } => {
+                if matches!(act.what, Act::AcceptWaiting { .. })
+                    && let Some(part) = self.current(device).filter(|part| part.over().is_none())
+                {
+                    part.hung_up = part.hung_up.or(Some(given));
+                }
                 if let Some(call) = hand.ringing {
                     self.part(device, call, given).consents.push(Consent { given, tracks });
                 }
@@ -311,13 +398,33 @@ impl<'a> Calls<'a> {
 
     /// The part that a device has in the call that it came to last.
     fn current(&mut self, device: usize) -> Option<&mut Part<'a>> {
-        self.parts.values_mut().filter(|part| part.device == device).max_by_key(|part| part.began.1)
+        let is_in = |part: &&mut Part| part.device == device && part.alone().1 != u64::MAX;
+        self.parts.values_mut().filter(is_in).max_by_key(|part| part.began.1)
+    }
+
+    /// Another device of the user asks this one to take the call over, which it may have had to do with before.
+    fn come_again(&mut self, device: usize, call: CallId, at: Moment) {
+        let visit = self.visits(device, call);
+        self.parts.insert((device, call, visit), Part { asked: Some(at), ..Part::new(device, call, at) });
+    }
+
+    fn visits(&self, device: usize, call: CallId) -> u8 {
+        self.parts.range((device, call, 0)..=(device, call, u8::MAX)).count() as u8
     }
 
     fn part(&mut self, device: usize, call: CallId, began: Moment) -> &mut Part<'a> {
-        self.parts.entry((device, call)).or_insert_with(|| Part {
+        let visit = self.visits(device, call).saturating_sub(1);
+        self.parts.entry((device, call, visit)).or_insert_with(|| Part::new(device, call, began))
+    }
+}
+
+impl Part<'_> {
+    fn new(device: usize, call: CallId, began: Moment) -> Self {
+        Part {
             device,
             call,
+            asked: None,
+            waited: None,
             began,
             states: Vec::new(),
             ring: None,
@@ -326,7 +433,7 @@ impl<'a> Calls<'a> {
             switches: Vec::new(),
             hung_up: None,
             crashed: None,
-        })
+        }
     }
 }
 
@@ -345,7 +452,14 @@ enum Step<'a> {
     State(Seen<'a, CallState>),
     Ended(Seen<'a, Ended>),
     Crashed { device: usize, at: Moment },
-    Shown { device: usize, call: CallId, at: Moment, rings: bool },
+    Shown { device: usize, call: CallId, at: Moment, how: How },
+}
+
+/// How a device shows a call that it is not in yet.
+enum How {
+    Calls,
+    Rings,
+    Waits,
 }
 
 impl Step<'_> {

@@ -8,7 +8,7 @@ mod legs;
 mod packets;
 mod people;
 
-pub(crate) use calls::{Call, Moment, Part};
+pub(crate) use calls::{Call, Leg, Moment, Move, Part};
 pub(crate) use events::Seen;
 pub(crate) use frames::{Delivery, FrameIndex, SentFrame, hash_prefix};
 pub(crate) use interfaces::{Period, access};
@@ -141,7 +141,7 @@ impl<'a> Run<'a> {
     /// The directions in which media flows or ought to: those of accepted calls, and those in which a frame came.
     pub(crate) fn ways(&self) -> BTreeSet<Way> {
         let mut ways = BTreeSet::new();
-        for (one, other) in self.calls.by_id.values().filter_map(|call| call.devices) {
+        for (one, other) in self.calls.by_id.values().flat_map(|call| call.pairs().collect::<Vec<_>>()) {
             ways.insert(Way { sender: one, receiver: other });
             ways.insert(Way { sender: other, receiver: one });
         }
@@ -165,20 +165,34 @@ impl<'a> Run<'a> {
     pub(crate) fn call_at(&self, device: usize, index: u64) -> Option<&Part<'a>> {
         self.calls
             .parts
-            .range((device, CallId([0; 16]))..=(device, CallId([0xFF; 16])))
+            .range((device, CallId([0; 16]), 0)..=(device, CallId([0xFF; 16]), u8::MAX))
             .map(|(_, part)| part)
-            .filter(|part| part.began.1 <= index)
+            .filter(|part| part.began.1 <= index && !part.waits(index))
             .max_by_key(|part| part.began.1)
     }
 
     /// The direction of what a device sent at a record: towards the other end of its call.
     pub(crate) fn way_of(&self, sender: usize, index: u64) -> Option<Way> {
-        let (one, other) = self.calls.by_id.get(&self.call_at(sender, index)?.call)?.devices?;
+        let call = self.calls.by_id.get(&self.call_at(sender, index)?.call)?;
+        let leg = call.legs().into_iter().rfind(|leg| leg.from.1 <= index).map(|leg| leg.ends);
+        let (one, other) = leg.or(call.devices)?;
         Some(Way { sender, receiver: if sender == one { other } else { one } })
     }
 
+    /// The part that a device has in a call, the first time that it came there.
     pub(crate) fn part(&self, device: usize, call: CallId) -> Option<&Part<'a>> {
-        self.calls.parts.get(&(device, call))
+        self.calls.parts.get(&(device, call, 0))
+    }
+
+    /// The part that it has there at a record; the first one before any.
+    pub(crate) fn part_at(&self, device: usize, call: CallId, index: u64) -> Option<&Part<'a>> {
+        let visits = || self.calls.parts.range((device, call, 0)..=(device, call, u8::MAX)).map(|(_, part)| part);
+        visits().rfind(|part| part.began.1 <= index).or_else(|| visits().next())
+    }
+
+    /// Whether a part is the one that its device has in its call at a record.
+    pub(crate) fn is_of(&self, part: &Part, index: u64) -> bool {
+        self.part_at(part.device, part.call, index).is_some_and(|then| then.began == part.began)
     }
 
     /// Whether an address is a relay's.

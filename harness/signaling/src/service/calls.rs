@@ -4,7 +4,9 @@
 //! which is not there, or not the sender's, is answered alike: `Ended`, unknown.
 
 use super::{
-    Service, ServiceOutput, redacted,
+    Service, ServiceOutput,
+    handover::Handover,
+    redacted,
     store::{Call, Door, Stage, Stored},
     transaction::{Effect, Transaction},
 };
@@ -150,6 +152,7 @@ impl Service {
             rings: false,
             gone: BTreeMap::new(),
             forgotten: false,
+            handover: None,
             stage: Stage::Ringing,
         });
     }
@@ -267,6 +270,7 @@ impl Service {
             rings: false,
             gone: BTreeMap::new(),
             forgotten: false,
+            handover: None,
             stage: Stage::Ringing,
         });
     }
@@ -361,6 +365,9 @@ impl Service {
 
     /// Ringing + Decline.
     pub(super) fn decline(&mut self, from: Sender<'_>, call: CallId, work: &mut Transaction) {
+        if self.decline_handover(from, call, work) {
+            return;
+        }
         match self.store.call(call) {
             Some(found) if found.is_rung(from) => {
                 self.end_call(call, CallEnd::Declined, CallOutcome::Declined, work);
@@ -381,6 +388,9 @@ impl Service {
         {
             self.store.forget_rings(&caller, &callee);
         }
+        if self.decline_handover(from, call, work) {
+            return;
+        }
         let (reason, outcome) = match self.store.call(call) {
             Some(found) if found.is_end(from) => (CallEnd::HungUp, CallOutcome::Answered),
             Some(found) if found.ends().is_none() && found.caller_device == *from.device => {
@@ -394,6 +404,9 @@ impl Service {
 
     /// Ringing + Busy: the call ends when every device that rings is busy.
     pub(super) fn busy(&mut self, from: Sender<'_>, call: CallId, work: &mut Transaction) {
+        if self.decline_handover(from, call, work) {
+            return;
+        }
         match self.store.call_mut(call) {
             Some(found) if found.is_rung(from) => {
                 found.busy.insert(from.device.clone());
@@ -421,8 +434,10 @@ impl Service {
             None if self.passes_before_accept && found.caller_device == *from.device => &body.header.to,
             _ => return,
         };
-        let is_party = found.caller_device == *to || found.offers.contains_key(to);
-        if is_party && envelope_is_for(&body, (EnvelopeKind::Peer, call), (from.device, to), &found.thread) {
+        let rings = found.caller_device == *to || found.offers.contains_key(to);
+        if (found.ends().is_some() || rings)
+            && envelope_is_for(&body, (EnvelopeKind::Peer, call), (from.device, to), &found.thread)
+        {
             work.tell(&to.clone(), ServerMessage::FromPeer { call, body });
         }
     }
@@ -451,6 +466,7 @@ impl Service {
             }
         };
         told.insert(0, ended.caller_device);
+        told.extend(ended.handover.as_ref().and_then(Handover::asked).cloned());
         work.facts.push(Fact::CallOver { call, thread: ended.thread.clone(), outcome, duration });
         for (relay, username) in credentials {
             work.effects.push(Effect::Revoke { relay, username });
@@ -490,7 +506,7 @@ impl Call {
     }
 
     /// Whether the sender is an end of the live call.
-    fn is_end(&self, from: Sender<'_>) -> bool {
+    pub(super) fn is_end(&self, from: Sender<'_>) -> bool {
         self.ends().is_some_and(|(caller_device, callee_device)| [caller_device, callee_device].contains(&from.device))
     }
 }
@@ -503,7 +519,7 @@ fn offers_are_for(invite: &Invite, from: &ActorName, thread: &ThreadId) -> bool 
             .all(|offer| envelope_is_for(offer, (EnvelopeKind::Offer, invite.call), (from, &offer.header.to), thread))
 }
 
-fn envelope_is_for(
+pub(super) fn envelope_is_for(
     envelope: &SealedEnvelope,
     (kind, call): (EnvelopeKind, CallId),
     (from, to): (&ActorName, &ActorName),

@@ -62,6 +62,10 @@ impl Service {
             | ClientMessage::Cancel { call }
             | ClientMessage::Busy { call }
             | ClientMessage::HangUp { call }
+            | ClientMessage::HandOver { call, .. }
+            | ClientMessage::TakeOver { call, .. }
+            | ClientMessage::Yield { call, .. }
+            | ClientMessage::Rejoin { call, .. }
             | ClientMessage::ToPeer { call, .. } => work.unknown_call(device, *call),
             ClientMessage::FetchRows { .. } | ClientMessage::Receipt { .. } | ClientMessage::RegisterPush { .. } => {}
         }

@@ -120,6 +120,10 @@ impl Service {
             ClientMessage::Decline { call } => self.decline(from, call, work),
             ClientMessage::Cancel { call } | ClientMessage::HangUp { call } => self.leave(from, call, work),
             ClientMessage::Busy { call } => self.busy(from, call, work),
+            ClientMessage::HandOver { call, to } => self.hand_over(from, call, to, work),
+            ClientMessage::TakeOver { call, offer } => self.take_over(from, call, offer, work),
+            ClientMessage::Yield { call, word } => self.yield_call(from, call, word, work),
+            ClientMessage::Rejoin { call, answer } => self.rejoin(from, call, answer, work),
             ClientMessage::ToPeer { call, body } => self.pass_to_peer(from, call, body, work),
             ClientMessage::ExtendDevices { request, link } => {
                 self.extend_devices(connection, request, from, *link, work);

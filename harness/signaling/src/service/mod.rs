@@ -8,6 +8,7 @@ mod codes;
 mod devices;
 mod dispatch;
 mod friends;
+mod handover;
 mod limits;
 mod passwords;
 mod push;
@@ -27,6 +28,8 @@ mod attachment_table;
 mod call_table;
 #[cfg(test)]
 pub(crate) mod conversation;
+#[cfg(test)]
+mod handover_table;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
@@ -328,7 +331,7 @@ impl Service {
                     if work.facts.is_empty() && !work.always_commits && !self.is_one_of_several() {
                         self.release(work, now);
                     } else {
-                        let commit = self.hand_over(&mut work);
+                        let commit = self.hand_in(&mut work);
                         let tx = commit.tx;
                         self.outputs.push_back(ServiceOutput::Commit(commit));
                         if mutant!(V117) {
@@ -361,7 +364,7 @@ impl Service {
     }
 
     /// What the store is to make durable of the work.
-    fn hand_over(&mut self, work: &mut Transaction) -> Commit {
+    fn hand_in(&mut self, work: &mut Transaction) -> Commit {
         let tx = TxId(self.next_tx);
         self.next_tx += u64::from(self.core.1);
         let facts = work.facts.clone();

@@ -14,6 +14,7 @@ use super::{
     DISCONNECTED_CALLER_GRACE, DISCONNECTED_LIVE_GRACE, RING_TIME_OUT,
     change::{BrokenRow, Change, RowId, TableName},
     codes::Codes,
+    handover::Handover,
     table::{Rows, Table},
 };
 use crate::{naming::call_of_server_message, password::PasswordHash};
@@ -128,6 +129,8 @@ pub(super) struct Call {
     pub(super) gone: BTreeMap<ActorName, SimTime>,
     /// The server stopped while it rang: nobody can be sure of it any more.
     pub(super) forgotten: bool,
+    /// How it goes from one device of a user to another, or last went.
+    pub(super) handover: Option<Handover>,
     pub(super) stage: Stage,
 }
 
@@ -431,9 +434,10 @@ impl Store {
             .calls
             .values()
             .map(|call| {
-                let Call { id, caller_device, invited, busy, rings, gone, forgotten, .. } = call;
+                let Call { id, caller_device, invited, busy, rings, gone, forgotten, handover, .. } = call;
                 let rung: Vec<&ActorName> = call.offers.keys().collect();
-                (id, caller_device, invited, rung, busy, rings, gone, forgotten, call.ends())
+                let handover = handover.as_ref().map(Handover::essence);
+                (id, caller_device, invited, rung, busy, rings, gone, forgotten, handover, call.ends())
             })
             .collect();
         let active: Vec<_> = self.threads.values().map(|thread| thread.active).collect();

@@ -18,7 +18,8 @@ pub(super) struct Transaction {
     pub(super) effects: Vec<Effect>,
     /// How many passwords were hashed.
     pub(super) hashes: u64,
-    /// Whether it goes to the store whatever comes of it, so that its time does not tell.
+    /// Whether it goes to the store whatever comes of it: so that its time does not tell, or because it changes what is no fact
+    /// for others.
     pub(super) always_commits: bool,
 }
 

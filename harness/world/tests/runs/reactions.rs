@@ -65,7 +65,15 @@ fn acts_of_bob(screen: Screen, when: When) -> Vec<(u64, String)> {
 
 fn incoming() -> Screen {
     let (calling_device, verification) = ("alice-phone".into(), Verification::Unverified);
-    Screen::Incoming { call: CALL, peer: alice(), calling_device, video: true, verification, looks_like: None }
+    Screen::Incoming {
+        call: CALL,
+        peer: alice(),
+        calling_device,
+        video: true,
+        verification,
+        looks_like: None,
+        waits: false,
+    }
 }
 
 fn alice() -> UserName {

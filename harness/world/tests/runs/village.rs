@@ -96,6 +96,7 @@ fn participant(user: &str, address: IpAddr) -> Participant {
         interfaces: Vec::new(),
         relay_only: false,
         read_receipts: true,
+        call_waiting: false,
         imitates: None,
         signs_in: None,
         priority: 1,

@@ -215,6 +215,7 @@ fn plan() -> Plan {
         interfaces: Vec::new(),
         relay_only: false,
         read_receipts: true,
+        call_waiting: false,
         imitates: None,
         signs_in: None,
         priority: 1,
