@@ -8,7 +8,7 @@ use crate::{
     trace::{Packets, Passage},
 };
 use kernel::{
-    ActorName, Log, SimTime, Track,
+    ActorName, CallId, Log, SimTime, Track,
     event::{Act, CallStateName, Event, Fact, WireProtocol},
     plan::{LinkPlan, Plan},
 };
@@ -95,14 +95,21 @@ struct States {
 /// The directions of the calls that were accepted; where none was, those in which media flowed all the same.
 fn lanes<'a>(run: &'a Run<'_>) -> Vec<Lane<'a>> {
     let mut lanes: Vec<Lane<'a>> = Vec::new();
-    let live = |record: &'a kernel::Record| match &record.event {
-        Event::Store(store) => match &store.fact {
-            Fact::CallLive { caller_device, callee_device, .. } => Some((caller_device, callee_device)),
-            _ => None,
-        },
-        _ => None,
-    };
-    for (one, other) in run.log.records.iter().filter_map(live) {
+    let mut ends: BTreeMap<CallId, [&'a ActorName; 2]> = BTreeMap::new();
+    for record in &run.log.records {
+        let Event::Store(store) = &record.event else { continue };
+        let [one, other] = match &store.fact {
+            Fact::CallLive { call, caller_device, callee_device } => {
+                ends.insert(*call, [caller_device, callee_device]);
+                [caller_device, callee_device]
+            }
+            Fact::CallMoved { call, from, to } => {
+                let Some(ends) = ends.get_mut(call) else { continue };
+                ends.iter_mut().filter(|end| **end == from).for_each(|end| *end = to);
+                *ends
+            }
+            _ => continue,
+        };
         for (from, to) in [(one, other), (other, one)] {
             if !lanes.iter().any(|lane| (lane.from, lane.to) == (from, to)) {
                 lanes.push(Lane { from, to });
