@@ -127,7 +127,7 @@ impl Client {
         self.moves += 1;
         let has_video = dialog.video || dialog.peer_video;
         let config = self.transport_config(moved.call, keys.device.clone(), has_video);
-        let rules = OfferRules { video: self.camera_is_agreed(), inline_candidates: false };
+        let rules = OfferRules { video: dialog.video && dialog.peer_video, inline_candidates: false };
         let own = Own { device: &self.device, identity: &self.identity };
         let Some(call) = &mut self.call else { return };
         match call.rejoin(own, (keys, moved.offer), config, rules, &mut self.sealing, now) {
@@ -145,11 +145,6 @@ impl Client {
         let own = Own { device: &self.device, identity: &self.identity };
         let word = self.call.as_mut().and_then(|call| call.open_from_peer(own, &moved.word));
         matches!(word, Some(PeerMessage::HandedOver { to }) if to == moved.device)
-    }
-
-    /// Whether the own user agreed to the camera, in a call that has video.
-    fn camera_is_agreed(&self) -> bool {
-        self.machine.dialog().is_some_and(|dialog| dialog.video && (dialog.outgoing || dialog.peer_video))
     }
 
     /// The answer goes out, and a path to the other device is sought. Capture goes on as it is.
