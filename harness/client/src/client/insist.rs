@@ -14,6 +14,8 @@ const SOON: Micros = Micros::from_millis(1_000);
 /// How soon it is while all is well and somebody rings. Also the most that the pause grows to: on a slow uplink every
 /// repetition stands in the way of what it repeats.
 const RARELY: Micros = Micros::from_secs(5);
+/// The most that the pause grows to while a call comes here from another device: the peer hears and sees nobody meanwhile.
+const WHILE_IT_MOVES: Micros = Micros::from_secs(2);
 /// Calls that are over and whose end the server has not confirmed; older ones are left to its own time limits.
 const MAX_FAREWELLS: usize = 4;
 /// How often a farewell is said.
@@ -127,6 +129,9 @@ impl Client {
             (CallStateName::Accepting, Some(own), Some(call)) => {
                 let answer = own.answer().map(|answer| ClientMessage::Accept { call, answer });
                 again.extend(answer.or_else(|| own.invite.clone()));
+                if own.asked_by.is_some() {
+                    wait = wait.min(WHILE_IT_MOVES);
+                }
             }
             (CallStateName::Connecting, Some(_), _) => self.repeat_candidates(now),
             _ if again.is_empty() => return,

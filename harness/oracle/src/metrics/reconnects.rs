@@ -1,8 +1,11 @@
 //! How long a broken path, or the peer's going on with another device, keeps its media away.
 
 use super::Sheet;
-use crate::run::{Part, Run};
-use kernel::{Micros, SimTime, event::CallStateName};
+use crate::run::{Part, Run, Seen};
+use kernel::{
+    Micros, SimTime,
+    event::{CallState, CallStateName},
+};
 
 pub(super) fn measure(run: &Run, sheet: &mut Sheet) {
     let (mut gaps, mut moves): (Vec<Micros>, Vec<Micros>) = Default::default();
@@ -29,12 +32,17 @@ fn gaps_of(run: &Run, part: &Part) -> Vec<(bool, Micros)> {
     let over = part.over().map_or(run.end, |(at, _)| at);
     let frames: Vec<SimTime> = run.events.reassembled.of(device).map(|frame| frame.at).collect();
     let broken = part.states.iter().filter(|state| state.to == CallStateName::Reconnecting);
+    let moves = || run.calls.by_id.get(&part.call).into_iter().flat_map(|call| &call.moves);
     let gap = |broken: SimTime| {
         let next = frames.partition_point(|at| *at <= broken);
         let last = next.checked_sub(1).map_or(part.began.0, |last| frames[last]);
-        frames.get(next).copied().unwrap_or(over).min(over).since(last)
+        let first = frames.get(next).copied().unwrap_or(over).min(over);
+        // The device that left may have been missed before the word of it came.
+        let moved = moves().any(|moved| last <= moved.stored.at && moved.stored.at <= first);
+        (moved, first.since(last))
     };
-    broken.map(|state| (state.because == "srv.moved", gap(state.at))).collect()
+    let told = |state: &Seen<CallState>| state.because == "srv.moved";
+    broken.map(|state| (told(state), gap(state.at))).map(|(told, (moved, gap))| (told || moved, gap)).collect()
 }
 
 #[cfg(test)]
@@ -43,7 +51,12 @@ mod tests {
         judgement::Judgement,
         story::{CALL, Story},
     };
-    use kernel::event::{self, CallStateName, Event};
+    use kernel::{
+        event::{CallStateName, Fact},
+        plan::Participant,
+    };
+
+    const TABLET: &str = "alice-tablet";
 
     fn value(judgement: &Judgement, name: &str) -> Option<i64> {
         judgement.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
@@ -64,10 +77,12 @@ mod tests {
     #[test]
     fn a_call_that_goes_on_with_another_device_was_not_broken() {
         let mut story = Story::new();
+        let tablet = Participant { device: TABLET.into(), ..story.plan.participants[0].clone() };
+        story.plan.participants.push(tablet);
         story.live().at(8_000).frame("alice-phone", 0).at(9_020);
-        let (device, because) = ("bob-phone".into(), "srv.moved".into());
-        let (from, to) = (CallStateName::Live, CallStateName::Reconnecting);
-        story.tell(Event::CallState(event::CallState { device, call: Some(CALL), from, to, because }));
+        story.state("bob-phone", CallStateName::Live, CallStateName::Reconnecting);
+        let (from, to) = ("alice-phone".into(), TABLET.into());
+        story.at(9_100).fact(Fact::CallMoved { call: CALL, from, to });
         story.at(9_500).state("bob-phone", CallStateName::Reconnecting, CallStateName::Live);
         story.at(9_600).frame("alice-phone", 1).over(12_000);
         let judgement = story.judge();
